@@ -1,0 +1,3 @@
+//! The `meros` binary.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! The cluster: sessions, the allocation cycle, launches and status updates

@@ -1,0 +1,1 @@
+//! A machine's topology from hwloc: this host, an XML file, or a synthetic string

@@ -1,0 +1,1 @@
+//! Layering, tidiness, the simulator and the end-to-end suites

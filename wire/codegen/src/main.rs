@@ -1,0 +1,2 @@
+//! Placeholder until the schema stands.
+fn main() {}
