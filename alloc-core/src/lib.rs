@@ -1,1 +1,127 @@
-//! NUMA-aware allocation core: machine shapes, claims and the role ledger, without I/O, threads or clocks
+//! NUMA-aware allocation core: machine shapes, claims and the role ledger, without I/O, threads or clocks.
+//!
+//! # Words
+//!
+//! - **Agent**: a registered machine. Its [`Shape`] says what cores, PUs (hardware threads) and NUMA nodes it has.
+//! - **Claim**: PUs, pool shares and memory of one agent that an [`Owner`] holds and a role is charged for. It can be split,
+//!   transferred, released, and restored after a restart.
+//! - **Pool**: the cores of a NUMA node that shared claims run on. Cores join and leave it as shared claims come and go.
+//! - **Refused** is a no, with figures; **contended** means that others were in flight: ask again.
+//!
+//! Quantities: 1 PU = 1000 `cpu_milli`; memory in bytes, in pages of [`PAGE_BYTES`].
+//!
+//! # Example
+//!
+//! ```
+//! use meros_alloc_core::*;
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! // A machine: four cores of two PUs and 8 GiB in one NUMA node.
+//! let core = CoreSpec { pus: 2, l3: Some(0), numa_node: Some(NumaNodeId::new(0)), package: Some(0), kind: 0 };
+//! let shape = Shape::new(&ShapeSpec {
+//!     cores: vec![core; 4],
+//!     numa_nodes: vec![NumaNodeSpec { mem_bytes: 8 << 30 }],
+//!     distances: vec![],
+//! })?;
+//! let mut table = Table::new(Capacity { agents: 1, records_per_agent: 64, roles: 1 })?;
+//! let role = table.add_role(Limit::default())?;
+//! let agent = table.add_agent(shape)?;
+//!
+//! // An offer holds all that is free.
+//! let (offer, pod) = (Owner::new(1), Owner::new(2));
+//! let hold = table.hold(agent, Holder { owner: offer, role }, HoldLimit::ALL);
+//! let Outcome::Granted(held) = hold else { panic!("{hold:?}") };
+//!
+//! // A pod takes 2 PUs and 1 GiB of it, on one core and beside each other; the rest is given back.
+//! let wanted = Request::exclusive(2, 1 << 30)
+//!     .with_locality(Locality::Required(Level::Core))
+//!     .with_memory(MemoryLocality::Required);
+//! let split = table.split(held.claim, offer, &wanted);
+//! let Outcome::Granted(taken) = split else { panic!("{split:?}") };
+//! assert_eq!(table.transfer(taken.claim, offer, pod), Transferred::Transferred);
+//! assert!(matches!(table.release(held.claim, offer), Released::Released { .. }));
+//!
+//! let placement = table.placement(taken.claim).ok_or("gone")?;
+//! assert_eq!(placement.pus, [PuId::new(0), PuId::new(1)]);
+//! assert_eq!(table.role_used(role), Some(Quantities { cpu_milli: 2000, mem_bytes: 1 << 30 }));
+//!
+//! // What does not fit is told why.
+//! let Outcome::Refused(no) = table.claim(agent, Holder { owner: pod, role }, &Request::exclusive(7, 0)) else {
+//!     panic!("it does not fit")
+//! };
+//! assert_eq!(no.to_string(), "wants 7 exclusive PUs; agent a0 has 6 free");
+//! assert_eq!(table.release(taken.claim, offer), Released::NotOwner { owner: pod });
+//! assert!(matches!(table.release(taken.claim, pod), Released::Released { .. }));
+//! table.validate()?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Reading order
+//!
+//! The words, each with its protocol in its module's first lines: `sync` (the door to atomics), `leaf` (cores), `pool`,
+//! `memory`, `record` (claims), `ledger` (roles). Then what is made of them: `shape` and `layout` (a machine), `stock` and
+//! `plan` (with `cores`, `shared`, `memory_plan`: what a request gets), `taking` and `claim` (getting it), `split`,
+//! `pooling` (how cores join and leave a pool), `restore`, `place`, `why` and `explain`, `validate`.
+//!
+//! Every rule is a pure function on a `Copy` value; every shared change is one read-modify-write that runs such a function.
+
+mod agent;
+mod claim;
+mod cores;
+mod exact;
+mod explain;
+mod hold;
+mod ids;
+mod layout;
+mod leaf;
+mod ledger;
+mod memory;
+mod memory_plan;
+mod nodeset;
+mod outcome;
+mod part;
+mod place;
+mod placement;
+mod plan;
+mod pool;
+mod pooling;
+mod quantity;
+mod reason;
+mod record;
+mod request;
+mod restore;
+mod shape;
+mod shared;
+mod split;
+mod stock;
+pub mod sync;
+mod table;
+mod taking;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
+mod usage;
+mod validate;
+mod why;
+
+pub use claim::Holder;
+pub use explain::Explanation;
+pub use ids::{AgentId, ClaimId, FrameworkId, NumaNodeId, OfferId, Owner, PuId, RoleId};
+pub use ledger::Limit;
+pub use outcome::{Confirmed, Contended, Grant, Outcome, Released, Transferred};
+pub use place::Placed;
+pub use placement::{MemoryHold, NodeMemory, Placement, PoolOrder, PoolShare};
+pub use quantity::{MILLI_PER_PU, PAGE_BYTES, Quantities};
+pub use reason::{Invalid, OverLimit, Reason, ReasonKind, Refusal, Resource, Shortage, Wanted};
+pub use request::{Cpus, HoldLimit, Level, Locality, MemoryLocality, Policy, Request};
+pub use restore::RestoreError;
+pub use shape::{Core, CoreSpec, MAX_PUS, NumaNodeSpec, Shape, ShapeError, ShapeSpec};
+pub use table::{Capacity, Table, TableError};
+pub use usage::{MemoryMode, MemoryUsage, PoolUsage, Usage};
+pub use validate::ValidateError;
+
+// `cargo loom` sets REQUIRE_LOOM: with RUSTFLAGS in the environment its `--cfg loom` is dropped without a word, and the
+// models would pass having modelled nothing.
+const _: () = assert!(cfg!(loom) || option_env!("REQUIRE_LOOM").is_none(), "unset RUSTFLAGS: it hides --cfg loom");

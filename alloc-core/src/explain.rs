@@ -1,0 +1,104 @@
+//! Explain: why a request is pending, over all agents: counted per reason, and the nearest miss.
+
+use core::fmt;
+use std::collections::BTreeMap;
+
+use crate::Quantities;
+use crate::agent::{Agent, Machine};
+use crate::ids::RoleId;
+use crate::ledger::{ChargeError, Ledger};
+use crate::part::Part;
+use crate::plan::{Sink, plan};
+use crate::reason::{Reason, ReasonKind, Refusal};
+use crate::record::RecordsFull;
+use crate::request::Request;
+use crate::stock::{View, WhatIf};
+use crate::why;
+
+/// Why a request is pending. Prints as one line.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Explanation {
+    /// Agents asked.
+    pub agents: u32,
+    /// Agents that could grant it at this moment.
+    pub feasible: u32,
+    /// Agents that could not, per reason.
+    pub blocked: BTreeMap<ReasonKind, u32>,
+    /// The agent that came nearest, and what it lacks.
+    pub nearest: Option<Refusal>,
+}
+
+impl Explanation {
+    /// Whether no agent could grant it even if it were empty.
+    #[must_use]
+    pub fn never_fits(&self) -> bool {
+        self.feasible == 0 && self.nearest.is_some_and(|nearest| nearest.reason.is_permanent())
+    }
+
+    fn count(&mut self, refusal: Refusal) {
+        *self.blocked.entry(refusal.reason.kind()).or_default() += 1;
+        let nearer = |nearest: Refusal| refusal.reason.nearness() > nearest.reason.nearness();
+        if self.nearest.is_none_or(nearer) {
+            self.nearest = Some(refusal);
+        }
+    }
+}
+
+impl fmt::Display for Explanation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.nearest {
+            None if self.agents == 0 => f.write_str("no agent is registered")?,
+            None => f.write_str("it would fit now")?,
+            Some(nearest) => write!(f, "{nearest}")?,
+        }
+        if self.agents < 2 {
+            return Ok(());
+        }
+        write!(f, " [of {} agents:", self.agents)?;
+        let mut comma = "";
+        for (kind, count) in &self.blocked {
+            write!(f, "{comma} {count} {kind}")?;
+            comma = ",";
+        }
+        if self.feasible > 0 {
+            write!(f, "{comma} {} would fit", self.feasible)?;
+        }
+        f.write_str("]")
+    }
+}
+
+/// Asks every agent why.
+pub(crate) fn explain(agents: &[Agent], ledger: &Ledger, role: RoleId, request: &Request) -> Explanation {
+    let mut explanation = Explanation::default();
+    for agent in agents {
+        let Some(machine) = agent.machine.as_ref() else { continue };
+        explanation.agents += 1;
+        let reason = why::refuses(agent, request).or_else(|| role_refuses(machine, ledger, role, request));
+        match reason {
+            Some(reason) => explanation.count(Refusal { agent: agent.id, reason }),
+            None => explanation.feasible += 1,
+        }
+    }
+    explanation
+}
+
+/// Adds up what a plan would be charged.
+#[derive(Default)]
+struct Sum(Quantities);
+
+impl Sink for Sum {
+    fn put(&mut self, part: Part) -> Result<(), RecordsFull> {
+        self.0 = self.0.checked_add(part.quantities()).unwrap_or(self.0);
+        Ok(())
+    }
+}
+
+fn role_refuses(machine: &Machine, ledger: &Ledger, role: RoleId, request: &Request) -> Option<Reason> {
+    let mut sum = Sum::default();
+    plan(request, &View { machine, what_if: WhatIf::AsIs }, &mut sum).ok()?;
+    match ledger.refuses(role, sum.0).err()? {
+        ChargeError::NoSuchRole => Some(Reason::NoSuchRole(role)),
+        ChargeError::Over(over) => Some(Reason::RoleLimit(over)),
+        ChargeError::Contended => None,
+    }
+}

@@ -1,0 +1,106 @@
+//! Outcomes: what a call answers. A race's result is an enum that must be looked at, never a bare bool.
+//!
+//! `Contended` is not a no: other calls were in flight, nothing is held, ask again. `Refused` is a no that was true at one
+//! moment during the call.
+
+use crate::Quantities;
+use crate::ids::{ClaimId, Owner};
+use crate::reason::Refusal;
+
+/// The answer to claim, hold and split.
+#[must_use]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It is yours.
+    Granted(Grant),
+    /// No, and why.
+    Refused(Refusal),
+    /// Others were in the way; ask again.
+    Contended(Contended),
+}
+
+impl Outcome {
+    /// The grant, if it is one.
+    #[must_use]
+    pub const fn granted(self) -> Option<Grant> {
+        match self {
+            Self::Granted(grant) => Some(grant),
+            Self::Refused(_) | Self::Contended(_) => None,
+        }
+    }
+}
+
+/// A claim that was made. What it holds exactly: [`Table::placement`](crate::Table::placement).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Grant {
+    /// The new claim.
+    pub claim: ClaimId,
+    /// What its role is charged for it.
+    pub charged: Quantities,
+    /// Pools gained or lost cores: read [`Table::pool_orders`](crate::Table::pool_orders).
+    pub pools_changed: bool,
+}
+
+/// Others were in the way; nothing is held.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Contended {
+    /// Pools gained or lost cores even so: read [`Table::pool_orders`](crate::Table::pool_orders).
+    pub pools_changed: bool,
+}
+
+/// The answer to release.
+#[must_use]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Released {
+    /// All of it is free again.
+    Released {
+        /// What its role was refunded.
+        refunded: Quantities,
+        /// Pools lost cores: read [`Table::pool_orders`](crate::Table::pool_orders).
+        pools_changed: bool,
+    },
+    /// The id names no live claim.
+    Gone,
+    /// The claim is somebody else's.
+    NotOwner {
+        /// Whose.
+        owner: Owner,
+    },
+    /// Another call is changing the claim; ask again.
+    Contended,
+}
+
+/// The answer to transfer.
+#[must_use]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Transferred {
+    /// It is the new owner's.
+    Transferred,
+    /// The id names no live claim.
+    Gone,
+    /// The claim is somebody else's.
+    NotOwner {
+        /// Whose.
+        owner: Owner,
+    },
+    /// Another call is changing the claim; ask again.
+    Contended,
+}
+
+/// The answer to confirm_pool.
+#[must_use]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Confirmed {
+    /// The cores that had left the pool are free.
+    Freed {
+        /// How many PUs.
+        pus: u32,
+    },
+    /// A newer order exists: send that one; nothing was freed.
+    Stale {
+        /// Its epoch.
+        epoch: u32,
+    },
+    /// The agent is unknown or has no such pool.
+    NoSuchPool,
+}

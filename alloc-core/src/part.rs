@@ -1,0 +1,165 @@
+//! Part: one line of what a claim holds, packed in one word of its record: `kind:3 | index:10 | payload:51`.
+//!
+//! Packed parts compare in canonical order: cores by leaf, then pools, then memory, each by index. Words are taken in this
+//! order and given back in reverse, so that two claims meet at the first word they share instead of half-way.
+
+use crate::ids::NumaNodeId;
+use crate::memory::Seat;
+use crate::{MILLI_PER_PU, PAGE_BYTES, Quantities};
+
+/// Something a claim holds. Positions are those of the agent's shape.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Part {
+    /// Nothing: an unused place in a record.
+    Empty,
+    /// Whole cores of a leaf.
+    Cores { leaf: u16, pus: u32 },
+    /// A promise of a pool.
+    Share { pool: u16, cpu_milli: u32 },
+    /// Pages of a NUMA node, and the seat they are used from.
+    Memory { numa_node: NumaNodeId, seat: Seat, pages: u64 },
+}
+
+const KIND_SHIFT: u32 = 61;
+const INDEX_SHIFT: u32 = 51;
+const INDEX_MASK: u64 = (1 << 10) - 1;
+const GROUP_SHIFT: u32 = 44;
+const PAGES_MASK: u64 = (1 << GROUP_SHIFT) - 1;
+const LOW32: u64 = u32::MAX as u64;
+
+/// The most leaves, and the most pools, of an agent.
+pub(crate) const MAX_INDEX: usize = 1 << 10;
+/// The most pages of a NUMA node.
+pub(crate) const MAX_PAGES: u64 = PAGES_MASK;
+/// The most groups of a shape.
+pub(crate) const MAX_GROUPS: usize = 1 << (INDEX_SHIFT - GROUP_SHIFT);
+
+const CORES: u64 = 1;
+const SHARE: u64 = 2;
+const MEM_HELD: u64 = 3;
+const MEM_STRICT: u64 = 4;
+const MEM_LOOSE: u64 = 5;
+const MEM_MULTI: u64 = 6;
+const MEM_GROUP: u64 = 7;
+
+const fn word(kind: u64, index: u16, payload: u64) -> u64 {
+    kind << KIND_SHIFT | (index as u64) << INDEX_SHIFT | payload
+}
+
+impl Part {
+    pub(crate) const fn pack(self) -> u64 {
+        match self {
+            Self::Empty => 0,
+            Self::Cores { leaf, pus } => word(CORES, leaf, pus as u64),
+            Self::Share { pool, cpu_milli } => word(SHARE, pool, cpu_milli as u64),
+            Self::Memory { numa_node, seat, pages } => {
+                let (kind, group) = match seat {
+                    Seat::Held => (MEM_HELD, 0),
+                    Seat::SingleStrict => (MEM_STRICT, 0),
+                    Seat::SingleLoose => (MEM_LOOSE, 0),
+                    Seat::MultiLoose => (MEM_MULTI, 0),
+                    Seat::Group(group) => (MEM_GROUP, group),
+                };
+                word(kind, numa_node.get(), (group as u64) << GROUP_SHIFT | pages)
+            }
+        }
+    }
+
+    #[expect(clippy::cast_possible_truncation, reason = "each field is masked, or was packed from the narrow type")]
+    pub(crate) const fn unpack(word: u64) -> Self {
+        let index = (word >> INDEX_SHIFT & INDEX_MASK) as u16;
+        let low = (word & LOW32) as u32;
+        let seat = match word >> KIND_SHIFT {
+            0 => return Self::Empty,
+            CORES => return Self::Cores { leaf: index, pus: low },
+            SHARE => return Self::Share { pool: index, cpu_milli: low },
+            MEM_HELD => Seat::Held,
+            MEM_STRICT => Seat::SingleStrict,
+            MEM_LOOSE => Seat::SingleLoose,
+            MEM_MULTI => Seat::MultiLoose,
+            _ => Seat::Group((word >> GROUP_SHIFT & (MAX_GROUPS as u64 - 1)) as u8),
+        };
+        Self::Memory { numa_node: NumaNodeId::new(index), seat, pages: word & PAGES_MASK }
+    }
+
+    /// What the role is charged for this part.
+    pub(crate) fn quantities(self) -> Quantities {
+        match self {
+            Self::Empty => Quantities::default(),
+            Self::Cores { pus, .. } => {
+                Quantities { cpu_milli: u64::from(pus.count_ones()) * u64::from(MILLI_PER_PU), mem_bytes: 0 }
+            }
+            Self::Share { cpu_milli, .. } => Quantities { cpu_milli: u64::from(cpu_milli), mem_bytes: 0 },
+            Self::Memory { pages, .. } => Quantities { cpu_milli: 0, mem_bytes: pages * PAGE_BYTES },
+        }
+    }
+
+    /// Whether both speak of the same leaf, pool or NUMA node.
+    pub(crate) const fn same_place(self, other: Self) -> bool {
+        match (self, other) {
+            (Self::Cores { leaf: a, .. }, Self::Cores { leaf: b, .. }) => a == b,
+            (Self::Share { pool: a, .. }, Self::Share { pool: b, .. }) => a == b,
+            (Self::Memory { numa_node: a, .. }, Self::Memory { numa_node: b, .. }) => a.get() == b.get(),
+            _ => false,
+        }
+    }
+
+    /// What is left of this part when `taken` is split off; `None` when `taken` is not inside it. A seat stays with
+    /// what is left, even of no pages, except one that was only held.
+    pub(crate) fn without(self, taken: Self) -> Option<Self> {
+        let rest = match (self, taken) {
+            (Self::Cores { leaf, pus }, Self::Cores { pus: gone, .. }) if pus & gone == gone => {
+                Self::Cores { leaf, pus: pus & !gone }
+            }
+            (Self::Share { pool, cpu_milli }, Self::Share { cpu_milli: gone, .. }) => {
+                Self::Share { pool, cpu_milli: cpu_milli.checked_sub(gone)? }
+            }
+            (Self::Memory { numa_node, seat, pages }, Self::Memory { pages: gone, .. }) => {
+                Self::Memory { numa_node, seat, pages: pages.checked_sub(gone)? }
+            }
+            _ => return None,
+        };
+        Some(match rest {
+            Self::Cores { pus: 0, .. } | Self::Share { cpu_milli: 0, .. } => Self::Empty,
+            Self::Memory { seat: Seat::Held, pages: 0, .. } => Self::Empty,
+            rest => rest,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn samples() -> Vec<Part> {
+        let numa_node = NumaNodeId::new(63);
+        let mut parts = vec![
+            Part::Empty,
+            Part::Cores { leaf: 0, pus: u32::MAX },
+            Part::Cores { leaf: 1023, pus: 1 },
+            Part::Share { pool: 64, cpu_milli: 4_194_000 },
+        ];
+        for seat in [Seat::Held, Seat::SingleStrict, Seat::SingleLoose, Seat::MultiLoose, Seat::Group(127)] {
+            parts.push(Part::Memory { numa_node, seat, pages: MAX_PAGES });
+        }
+        parts
+    }
+
+    #[test]
+    fn packing_keeps_every_field_and_the_canonical_order() {
+        let words: Vec<u64> = samples().into_iter().map(Part::pack).collect();
+        assert_eq!(words.iter().map(|&word| Part::unpack(word)).collect::<Vec<_>>(), samples());
+        assert!(words.is_sorted());
+    }
+
+    #[test]
+    fn a_split_part_leaves_the_rest() {
+        let cores = Part::Cores { leaf: 3, pus: 0b1100 };
+        assert_eq!(cores.without(Part::Cores { leaf: 3, pus: 0b0100 }), Some(Part::Cores { leaf: 3, pus: 0b1000 }));
+        assert_eq!(cores.without(cores), Some(Part::Empty));
+        assert_eq!(cores.without(Part::Cores { leaf: 3, pus: 0b0001 }), None);
+        let seat = Seat::SingleStrict;
+        let memory = Part::Memory { numa_node: NumaNodeId::new(0), seat, pages: 5 };
+        assert_eq!(memory.without(memory), Some(Part::Memory { numa_node: NumaNodeId::new(0), seat, pages: 0 }));
+    }
+}

@@ -1,0 +1,73 @@
+//! Placement: what a claim holds, exactly. The answer to "where is it?", and what `restore` and `split_exact` take.
+
+use crate::ids::{NumaNodeId, PuId};
+use crate::{MILLI_PER_PU, Quantities};
+
+/// What a claim holds. Each list is sorted by id and names nothing twice.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Placement {
+    /// PUs held exclusively, in whole cores.
+    pub pus: Vec<PuId>,
+    /// Shares of pools.
+    pub pools: Vec<PoolShare>,
+    /// Memory. The NUMA nodes listed are the ones the claim may use, also those with 0 bytes (in a strict group).
+    pub memory: Vec<NodeMemory>,
+    /// On what terms the memory is held.
+    pub memory_hold: MemoryHold,
+}
+
+impl Placement {
+    /// CPU and memory together, as charged.
+    #[must_use]
+    pub fn quantities(&self) -> Quantities {
+        let pool_milli: u64 = self.pools.iter().map(|share| u64::from(share.cpu_milli)).sum();
+        Quantities {
+            cpu_milli: self.pus.len() as u64 * u64::from(MILLI_PER_PU) + pool_milli,
+            mem_bytes: self.memory.iter().map(|memory| memory.mem_bytes).sum(),
+        }
+    }
+}
+
+/// A share of one pool.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PoolShare {
+    /// The pool's NUMA node; `None` for the pool of the cores that are in no NUMA node.
+    pub numa_node: Option<NumaNodeId>,
+    /// Thousandths of a PU.
+    pub cpu_milli: u32,
+}
+
+/// Memory of one NUMA node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NodeMemory {
+    /// The NUMA node.
+    pub numa_node: NumaNodeId,
+    /// Bytes, a whole number of pages.
+    pub mem_bytes: u64,
+}
+
+/// On what terms memory is held.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum MemoryHold {
+    /// For later: an offer or a reservation; nothing runs in it.
+    Held,
+    /// In use, and others may spill into the same NUMA nodes.
+    #[default]
+    Loose,
+    /// In use, and nobody can spill into these NUMA nodes.
+    Strict,
+}
+
+/// The cores that shared claims of one NUMA node run on, as the agent is to set them.
+///
+/// Orders of one pool replace each other: only the newest counts. Send it when `epoch` differs from the one sent last,
+/// and answer with `confirm_pool` once the agent runs it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PoolOrder {
+    /// The pool's NUMA node; `None` for the pool of the cores that are in no NUMA node.
+    pub numa_node: Option<NumaNodeId>,
+    /// The pool's PUs, sorted; whole cores.
+    pub pus: Vec<PuId>,
+    /// Which order this is; 0 for a pool that never had a core.
+    pub epoch: u32,
+}

@@ -1,0 +1,406 @@
+//! Reasons: why a request is refused, with the figures, as an operator would want it told.
+
+use core::fmt;
+
+use crate::ids::{AgentId, NumaNodeId, Owner, PuId, RoleId};
+use crate::request::{Level, Locality, MemoryLocality};
+
+/// A no from one agent. Prints as a sentence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// Which agent.
+    pub agent: AgentId,
+    /// Why.
+    pub reason: Reason,
+}
+
+/// Why a request is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// The agent is unknown, or the claim to split is not live.
+    Gone,
+    /// The claim to split is somebody else's.
+    NotOwner {
+        /// Whose.
+        owner: Owner,
+    },
+    /// The request cannot be meant.
+    Invalid(Invalid),
+    /// The role is unknown.
+    NoSuchRole(RoleId),
+    /// The agent takes no new claims.
+    Inactive,
+    /// It would not fit the empty machine either.
+    LargerThanMachine(Shortage),
+    /// It would fit the empty machine.
+    Busy(Shortage),
+    /// It fits once the agent has confirmed that its pools are smaller.
+    CoresLeaving(Shortage),
+    /// There is enough memory, but beside claims it may not be mixed with.
+    StrictMemory(Shortage),
+    /// The role's limit.
+    RoleLimit(OverLimit),
+    /// The agent's claim records are used up.
+    RecordsFull {
+        /// How many there are.
+        records: u16,
+    },
+}
+
+/// What a role's limit leaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OverLimit {
+    /// The role.
+    pub role: RoleId,
+    /// Of what.
+    pub resource: Resource,
+    /// How much was asked, in the resource's unit.
+    pub asked: u64,
+    /// How much the role has.
+    pub used: u64,
+    /// How much it may have.
+    pub limit: u64,
+}
+
+/// What roles are charged for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Resource {
+    /// CPU, in thousandths of a PU.
+    CpuMilli,
+    /// Memory, in bytes.
+    MemBytes,
+}
+
+/// What a request lacks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Wanted {
+    /// Exclusive PUs.
+    ExclusivePus,
+    /// Thousandths of a PU in a pool.
+    SharedMilli,
+    /// Bytes of memory.
+    MemBytes,
+}
+
+/// The figures of a refusal, all in the unit of `what`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shortage {
+    /// What is lacking.
+    pub what: Wanted,
+    /// How much was asked.
+    pub asked: u64,
+    /// How much is free on the agent (in the parent, for a split).
+    pub free: u64,
+    /// The most that is free in one place that keeps the wishes required.
+    pub best: u64,
+    /// The same on the empty machine (the parent, for a split).
+    pub machine: u64,
+    /// PUs in the agent's pools.
+    pub pool_pus: u32,
+    /// PUs that left pools and wait for the agent's confirmation.
+    pub leaving_pus: u32,
+    /// What was required of the PUs.
+    pub locality: Locality,
+    /// What was required of the memory.
+    pub memory: MemoryLocality,
+}
+
+/// What is wrong with a request or a placement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Invalid {
+    /// Neither a PU nor a thousandth of one is asked for.
+    NoCpu,
+    /// A shared claim cannot be held to this level.
+    SharedTooClose(Level),
+    /// The machine has no such PU.
+    UnknownPu(PuId),
+    /// A PU is named, but not all of its core.
+    PartOfCore(PuId),
+    /// The machine has no such NUMA node.
+    UnknownNumaNode(NumaNodeId),
+    /// The machine has no such pool.
+    UnknownPool(Option<NumaNodeId>),
+    /// Something is named twice, or the list is not sorted.
+    NotSorted,
+    /// Strict memory of NUMA nodes that are not a group of this machine.
+    NoSuchGroup,
+    /// More memory than a NUMA node can have, or not whole pages.
+    Memory(NumaNodeId),
+    /// The claim to split does not hold this.
+    NotHeld,
+}
+
+/// A reason without its figures, to count by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ReasonKind {
+    /// [`Reason::Gone`].
+    Gone,
+    /// [`Reason::NotOwner`].
+    NotOwner,
+    /// [`Reason::Invalid`].
+    Invalid,
+    /// [`Reason::NoSuchRole`].
+    NoSuchRole,
+    /// [`Reason::Inactive`].
+    Inactive,
+    /// [`Reason::LargerThanMachine`], for lack of this.
+    LargerThanMachine(Wanted),
+    /// [`Reason::Busy`], for lack of this.
+    Busy(Wanted),
+    /// [`Reason::CoresLeaving`].
+    CoresLeaving,
+    /// [`Reason::StrictMemory`].
+    StrictMemory,
+    /// [`Reason::RoleLimit`], for this resource.
+    RoleLimit(Resource),
+    /// [`Reason::RecordsFull`].
+    RecordsFull,
+}
+
+impl Reason {
+    /// The reason without its figures.
+    #[must_use]
+    pub const fn kind(&self) -> ReasonKind {
+        match self {
+            Self::Gone => ReasonKind::Gone,
+            Self::NotOwner { .. } => ReasonKind::NotOwner,
+            Self::Invalid(_) => ReasonKind::Invalid,
+            Self::NoSuchRole(_) => ReasonKind::NoSuchRole,
+            Self::Inactive => ReasonKind::Inactive,
+            Self::LargerThanMachine(shortage) => ReasonKind::LargerThanMachine(shortage.what),
+            Self::Busy(shortage) => ReasonKind::Busy(shortage.what),
+            Self::CoresLeaving(_) => ReasonKind::CoresLeaving,
+            Self::StrictMemory(_) => ReasonKind::StrictMemory,
+            Self::RoleLimit(over) => ReasonKind::RoleLimit(over.resource),
+            Self::RecordsFull { .. } => ReasonKind::RecordsFull,
+        }
+    }
+
+    /// Whether waiting cannot help.
+    #[must_use]
+    pub const fn is_permanent(&self) -> bool {
+        matches!(self, Self::Gone | Self::Invalid(_) | Self::NoSuchRole(_) | Self::LargerThanMachine(_))
+    }
+
+    /// Nearness to being met, to find the nearest miss: how close the kind of reason is, then which part of what was
+    /// asked is there, in thousandths.
+    pub(crate) fn nearness(&self) -> (u8, u64) {
+        let part = |shortage: &Shortage| {
+            let (best, asked) = (shortage.best.min(shortage.asked), shortage.asked.max(1));
+            u64::try_from(u128::from(best) * 1000 / u128::from(asked)).unwrap_or(1000)
+        };
+        match self {
+            Self::CoresLeaving(shortage) => (5, part(shortage)),
+            Self::Busy(shortage) | Self::StrictMemory(shortage) => (4, part(shortage)),
+            Self::RoleLimit(_) | Self::RecordsFull { .. } => (3, 0),
+            Self::Inactive => (2, 0),
+            Self::LargerThanMachine(shortage) => (1, part(shortage)),
+            Self::Gone | Self::NotOwner { .. } | Self::Invalid(_) | Self::NoSuchRole(_) => (0, 0),
+        }
+    }
+}
+
+impl fmt::Display for ReasonKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Gone => f.write_str("gone"),
+            Self::NotOwner => f.write_str("somebody else's"),
+            Self::Invalid => f.write_str("request cannot be meant"),
+            Self::NoSuchRole => f.write_str("role unknown"),
+            Self::Inactive => f.write_str("taking no new claims"),
+            Self::LargerThanMachine(what) => write!(f, "too small for the {}", what.noun()),
+            Self::Busy(what) => write!(f, "too few free {}", what.noun()),
+            Self::CoresLeaving => f.write_str("waiting for cores to leave the shared pool"),
+            Self::StrictMemory => f.write_str("memory promised to others under strict locality"),
+            Self::RoleLimit(Resource::CpuMilli) => f.write_str("role at its CPU limit"),
+            Self::RoleLimit(Resource::MemBytes) => f.write_str("role at its memory limit"),
+            Self::RecordsFull => f.write_str("claim records used up"),
+        }
+    }
+}
+
+impl Wanted {
+    const fn noun(self) -> &'static str {
+        match self {
+            Self::ExclusivePus => "exclusive PUs",
+            Self::SharedMilli => "shared CPU",
+            Self::MemBytes => "memory",
+        }
+    }
+}
+
+/// A figure with its unit.
+struct Amount(Wanted, u64);
+
+impl fmt::Display for Amount {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self(Wanted::ExclusivePus, pus) => write!(f, "{pus}"),
+            Self(Wanted::SharedMilli, cpu_milli) => write!(f, "{cpu_milli} milli"),
+            Self(Wanted::MemBytes, bytes) => write_bytes(f, bytes),
+        }
+    }
+}
+
+/// Bytes in the largest binary unit that says them with at most three digits after the point.
+fn write_bytes(f: &mut fmt::Formatter<'_>, bytes: u64) -> fmt::Result {
+    let (unit, name) = match bytes {
+        0..=1023 => return write!(f, "{bytes} B"),
+        1024..=0xF_FFFF => (1 << 10, "KiB"),
+        0x10_0000..=0x3FFF_FFFF => (1 << 20, "MiB"),
+        _ => (1_u64 << 30, "GiB"),
+    };
+    match u128::from(bytes % unit) * 10 / u128::from(unit) {
+        0 => write!(f, "{} {name}", bytes / unit),
+        tenth => write!(f, "{}.{tenth} {name}", bytes / unit),
+    }
+}
+
+impl Shortage {
+    fn asked(&self) -> impl fmt::Display {
+        let Self { what, asked, .. } = *self;
+        fmt::from_fn(move |f| match what {
+            Wanted::ExclusivePus => write!(f, "wants {asked} exclusive PU{}", if asked == 1 { "" } else { "s" }),
+            Wanted::SharedMilli => write!(f, "wants {asked} shared cpu_milli"),
+            Wanted::MemBytes => write!(f, "wants {} of memory", Amount(what, asked)),
+        })
+    }
+
+    /// `" in one L3 domain"`, when that is required.
+    fn place(&self) -> impl fmt::Display {
+        let Self { what, locality, memory, .. } = *self;
+        fmt::from_fn(move |f| match (what, locality, memory) {
+            (Wanted::MemBytes, _, MemoryLocality::Required) => f.write_str(" beside its PUs"),
+            (Wanted::MemBytes, ..) => Ok(()),
+            (_, Locality::Required(level), _) => write!(f, " in one {level}"),
+            _ => Ok(()),
+        })
+    }
+
+    fn fmt_larger(&self, agent: AgentId, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let most = Amount(self.what, self.machine);
+        write!(f, "{}{}; agent {agent} has {most} when it is empty", self.asked(), self.place())
+    }
+
+    fn fmt_busy(&self, agent: AgentId, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let free = Amount(self.what, self.free);
+        write!(f, "{}{}; agent {agent} has {free} free", self.asked(), self.place())?;
+        if self.best < self.free {
+            write!(f, ", {} of them together", Amount(self.what, self.best))?;
+        }
+        if self.what == Wanted::ExclusivePus && self.pool_pus > 0 {
+            write!(f, " ({} in the shared pool)", self.pool_pus)?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let agent = self.agent;
+        match self.reason {
+            Reason::Gone => write!(f, "agent {agent} or the claim on it is gone"),
+            Reason::NotOwner { owner } => write!(f, "the claim on agent {agent} belongs to {owner}"),
+            Reason::Invalid(invalid) => write!(f, "{invalid}"),
+            Reason::NoSuchRole(role) => write!(f, "role {role} is unknown"),
+            Reason::Inactive => write!(f, "agent {agent} takes no new claims"),
+            Reason::LargerThanMachine(shortage) => shortage.fmt_larger(agent, f),
+            Reason::Busy(shortage) => shortage.fmt_busy(agent, f),
+            Reason::CoresLeaving(shortage) => {
+                shortage.fmt_busy(agent, f)?;
+                write!(f, ", and {} more once its shared pool has shrunk", shortage.leaving_pus)
+            }
+            Reason::StrictMemory(shortage) => {
+                shortage.fmt_busy(agent, f)?;
+                f.write_str(", but beside claims that require memory locality")
+            }
+            Reason::RoleLimit(over) => write!(f, "{over}"),
+            Reason::RecordsFull { records } => write!(f, "agent {agent} has used up its {records} claim records"),
+        }
+    }
+}
+
+impl fmt::Display for OverLimit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let what = match self.resource {
+            Resource::CpuMilli => Wanted::SharedMilli,
+            Resource::MemBytes => Wanted::MemBytes,
+        };
+        let [asked, used, limit] = [self.asked, self.used, self.limit].map(|figure| Amount(what, figure));
+        write!(f, "wants {asked} for role {}, which has {used} of its limit of {limit}", self.role)
+    }
+}
+
+impl fmt::Display for Invalid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoCpu => write!(f, "asks for no CPU: ask for at least 1 PU or 1 cpu_milli"),
+            Self::SharedTooClose(level) => {
+                write!(f, "a shared claim runs in a whole NUMA node: it cannot be held to one {level}")
+            }
+            Self::UnknownPu(pu) => write!(f, "the machine has no PU {pu}"),
+            Self::PartOfCore(pu) => write!(f, "names PU {pu} without its siblings: name whole cores"),
+            Self::UnknownNumaNode(numa_node) => write!(f, "the machine has no NUMA node {numa_node}"),
+            Self::UnknownPool(Some(numa_node)) => write!(f, "NUMA node {numa_node} has no cores, so it has no pool"),
+            Self::UnknownPool(None) => write!(f, "every core is in a NUMA node, so there is no pool outside of them"),
+            Self::NotSorted => write!(f, "a list is not sorted, or names something twice"),
+            Self::NoSuchGroup => write!(f, "strict memory of NUMA nodes that are no group of this machine"),
+            Self::Memory(numa_node) => write!(f, "memory of {numa_node} is not whole pages of 4096 bytes, or too much"),
+            Self::NotHeld => write!(f, "the claim to split does not hold what is named"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shortage() -> Shortage {
+        Shortage {
+            what: Wanted::ExclusivePus,
+            asked: 4,
+            free: 1,
+            best: 1,
+            machine: 8,
+            pool_pus: 1,
+            leaving_pus: 0,
+            locality: Locality::Any,
+            memory: MemoryLocality::Any,
+        }
+    }
+
+    fn said(reason: Reason) -> String {
+        Refusal { agent: AgentId::new(0), reason }.to_string()
+    }
+
+    #[test]
+    fn sentences_an_operator_understands() {
+        assert_eq!(
+            said(Reason::Busy(shortage())),
+            "wants 4 exclusive PUs; agent a0 has 1 free (1 in the shared pool)"
+        );
+        let l3 = Shortage { locality: Locality::Required(Level::L3), free: 6, best: 2, pool_pus: 0, ..shortage() };
+        assert_eq!(
+            said(Reason::Busy(l3)),
+            "wants 4 exclusive PUs in one L3 domain; agent a0 has 6 free, 2 of them together"
+        );
+        assert_eq!(
+            said(Reason::LargerThanMachine(Shortage { asked: 9, ..shortage() })),
+            "wants 9 exclusive PUs; agent a0 has 8 when it is empty"
+        );
+        assert_eq!(
+            said(Reason::CoresLeaving(Shortage { asked: 2, pool_pus: 0, leaving_pus: 1, ..shortage() })),
+            "wants 2 exclusive PUs; agent a0 has 1 free, and 1 more once its shared pool has shrunk"
+        );
+        let memory = Shortage { what: Wanted::MemBytes, asked: 3 << 29, free: 1 << 20, best: 1 << 20, ..shortage() };
+        assert_eq!(said(Reason::Busy(memory)), "wants 1.5 GiB of memory; agent a0 has 1 MiB free");
+    }
+
+    #[test]
+    fn nearer_reasons_rank_higher() {
+        let busy = Reason::Busy(shortage()).nearness();
+        assert!(Reason::CoresLeaving(shortage()).nearness() > busy);
+        assert!(Reason::Busy(Shortage { best: 3, ..shortage() }).nearness() > busy);
+        assert!(busy > Reason::LargerThanMachine(shortage()).nearness());
+    }
+}

@@ -1,0 +1,154 @@
+//! Restore: claims that exist already, told to a fresh table, after the caller's restart or an agent's registration.
+//!
+//! In this order: the pools as the agent runs them, the exclusive claims, the shared ones, then `trim_pools`. Shares find
+//! their room in the restored pools and never make them grow: the cores to grow by may belong to a claim still to come.
+//! Roles are charged past their limits: what runs is a fact.
+
+use core::fmt;
+
+use crate::agent::Agent;
+use crate::claim::Holder;
+use crate::exact::{self, Inexact};
+use crate::ids::{AgentId, ClaimId, NumaNodeId, PuId, RoleId};
+use crate::leaf::PuState;
+use crate::ledger::{ChargeError, Ledger};
+use crate::outcome::Grant;
+use crate::part::Part;
+use crate::placement::Placement;
+use crate::pooling;
+use crate::reason::Invalid;
+use crate::taking::Taking;
+use crate::PAGE_BYTES;
+
+/// Why something cannot be restored. The rest of what is to be restored is not affected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RestoreError {
+    /// The agent is unknown.
+    NoSuchAgent(AgentId),
+    /// The role is unknown.
+    NoSuchRole(RoleId),
+    /// The placement cannot be one of this machine.
+    Invalid(Invalid),
+    /// A PU is held by another claim or a pool.
+    PuTaken(PuId),
+    /// The pool has less room; restore pools first.
+    PoolTooSmall {
+        /// The pool's NUMA node.
+        numa_node: Option<NumaNodeId>,
+        /// What was asked, in thousandths of a PU.
+        asked_milli: u32,
+        /// What there is.
+        room_milli: u32,
+    },
+    /// The NUMA node has less memory, or those on it do not admit the claim.
+    MemoryTaken {
+        /// The NUMA node.
+        numa_node: NumaNodeId,
+        /// What was asked, in bytes.
+        asked_bytes: u64,
+        /// What there is.
+        free_bytes: u64,
+    },
+    /// The agent's claim records are used up.
+    RecordsFull,
+    /// Another call is at work on the agent; ask again.
+    Contended,
+}
+
+impl fmt::Display for RestoreError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::NoSuchAgent(agent) => write!(f, "agent {agent} is unknown: add it first"),
+            Self::NoSuchRole(role) => write!(f, "role {role} is unknown: add it first"),
+            Self::Invalid(invalid) => write!(f, "{invalid}"),
+            Self::PuTaken(pu) => write!(f, "PU {pu} is held by another claim or a pool: two claims name it"),
+            Self::PoolTooSmall { numa_node, asked_milli, room_milli } => {
+                let place = numa_node.map_or_else(|| "cores in no NUMA node".into(), |numa_node| numa_node.to_string());
+                write!(f, "the pool of {place} has room for {room_milli} of {asked_milli} cpu_milli: ")?;
+                f.write_str("restore the pool's cores before its shares")
+            }
+            Self::MemoryTaken { numa_node, asked_bytes, free_bytes } => {
+                write!(f, "{numa_node} has {free_bytes} free bytes for {asked_bytes}, ")?;
+                f.write_str("or claims this one may not be mixed with")
+            }
+            Self::RecordsFull => f.write_str("the agent's claim records are used up: raise records_per_agent"),
+            Self::Contended => f.write_str("another call is at work on the agent: ask again"),
+        }
+    }
+}
+
+impl core::error::Error for RestoreError {}
+
+impl From<Inexact> for RestoreError {
+    fn from(inexact: Inexact) -> Self {
+        match inexact {
+            Inexact::Invalid(invalid) => Self::Invalid(invalid),
+            Inexact::Records => Self::RecordsFull,
+        }
+    }
+}
+
+/// Restores the cores of a pool. On an error those before the one named are in the pool; `trim_pools` lets them go.
+pub(crate) fn restore_pool(agent: &Agent, numa_node: Option<NumaNodeId>, pus: &[PuId]) -> Result<(), RestoreError> {
+    let machine = agent.machine.as_ref().ok_or(RestoreError::NoSuchAgent(agent.id))?;
+    let layout = &machine.shape.layout;
+    let pool = layout.pool_of(numa_node).ok_or(RestoreError::Invalid(Invalid::UnknownPool(numa_node)))?;
+    for (leaf, bits) in exact::leaf_bits(&machine.shape, pus).map_err(RestoreError::Invalid)? {
+        if layout.leaves[usize::from(leaf)].pool != pool {
+            return Err(RestoreError::Invalid(Invalid::UnknownPool(numa_node)));
+        }
+        if !pooling::adopt(machine, leaf, bits) {
+            return Err(taken(agent, Part::Cores { leaf, pus: bits }));
+        }
+    }
+    Ok(())
+}
+
+/// Restores a claim.
+pub(crate) fn restore(
+    agent: &Agent,
+    ledger: &Ledger,
+    holder: Holder,
+    placement: &Placement,
+) -> Result<Grant, RestoreError> {
+    let machine = agent.machine.as_ref().ok_or(RestoreError::NoSuchAgent(agent.id))?;
+    let mut record = agent.records.begin(holder.owner, holder.role).map_err(|_| RestoreError::RecordsFull)?;
+    exact::parts(&machine.shape, placement, &mut record)?;
+    record.sort();
+    let charged = record.quantities();
+    let charge = ledger.charge_fact(holder.role, charged).map_err(|why| match why {
+        ChargeError::NoSuchRole => RestoreError::NoSuchRole(holder.role),
+        ChargeError::Over(_) | ChargeError::Contended => RestoreError::Contended,
+    })?;
+    let claim = ClaimId::new(agent.id, record.slot(), record.generation());
+    let mut taking = Taking::start_exact(machine, record);
+    if !taking.take_all() {
+        return Err(taken(agent, taking.stopped_at()));
+    }
+    charge.settle();
+    Ok(Grant { claim, charged, pools_changed: taking.keep() })
+}
+
+/// The error for a part that was not to be had.
+fn taken(agent: &Agent, part: Part) -> RestoreError {
+    let Some(machine) = agent.machine.as_ref() else { return RestoreError::NoSuchAgent(agent.id) };
+    match part {
+        Part::Empty => RestoreError::Contended,
+        Part::Cores { leaf, pus } => {
+            let mut list = Vec::new();
+            exact::push_pus(&machine.shape, leaf, pus & !machine.pus_in(leaf, PuState::Free), &mut list);
+            list.first().map_or(RestoreError::Contended, |pu| RestoreError::PuTaken(*pu))
+        }
+        Part::Share { pool, cpu_milli } => RestoreError::PoolTooSmall {
+            numa_node: exact::pool_numa_node(&machine.shape, pool),
+            asked_milli: cpu_milli,
+            room_milli: machine.pool(pool).read().room_milli(),
+        },
+        Part::Memory { numa_node, pages, .. } => RestoreError::MemoryTaken {
+            numa_node,
+            asked_bytes: pages * PAGE_BYTES,
+            free_bytes: machine.memory[numa_node.index()].free_pages() * PAGE_BYTES,
+        },
+    }
+}
+

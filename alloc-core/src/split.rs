@@ -1,0 +1,244 @@
+//! Split: a part of a claim becomes a claim of its own. Nothing passes through Free, so nobody else can take it meanwhile.
+//!
+//! The claim is opened (Busy), what the child gets is written into the child's record, and then, in this order:
+//! 1. the child takes its seats on the NUMA nodes (others may forbid it: the only step that can fail);
+//! 2. a child on a pool whose millis the claim does not have: cores of the claim join the pool, their millis promised to
+//!    the claim (Held → Pool; see [`pooling`](crate::pooling));
+//! 3. what the child gets is taken off the claim, and both are Live. These are plain writes to records nobody else may touch.
+//!
+//! The role's charge does not change: what one loses the other has. The claim keeps its own seats; a claim that was split
+//! to the last bit stays, empty, until its owner releases it.
+
+use crate::MILLI_PER_PU;
+use crate::agent::{Agent, Machine, Watch};
+use crate::claim::{Unopened, open};
+use crate::exact::{self, Inexact};
+use crate::ids::{ClaimId, Owner};
+use crate::leaf::lowest_cores;
+use crate::outcome::{Contended, Grant, Outcome};
+use crate::part::Part;
+use crate::placement::Placement;
+use crate::plan::{Lack, check, plan};
+use crate::pooling;
+use crate::reason::{Invalid, Reason, Refusal};
+use crate::record::{OpenRecord, RecordsFull, Unlocked};
+use crate::request::Request;
+use crate::stock::Held;
+use crate::sync;
+use crate::why;
+
+/// What the child is to get.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Piece<'a> {
+    Request(&'a Request),
+    Exact(&'a Placement),
+}
+
+/// Why there is no child.
+enum Unsplit {
+    Reason(Reason),
+    /// Those who are on the NUMA nodes do not admit it, and may be about to go.
+    Seats(Reason),
+    Contended,
+}
+
+impl From<Invalid> for Unsplit {
+    fn from(invalid: Invalid) -> Self {
+        Self::Reason(Reason::Invalid(invalid))
+    }
+}
+
+/// Splits a piece off a claim.
+pub(crate) fn split(agent: &Agent, claim: ClaimId, owner: Owner, piece: Piece<'_>) -> Outcome {
+    let refused = |reason| Outcome::Refused(Refusal { agent: agent.id, reason });
+    let Some(machine) = agent.machine.as_ref() else { return refused(Reason::Gone) };
+    let watch = Watch::start(machine);
+    let mut pools_changed = false;
+    match attempt(agent, machine, claim, owner, piece, &mut pools_changed) {
+        Ok(grant) => Outcome::Granted(grant),
+        Err(Unsplit::Seats(reason)) if watch.was_quiet(machine, &agent.records) => refused(reason),
+        Err(Unsplit::Reason(reason)) if !pools_changed => refused(reason),
+        Err(Unsplit::Reason(_) | Unsplit::Seats(_) | Unsplit::Contended) => {
+            Outcome::Contended(Contended { pools_changed })
+        }
+    }
+}
+
+fn attempt(
+    agent: &Agent,
+    machine: &Machine,
+    claim: ClaimId,
+    owner: Owner,
+    piece: Piece<'_>,
+    pools_changed: &mut bool,
+) -> Result<Grant, Unsplit> {
+    let full = |RecordsFull: RecordsFull| Unsplit::Reason(Reason::RecordsFull { records: agent.records.len() });
+    let mut parent = open(agent, claim, owner).map_err(|unopened| match unopened {
+        Unopened::NotOwner(owner) => Unsplit::Reason(Reason::NotOwner { owner }),
+        Unopened::Unlocked(Unlocked::Gone) => Unsplit::Reason(Reason::Gone),
+        Unopened::Unlocked(Unlocked::Contended) => Unsplit::Contended,
+    })?;
+    let mut record = agent.records.begin(owner, parent.role()).map_err(full)?;
+    match piece {
+        Piece::Request(request) => {
+            check(request)?;
+            let held = Held { machine, record: &parent, all_admitted: false };
+            plan(request, &held, &mut record).map_err(|lack| unsplit(lack, held, request, agent))?;
+        }
+        Piece::Exact(placement) => exact::parts(&machine.shape, placement, &mut record).map_err(|why| match why {
+            Inexact::Invalid(invalid) => Unsplit::from(invalid),
+            Inexact::Records => full(RecordsFull),
+        })?,
+    }
+    record.sort();
+    if record.len() == 0 || !is_inside(machine, &record, &parent) {
+        return Err(Invalid::NotHeld.into());
+    }
+    make_room_for_shares(&record, &mut parent).map_err(full)?;
+    let mut child = Child { machine, record, seated: 0 };
+    if !child.take_seats() {
+        return Err(Unsplit::Contended);
+    }
+    *pools_changed = convert_shares(machine, &child.record, &mut parent);
+    let grant = Grant {
+        claim: ClaimId::new(agent.id, child.record.slot(), child.record.generation()),
+        charged: child.record.quantities(),
+        pools_changed: *pools_changed,
+    };
+    take_off(&child.record, &mut parent);
+    child.keep();
+    Ok(grant)
+}
+
+fn unsplit(lack: Lack, held: Held<'_>, request: &Request, agent: &Agent) -> Unsplit {
+    match lack {
+        Lack::Moved => Unsplit::Contended,
+        Lack::Records => Unsplit::Reason(Reason::RecordsFull { records: agent.records.len() }),
+        Lack::Cpus | Lack::Memory => match why::of_split(lack, held, request) {
+            reason @ Reason::StrictMemory(_) => Unsplit::Seats(reason),
+            reason => Unsplit::Reason(reason),
+        },
+    }
+}
+
+/// Whether the claim holds all that the child is to get; shares may also come from cores that join the pool.
+fn is_inside(machine: &Machine, child: &OpenRecord<'_>, parent: &OpenRecord<'_>) -> bool {
+    child.parts().all(|(_, part)| match part {
+        Part::Share { pool, cpu_milli } => {
+            let has = match parent.find(part) {
+                Some((_, Part::Share { cpu_milli, .. })) => cpu_milli,
+                _ => 0,
+            };
+            let spare: u32 = spare_cores(machine, pool, child, parent).map(|(_, pus)| pus.count_ones()).sum();
+            cpu_milli <= has + spare * MILLI_PER_PU
+        }
+        part => parent.find(part).is_some_and(|(_, has)| has.without(part).is_some()),
+    })
+}
+
+/// The claim's cores that could join a pool: positions of its parts, and the PUs the child does not get.
+fn spare_cores(
+    machine: &Machine,
+    pool: u16,
+    child: &OpenRecord<'_>,
+    parent: &OpenRecord<'_>,
+) -> impl Iterator<Item = (u16, u32)> {
+    parent.parts().filter_map(move |(at, part)| match part {
+        Part::Cores { leaf, pus } if machine.shape.layout.leaves[usize::from(leaf)].pool == pool => {
+            let gets = match child.find(part) {
+                Some((_, Part::Cores { pus, .. })) => pus,
+                _ => 0,
+            };
+            Some((at, pus & !gets))
+        }
+        _ => None,
+    })
+}
+
+/// Sees to it that the claim has a part for each pool the child has a share of, so that what follows cannot fail.
+fn make_room_for_shares(child: &OpenRecord<'_>, parent: &mut OpenRecord<'_>) -> Result<(), RecordsFull> {
+    for (_, part) in child.parts() {
+        if let Part::Share { pool, .. } = part
+            && parent.find(part).is_none()
+        {
+            parent.push(Part::Share { pool, cpu_milli: 0 })?;
+        }
+    }
+    Ok(())
+}
+
+/// Lets cores of the claim join the pools until it has the shares the child is to get; true when any did.
+fn convert_shares(machine: &Machine, child: &OpenRecord<'_>, parent: &mut OpenRecord<'_>) -> bool {
+    let mut changed = false;
+    for (_, part) in child.parts() {
+        let Part::Share { pool, cpu_milli: wanted } = part else { continue };
+        while let Some((at, Part::Share { cpu_milli: has, .. })) = parent.find(part)
+            && has < wanted
+            && let Some((from, spare)) = fewest(spare_cores(machine, pool, child, parent))
+        {
+            let Part::Cores { leaf, pus } = parent.part(from) else { break };
+            let width = machine.shape.layout.leaves[usize::from(leaf)].pus_per_core;
+            let core = Part::Cores { leaf, pus: lowest_cores(spare, 1, width) };
+            let Some(rest) = Part::Cores { leaf, pus }.without(core) else { break };
+            let brought = pooling::convert(machine, leaf, lowest_cores(spare, 1, width));
+            parent.set(from, rest);
+            parent.set(at, Part::Share { pool, cpu_milli: has + brought });
+            changed = true;
+        }
+    }
+    changed
+}
+
+fn fewest(cores: impl Iterator<Item = (u16, u32)>) -> Option<(u16, u32)> {
+    cores.filter(|(_, pus)| *pus != 0).min_by_key(|(_, pus)| pus.count_ones())
+}
+
+fn take_off(child: &OpenRecord<'_>, parent: &mut OpenRecord<'_>) {
+    for (_, part) in child.parts() {
+        let rest = parent.find(part).and_then(|(at, has)| has.without(part).map(|rest| (at, rest)));
+        let Some((at, rest)) = rest else { continue };
+        parent.set(at, rest);
+    }
+}
+
+/// A child that is not a claim yet: dropped, it leaves the seats it took.
+struct Child<'a> {
+    machine: &'a Machine,
+    record: OpenRecord<'a>,
+    /// Parts of the record whose seats are taken.
+    seated: u16,
+}
+
+impl Child<'_> {
+    fn take_seats(&mut self) -> bool {
+        while self.seated < self.record.len() {
+            if let Part::Memory { numa_node, seat, .. } = self.record.part(self.seated)
+                && !self.machine.memory[numa_node.index()].enter(seat)
+            {
+                return false;
+            }
+            self.seated += 1;
+        }
+        true
+    }
+
+    fn keep(mut self) {
+        self.seated = 0;
+        self.record.publish();
+    }
+}
+
+impl Drop for Child<'_> {
+    fn drop(&mut self) {
+        let _calm = sync::calm();
+        if self.seated > 0 {
+            self.machine.count_undone();
+        }
+        while self.seated > 0 {
+            self.seated -= 1;
+            if let Part::Memory { numa_node, seat, .. } = self.record.part(self.seated) {
+                self.machine.memory[numa_node.index()].leave(seat);
+            }
+        }
+    }
+}

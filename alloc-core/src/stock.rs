@@ -1,0 +1,142 @@
+//! Stock: what a plan may draw on. One set of rules plans a claim on an agent, a split of a claim, and the what-if
+//! questions behind a refusal; only the stock differs.
+
+use crate::MILLI_PER_PU;
+use crate::agent::Machine;
+use crate::ids::NumaNodeId;
+use crate::leaf::{PuState, first_pus};
+use crate::memory::Seat;
+use crate::part::Part;
+use crate::record::OpenRecord;
+use crate::shape::Shape;
+
+/// What a plan may draw on, at this moment.
+pub(crate) trait Stock {
+    fn shape(&self) -> &Shape;
+    /// PUs of a leaf, in whole cores.
+    fn pus(&self, leaf: u16) -> u32;
+    /// Pages of a NUMA node.
+    fn pages(&self, numa_node: NumaNodeId) -> u64;
+    /// Whether those who are on a NUMA node admit a comer.
+    fn admits(&self, numa_node: NumaNodeId, seat: Seat) -> bool;
+    /// Millis a pool can give without another core.
+    fn room_milli(&self, pool: u16) -> u32;
+    /// PUs that could join a pool.
+    fn joinable(&self, pool: u16) -> u32;
+
+    /// Millis a pool can give if all cores that could join it did.
+    fn reach_milli(&self, pool: u16) -> u32 {
+        self.room_milli(pool) + self.joinable(pool) * MILLI_PER_PU
+    }
+}
+
+/// An agent, as it is or as it might be.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct View<'a> {
+    pub(crate) machine: &'a Machine,
+    pub(crate) what_if: WhatIf,
+}
+
+/// How a view differs from the agent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum WhatIf {
+    /// Not at all.
+    AsIs,
+    /// Cores that are leaving pools are free.
+    CoresLeft,
+    /// Anybody may use any NUMA node's memory with anybody.
+    AllAdmitted,
+    /// Nobody is there.
+    Empty,
+}
+
+impl View<'_> {
+    fn is(&self, what_if: WhatIf) -> bool {
+        self.what_if == what_if
+    }
+}
+
+impl Stock for View<'_> {
+    fn shape(&self) -> &Shape {
+        &self.machine.shape
+    }
+
+    fn pus(&self, leaf: u16) -> u32 {
+        match self.what_if {
+            WhatIf::Empty => first_pus(self.machine.shape.layout.leaves[usize::from(leaf)].pus()),
+            WhatIf::CoresLeft => {
+                self.machine.pus_in(leaf, PuState::Free) | self.machine.pus_in(leaf, PuState::Leaving)
+            }
+            WhatIf::AsIs | WhatIf::AllAdmitted => self.machine.pus_in(leaf, PuState::Free),
+        }
+    }
+
+    fn pages(&self, numa_node: NumaNodeId) -> u64 {
+        if self.is(WhatIf::Empty) {
+            return self.machine.shape.pages()[numa_node.index()];
+        }
+        self.machine.memory[numa_node.index()].free_pages()
+    }
+
+    fn admits(&self, numa_node: NumaNodeId, seat: Seat) -> bool {
+        self.is(WhatIf::Empty)
+            || self.is(WhatIf::AllAdmitted)
+            || self.machine.memory[numa_node.index()].seats().enter(seat).is_some()
+    }
+
+    fn room_milli(&self, pool: u16) -> u32 {
+        if self.is(WhatIf::Empty) { 0 } else { self.machine.pool(pool).read().room_milli() }
+    }
+
+    fn joinable(&self, pool: u16) -> u32 {
+        let leaves = self.machine.shape.layout.pools[usize::from(pool)].leaves.iter();
+        // A core that is leaving may come back without asking the agent.
+        let left = |leaf| if self.is(WhatIf::Empty) { 0 } else { self.machine.pus_in(leaf, PuState::Leaving) };
+        leaves.map(|&leaf| (self.pus(leaf) | left(leaf)).count_ones()).sum()
+    }
+}
+
+/// What a claim holds, to be split.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Held<'a> {
+    pub(crate) machine: &'a Machine,
+    pub(crate) record: &'a OpenRecord<'a>,
+    /// As if anybody could use any NUMA node's memory with anybody.
+    pub(crate) all_admitted: bool,
+}
+
+impl Stock for Held<'_> {
+    fn shape(&self) -> &Shape {
+        &self.machine.shape
+    }
+
+    fn pus(&self, leaf: u16) -> u32 {
+        match self.record.find(Part::Cores { leaf, pus: 0 }) {
+            Some((_, Part::Cores { pus, .. })) => pus,
+            _ => 0,
+        }
+    }
+
+    fn pages(&self, numa_node: NumaNodeId) -> u64 {
+        match self.record.find(Part::Memory { numa_node, seat: Seat::Held, pages: 0 }) {
+            Some((_, Part::Memory { pages, .. })) => pages,
+            _ => 0,
+        }
+    }
+
+    fn admits(&self, numa_node: NumaNodeId, seat: Seat) -> bool {
+        self.all_admitted || self.machine.memory[numa_node.index()].seats().enter(seat).is_some()
+    }
+
+    fn room_milli(&self, pool: u16) -> u32 {
+        match self.record.find(Part::Share { pool, cpu_milli: 0 }) {
+            Some((_, Part::Share { cpu_milli, .. })) => cpu_milli,
+            _ => 0,
+        }
+    }
+
+    fn joinable(&self, pool: u16) -> u32 {
+        let leaves = self.machine.shape.layout.pools[usize::from(pool)].leaves.iter();
+        leaves.map(|&leaf| self.pus(leaf).count_ones()).sum()
+    }
+}

@@ -1,0 +1,172 @@
+//! The only door to atomics: [`Word64`] and [`fence`], from `core`, or from loom when built for the model checker.
+//!
+//! Rule 1: no other module names an atomic type; clippy refuses it.
+//! Rule 2: orderings stay at the call, beside the comment that names the operation they pair with.
+//! Rule 3: shared words change by read-modify-write only. [`Word64::store`] is for a word that one thread owns at that
+//! moment (a fresh word, the inside of a record in state Busy), or to end such ownership.
+//!
+//! In this crate's own tests every change can be made to panic, so that unwinding is tried at each step of a call.
+
+#[cfg(not(loom))]
+use core::sync::atomic as imp;
+#[cfg(loom)]
+use loom::sync::atomic as imp;
+
+pub use core::sync::atomic::Ordering;
+pub use imp::fence;
+
+/// One shared 64-bit word.
+#[derive(Debug)]
+#[cfg_attr(not(loom), expect(clippy::disallowed_types, reason = "this is the door"))]
+pub struct Word64(imp::AtomicU64);
+
+impl Word64 {
+    /// A word that holds `value`.
+    #[must_use]
+    #[cfg_attr(not(loom), expect(clippy::disallowed_types, reason = "this is the door"))]
+    pub fn new(value: u64) -> Self {
+        Self(imp::AtomicU64::new(value))
+    }
+
+    /// Reads the word.
+    #[inline]
+    pub fn load(&self, order: Ordering) -> u64 {
+        self.0.load(order)
+    }
+
+    /// Overwrites the word; see rule 3.
+    #[inline]
+    pub fn store(&self, value: u64, order: Ordering) {
+        self.0.store(value, order);
+    }
+
+    /// Replaces the value by `change(value)`, in one step; gives back the value it replaced.
+    ///
+    /// # Errors
+    /// The value that was there, when `change` answers `None`.
+    #[inline]
+    pub fn update(
+        &self,
+        success: Ordering,
+        failure: Ordering,
+        change: impl FnMut(u64) -> Option<u64>,
+    ) -> Result<u64, u64> {
+        #[cfg(all(test, not(loom)))]
+        fault::point();
+        self.0.fetch_update(success, failure, change)
+    }
+}
+
+/// While it lives, no panic is injected on this thread: a destructor must not fail half-way. Nothing outside of tests.
+#[derive(Debug)]
+pub(crate) struct Calm;
+
+/// To be held by every destructor that changes words.
+#[inline]
+pub(crate) fn calm() -> Calm {
+    #[cfg(all(test, not(loom)))]
+    fault::calm(true);
+    Calm
+}
+
+#[cfg(all(test, not(loom)))]
+impl Drop for Calm {
+    fn drop(&mut self) {
+        fault::calm(false);
+    }
+}
+
+/// Which of two threads of a model goes first, as long as nobody interrupts.
+///
+/// Loom looks for other orders only where it sees two accesses that matter to each other, and of each word it remembers
+/// the last access alone. Where one thread reads and the other reads and then changes, it sees that only if the change came
+/// first; so every model is run with either thread first.
+#[cfg(test)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum First {
+    Zero,
+    One,
+}
+
+/// Runs `body` with either thread first: once on plain threads, or through every interleaving of up to three preemptions
+/// under loom, so that one test serves both. Three show every mistake we planted; without a bound some models take hours.
+#[cfg(test)]
+pub(crate) fn model(body: impl Fn(First) + Clone + Send + Sync + 'static) {
+    for first in [First::Zero, First::One] {
+        let body = body.clone();
+        #[cfg(not(loom))]
+        body(first);
+        #[cfg(loom)]
+        {
+            let mut builder = loom::model::Builder::new();
+            builder.preemption_bound = builder.preemption_bound.or(Some(3));
+            builder.max_branches = 10_000;
+            let n = std::sync::Arc::new(std::sync::Mutex::new(0u64)); let m = n.clone();
+        builder.check(move || { *m.lock().unwrap() += 1; body(first) });
+        eprintln!("ITER {}", n.lock().unwrap());
+        }
+    }
+}
+
+/// Runs `body` on two threads, told apart by 0 and 1.
+#[cfg(test)]
+pub(crate) fn both<T: Send + Sync + 'static, R: Send + 'static>(
+    first: First,
+    shared: &std::sync::Arc<T>,
+    body: fn(&T, u64) -> R,
+) -> [R; 2] {
+    let (here, there) = if first == First::Zero { (0, 1) } else { (1, 0) };
+    let other = shared.clone();
+    // A thread that was spawned starts when the spawning one waits for it, if nobody interrupts.
+    let other = thread::spawn(move || body(&other, there));
+    let mine = body(shared, here);
+    let Ok(other) = other.join() else { panic!("the other thread panicked") };
+    if first == First::Zero { [mine, other] } else { [other, mine] }
+}
+
+/// Threads for tests, from `std` or from loom.
+#[cfg(test)]
+pub(crate) mod thread {
+    #[cfg(loom)]
+    pub(crate) use loom::thread::spawn;
+    #[cfg(not(loom))]
+    pub(crate) use std::thread::spawn;
+}
+
+/// Panics at a chosen change of a word, to try unwinding.
+#[cfg(all(test, not(loom)))]
+pub(crate) mod fault {
+    use std::cell::Cell;
+
+    thread_local! {
+        /// Changes left until the panic; `None` when not armed.
+        static LEFT: Cell<Option<u32>> = const { Cell::new(None) };
+        /// How many destructors are at work.
+        static CALM: Cell<u32> = const { Cell::new(0) };
+    }
+
+    /// Lets `changes` changes pass on this thread and panics at the next.
+    pub(crate) fn arm(changes: u32) {
+        LEFT.set(Some(changes));
+    }
+
+    /// Disarms; true when the panic had not come yet.
+    pub(crate) fn disarm() -> bool {
+        LEFT.take().is_some()
+    }
+
+    pub(super) fn calm(more: bool) {
+        CALM.set(if more { CALM.get() + 1 } else { CALM.get() - 1 });
+    }
+
+    pub(super) fn point() {
+        match LEFT.get().filter(|_| CALM.get() == 0) {
+            Some(0) => {
+                LEFT.set(None);
+                panic!("injected");
+            }
+            Some(left) => LEFT.set(Some(left - 1)),
+            None => {}
+        }
+    }
+}

@@ -1,0 +1,377 @@
+//! Every word protocol with threads in each other's way: once on plain threads, in every interleaving under loom.
+//!
+//! Each model is as small as shows its mistake: two threads, one or two words, and two rounds where a value can come back
+//! (a leaf word holds the same bits again after a claim and a release).
+
+use std::sync::Arc;
+
+use super::{AGENT, ROLE, holder, table};
+use crate::agent::Machine;
+use crate::leaf::{Leaf, PuState};
+use crate::ledger::{ChargeError, Ledger};
+use crate::memory::{MemoryNode, Seat};
+use crate::part::Part;
+use crate::pooling;
+use crate::record::Records;
+use crate::sync::{Ordering, Word64, both, model};
+use crate::testing;
+use crate::{Limit, NumaNodeId, Outcome, Owner, PAGE_BYTES, Quantities, Released, Request, Table};
+
+const CORE: testing::Machine =
+    testing::Machine { cores: 1, pus_per_core: 1, l3: 0, numa_nodes: 1, packages: 1, mem_bytes: PAGE_BYTES };
+
+fn machine(cores: usize) -> Machine {
+    Machine::new(testing::Machine { cores, ..CORE }.shape())
+}
+
+fn small(machine: testing::Machine) -> Table {
+    table(3, Limit::default(), &[machine])
+}
+
+#[test]
+fn a_leaf_core_is_never_in_two_hands() {
+    model(|first| {
+        // The second word stands for the core itself: whoever uses it must find it as its last user left it.
+        let shared = Arc::new((Leaf::new(0b11), Word64::new(0)));
+        both(first, &shared, |(leaf, core), _| {
+            for _ in 0..2 {
+                if leaf.shift(0b01, PuState::Free, PuState::Held) {
+                    let before = core.load(Ordering::Relaxed);
+                    core.store(before + 1, Ordering::Relaxed);
+                    assert_eq!(core.load(Ordering::Relaxed), before + 1);
+                    core.store(before, Ordering::Relaxed);
+                    leaf.put(0b01, PuState::Free);
+                }
+            }
+        });
+        assert_eq!(shared.0.read().mask(PuState::Free), 0b11);
+        assert_eq!(shared.1.load(Ordering::Relaxed), 0);
+    });
+}
+
+#[test]
+fn pages_and_seats_are_conserved() {
+    model(|first| {
+        let node = Arc::new(MemoryNode::new(3));
+        both(first, &node, |node, me| {
+            let seat = if me == 0 { Seat::SingleStrict } else { Seat::MultiLoose };
+            for _ in 0..2 {
+                if !node.enter(seat) {
+                    continue;
+                }
+                let seats = node.seats();
+                assert!(seats.strict == 0 || seats.multi == 0, "both are on the NUMA node: {seats:?}");
+                if node.take(2) {
+                    node.give(2);
+                }
+                node.leave(seat);
+            }
+        });
+        assert_eq!((node.free_pages(), node.seats()), (3, Default::default()));
+    });
+}
+
+#[test]
+fn a_record_is_one_calls_at_a_time_and_read_untorn() {
+    model(|first| {
+        let records = Arc::new(Records::new(1));
+        let mut record = records.begin(Owner::new(1), ROLE).unwrap();
+        let part = |cpu_milli| Part::Share { pool: 0, cpu_milli };
+        record.push(part(1)).unwrap();
+        record.push(part(1)).unwrap();
+        record.publish();
+        drop(record);
+        let ends = both(first, &records, move |records, me| {
+            let mut seen = Vec::new();
+            if me == 0 {
+                // Changes both parts, then frees the record; the id is stale from then on.
+                if let Ok(mut record) = records.lock(0, 0) {
+                    record.set(0, Part::Share { pool: 0, cpu_milli: 2 });
+                    record.set(1, Part::Share { pool: 0, cpu_milli: 2 });
+                }
+                records.lock(0, 0).is_ok_and(|mut record| {
+                    record.discard();
+                    true
+                })
+            } else {
+                let live = records.read(0, 0, |part| seen.push(part)).is_some();
+                assert!(!live || seen[0] == seen[1], "torn: {seen:?}");
+                records.lock(0, 0).is_ok()
+            }
+        });
+        let stale = records.read(0, 0, |_| {});
+        assert_eq!(stale.is_none(), ends[0]);
+        assert!(!ends[0] || records.begin(Owner::new(2), ROLE).is_ok());
+    });
+}
+
+#[test]
+fn a_slot_is_given_to_one_claim() {
+    model(|first| {
+        let records = Arc::new(Records::new(2));
+        both(first, &records, |records, me| {
+            for round in 0..2 {
+                let mut record = records.begin(Owner::new(me), ROLE).unwrap();
+                record.push(Part::Share { pool: 0, cpu_milli: 1 }).unwrap();
+                if round == 1 {
+                    record.publish();
+                }
+            }
+        });
+        let owners: Vec<u64> = (0..2)
+            .map(|slot| {
+                let generation = records.header(slot).unwrap().generation;
+                records.read(slot, generation, |_| {}).unwrap().0.get()
+            })
+            .collect();
+        assert_eq!(owners.iter().sum::<u64>(), 1, "both are live, one each: {owners:?}");
+        assert!(records.begin(Owner::new(3), ROLE).is_err());
+    });
+}
+
+/// Takes the words of these parts, as a claim does, and gives them back if it got them all; tells whether it did.
+fn take_and_give_back(machine: &Machine, records: &Records, parts: &[Part]) -> bool {
+    let mut record = records.begin(Owner::new(1), ROLE).unwrap();
+    for part in parts {
+        record.push(*part).unwrap();
+    }
+    let mut taking = crate::taking::Taking::start(machine, record);
+    let taken = taking.take_all();
+    taking.undo();
+    taken
+}
+
+fn pages(numa_node: u16, seat: Seat, pages: u64) -> Part {
+    Part::Memory { numa_node: NumaNodeId::new(numa_node), seat, pages }
+}
+
+/// Two claims, each of a core of its own and of memory that is enough for one: whoever is late undoes its core.
+#[test]
+fn a_claim_of_two_words_is_all_or_nothing() {
+    model(|first| {
+        let shape = testing::Machine { cores: 2, mem_bytes: 3 * PAGE_BYTES, ..CORE }.shape();
+        let shared = Arc::new((Machine::new(shape), Records::new(2)));
+        let taken = both(first, &shared, |(machine, records), me| {
+            let parts = [Part::Cores { leaf: 0, pus: 1 << me }, pages(0, Seat::SingleLoose, 2)];
+            take_and_give_back(machine, records, &parts)
+        });
+        assert!(taken[0] || taken[1], "one of them was first");
+        let (machine, records) = &*shared;
+        assert_eq!((machine.count_in(PuState::Free), machine.memory[0].free_pages()), (2, 3));
+        assert_eq!(machine.memory[0].seats(), Default::default());
+        assert!(!records.any_busy());
+    });
+}
+
+/// A claim that cannot fit takes what one that fits needs, for a moment; the one that fits may be told `Contended`, never no.
+#[test]
+fn a_doomed_claim_makes_nobody_refused() {
+    model(|first| {
+        let table = Arc::new(small(testing::Machine { mem_bytes: PAGE_BYTES, ..CORE }));
+        let outcomes = both(first, &table, |table, me| {
+            if me == 1 {
+                return Some(table.claim(AGENT, holder(1), &Request::exclusive(1, 0)));
+            }
+            // As a claim whose memory was taken between plan and word: it holds the core, fails, and undoes.
+            let agent = table.agent_for_test(AGENT);
+            let parts = [Part::Cores { leaf: 0, pus: 1 }, pages(0, Seat::SingleLoose, 2)];
+            assert!(!take_and_give_back(agent.machine.as_ref().unwrap(), &agent.records, &parts));
+            None
+        });
+        assert!(!matches!(outcomes[1], Some(Outcome::Refused(_))), "{outcomes:?}");
+        table.validate().unwrap();
+    });
+}
+
+#[test]
+fn two_shared_claims_commit_no_more_than_the_pool_has() {
+    model(|first| {
+        let machine = Arc::new(machine(1));
+        let promised = both(first, &machine, |machine, _| {
+            let mut changed = false;
+            pooling::commit(machine, 0, 600, &mut changed)
+        });
+        let word = machine.pool(0).read();
+        assert_eq!(promised.iter().filter(|promised| **promised).count(), 1, "600 of 1000, and 400 for the other");
+        assert_eq!((word.committed_milli(), word.capacity_milli()), (600, 1000));
+        assert_eq!(machine.count_in(PuState::Pool), 1);
+    });
+}
+
+/// The promise of the pool: what the agent runs shared claims on is never given out exclusively.
+///
+/// Thread 0 is the agent: it reads an order, runs it, confirms it, twice. Thread 1 ends the last shared claim and then wants
+/// the core for itself.
+#[test]
+fn an_exclusive_claim_never_meets_the_pool() {
+    model(|first| {
+        let machine = machine(1);
+        let mut changed = false;
+        assert!(pooling::commit(&machine, 0, 500, &mut changed));
+        // What the agent runs the pool on; at first as ordered.
+        let shared = Arc::new((machine, Word64::new(1)));
+        both(first, &shared, |(machine, runs), me| {
+            if me == 0 {
+                for _ in 0..2 {
+                    let order = pooling::order(machine, 0);
+                    runs.store(order.pus.len() as u64, Ordering::Relaxed);
+                    let _freed = pooling::confirm(machine, 0, order.epoch);
+                }
+                return;
+            }
+            machine.pool(0).uncommit(500);
+            pooling::trim(machine, 0);
+            if machine.leaf(0).shift(1, PuState::Free, PuState::Held) {
+                assert_eq!(runs.load(Ordering::Relaxed), 0, "the agent still runs the pool here");
+                machine.leaf(0).put(1, PuState::Free);
+            }
+        });
+        // Nothing is stuck: the newest order frees what is still leaving.
+        let (machine, _) = &*shared;
+        let _freed = pooling::confirm(machine, 0, pooling::order(machine, 0).epoch);
+        assert_eq!(machine.count_in(PuState::Free), 1);
+    });
+}
+
+/// A pool that shrinks and grows again while an old order is confirmed: the old confirmation must free nothing of it.
+#[test]
+fn an_old_confirmation_frees_no_core_that_came_back() {
+    model(|first| {
+        let machine = machine(1);
+        let mut changed = false;
+        assert!(pooling::commit(&machine, 0, 500, &mut changed));
+        machine.pool(0).uncommit(500);
+        pooling::trim(&machine, 0);
+        let order = pooling::order(&machine, 0);
+        assert!(order.pus.is_empty());
+        let shared = Arc::new((machine, order.epoch));
+        both(first, &shared, |(machine, epoch), me| {
+            if me == 1 {
+                let _freed = pooling::confirm(machine, 0, *epoch);
+                return;
+            }
+            let mut changed = false;
+            if pooling::commit(machine, 0, 500, &mut changed) {
+                assert_eq!(machine.pus_in(0, PuState::Pool), 1, "promised, so it must be in the pool");
+                machine.pool(0).uncommit(500);
+                pooling::trim(machine, 0);
+            }
+        });
+        let (machine, _) = &*shared;
+        assert_eq!(machine.pool(0).read().capacity_milli(), 0);
+        // Wherever the core is, the newest order gets it back: nothing is stuck.
+        let order = pooling::order(machine, 0);
+        let _freed = pooling::confirm(machine, 0, order.epoch);
+        assert_eq!(machine.count_in(PuState::Free), 1);
+    });
+}
+
+/// A surplus core may be needed again at the moment at which it is to leave.
+#[test]
+fn a_promise_and_a_shrinking_pool_agree() {
+    model(|first| {
+        let machine = machine(2);
+        let mut changed = false;
+        assert!(pooling::commit(&machine, 0, 1500, &mut changed));
+        let shared = Arc::new(machine);
+        let kept = both(first, &shared, |machine, me| {
+            if me == 1 {
+                let mut changed = false;
+                return pooling::commit(machine, 0, 900, &mut changed);
+            }
+            machine.pool(0).uncommit(1000);
+            pooling::trim(machine, 0);
+            false
+        });
+        let word = shared.pool(0).read();
+        assert_eq!(word.committed_milli(), if kept[1] { 1400 } else { 500 });
+        assert_eq!(word.capacity_milli(), 1000 * shared.count_in(PuState::Pool));
+        assert_eq!(shared.count_in(PuState::Held), 0);
+    });
+}
+
+#[test]
+fn split_and_release_of_one_claim_are_one_after_the_other() {
+    model(|first| {
+        let table = Arc::new(small(testing::Machine { cores: 2, mem_bytes: 2 * PAGE_BYTES, ..CORE }));
+        let whole = super::granted(table.hold(AGENT, holder(7), crate::HoldLimit::ALL));
+        let owner = Owner::new(7);
+        let shared = Arc::new((table, whole.claim));
+        let ends = both(first, &shared, |(table, claim), me| {
+            let owner = Owner::new(7);
+            match me {
+                0 => (Some(table.split(*claim, owner, &Request::exclusive(1, PAGE_BYTES))), None),
+                _ => (None, Some(table.release(*claim, owner))),
+            }
+        });
+        let (Some(split), Some(released)) = (ends[0].0, ends[1].1) else { panic!("{ends:?}") };
+        let (table, claim) = &*shared;
+        table.validate().unwrap();
+        if let Outcome::Granted(child) = split {
+            assert!(matches!(table.release(child.claim, owner), Released::Released { .. }));
+        }
+        if released == Released::Contended {
+            assert!(matches!(table.release(*claim, owner), Released::Released { .. }));
+        }
+        assert_eq!(table.role_used(ROLE), Some(Quantities::default()));
+        assert_eq!(table.usage(AGENT).unwrap().pus_free, 2);
+        table.validate().unwrap();
+    });
+}
+
+#[test]
+fn a_claim_is_released_once() {
+    model(|first| {
+        let table = Arc::new(small(CORE));
+        let claim = super::granted(table.claim(AGENT, holder(7), &Request::exclusive(1, PAGE_BYTES))).claim;
+        let shared = Arc::new((table, claim));
+        let ends = both(first, &shared, |(table, claim), _| table.release(*claim, Owner::new(7)));
+        assert_eq!(ends.iter().filter(|end| matches!(end, Released::Released { .. })).count(), 1, "{ends:?}");
+        shared.0.validate().unwrap();
+    });
+}
+
+/// A charge that is undone may make another contended, never refused; and a limit is never passed.
+#[test]
+fn a_limit_holds_and_refuses_only_what_does_not_fit() {
+    model(|first| {
+        let mut ledger = Ledger::default();
+        ledger.add(Limit { cpu_milli: Some(3), mem_bytes: Some(PAGE_BYTES) });
+        let ledger = Arc::new(ledger);
+        let ends = both(first, &ledger, |ledger, me| {
+            // The first can never have its memory; the second fits.
+            let mem_bytes = if me == 0 { 2 * PAGE_BYTES } else { PAGE_BYTES };
+            match ledger.charge(ROLE, Quantities { cpu_milli: 2, mem_bytes }) {
+                Ok(charge) => {
+                    charge.settle();
+                    None
+                }
+                Err(why) => Some(why),
+            }
+        });
+        assert!(ends[0].is_some(), "{ends:?}");
+        assert!(matches!(ends[1], None | Some(ChargeError::Contended)), "{ends:?}");
+        let used = ledger.used(ROLE).unwrap();
+        assert_eq!(used.cpu_milli, if ends[1].is_none() { 2 } else { 0 });
+        assert_eq!(ledger.in_flight(ROLE), 0);
+    });
+}
+
+/// Strict memory: two claims that may not share a NUMA node never do, also when both try at once.
+#[test]
+fn strict_and_spilling_claims_never_share_a_numa_node() {
+    model(|first| {
+        let shape = testing::Machine { cores: 2, numa_nodes: 2, mem_bytes: 2 * PAGE_BYTES, ..CORE }.shape();
+        let shared = Arc::new((Machine::new(shape), Records::new(2)));
+        both(first, &shared, |(machine, records), me| {
+            let parts = [
+                &[pages(1, Seat::SingleStrict, 1)][..],
+                &[pages(0, Seat::MultiLoose, 2), pages(1, Seat::MultiLoose, 1)][..],
+            ];
+            take_and_give_back(machine, records, parts[usize::from(me == 1)]);
+        });
+        for memory in &shared.0.memory {
+            assert_eq!((memory.free_pages(), memory.seats()), (2, Default::default()));
+        }
+    });
+}

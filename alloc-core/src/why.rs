@@ -1,0 +1,133 @@
+//! Why: the figures behind a refusal, found by planning the same request on what-if views of the same agent.
+
+use crate::PAGE_BYTES;
+use crate::agent::{Agent, Machine};
+use crate::cores;
+use crate::leaf::PuState;
+use crate::plan::{Lack, Nowhere, Scope, check, cpus_fit, group_scopes, plan, single_scopes};
+use crate::quantity::pages_up;
+use crate::reason::{Reason, Shortage, Wanted};
+use crate::request::{Cpus, Level, Locality, MemoryLocality, Request};
+use crate::shared::{Reach, reach_milli};
+use crate::stock::{Held, Stock, View, WhatIf};
+
+/// Whether an agent could grant a request at this moment, and why not.
+pub(crate) fn refuses(agent: &Agent, request: &Request) -> Option<Reason> {
+    if let Err(invalid) = check(request) {
+        return Some(Reason::Invalid(invalid));
+    }
+    let Some(machine) = agent.machine.as_ref() else { return Some(Reason::Gone) };
+    if !agent.active {
+        return Some(Reason::Inactive);
+    }
+    let as_is = View { machine, what_if: WhatIf::AsIs };
+    plan(request, &as_is, &mut Nowhere).err().and_then(|_| of_agent(machine, request))
+}
+
+/// The reason for which an agent refuses a request; `None` when by now it would fit.
+pub(crate) fn of_agent(machine: &Machine, request: &Request) -> Option<Reason> {
+    let view = |what_if| View { machine, what_if };
+    let lack = |what_if| plan(request, &view(what_if), &mut Nowhere).err();
+    let short = |lack| shortage(lack, request, &view(WhatIf::AsIs), &view(WhatIf::Empty), machine);
+    if let Some(lack) = lack(WhatIf::Empty) {
+        return Some(Reason::LargerThanMachine(short(lack)));
+    }
+    let now = lack(WhatIf::AsIs)?;
+    Some(if lack(WhatIf::CoresLeft).is_none() {
+        Reason::CoresLeaving(short(Lack::Cpus))
+    } else if lack(WhatIf::AllAdmitted).is_none() {
+        Reason::StrictMemory(short(Lack::Memory))
+    } else {
+        Reason::Busy(short(now))
+    })
+}
+
+/// The reason for which a claim cannot be split.
+pub(crate) fn of_split(lack: Lack, held: Held<'_>, request: &Request) -> Reason {
+    let all_admitted = Held { all_admitted: true, ..held };
+    if plan(request, &all_admitted, &mut Nowhere).is_ok() {
+        return Reason::StrictMemory(shortage(Lack::Memory, request, &held, &held, held.machine));
+    }
+    Reason::Busy(shortage(lack, request, &held, &held, held.machine))
+}
+
+fn shortage(lack: Lack, request: &Request, now: &impl Stock, empty: &impl Stock, machine: &Machine) -> Shortage {
+    let (what, asked) = match (lack, request.cpus) {
+        (Lack::Memory, _) => (Wanted::MemBytes, pages_up(request.mem_bytes).saturating_mul(PAGE_BYTES)),
+        (_, Cpus::Exclusive { pus }) => (Wanted::ExclusivePus, u64::from(pus)),
+        (_, Cpus::Shared { cpu_milli }) => (Wanted::SharedMilli, u64::from(cpu_milli)),
+    };
+    Shortage {
+        what,
+        asked,
+        free: total(what, now),
+        best: best(what, request, now),
+        machine: best(what, request, empty),
+        pool_pus: machine.count_in(PuState::Pool),
+        leaving_pus: machine.count_in(PuState::Leaving),
+        locality: request.locality,
+        memory: request.memory,
+    }
+}
+
+fn total(what: Wanted, stock: &impl Stock) -> u64 {
+    let shape = stock.shape();
+    match what {
+        Wanted::ExclusivePus => {
+            (0..).zip(&shape.layout.leaves).map(|(leaf, _)| u64::from(stock.pus(leaf).count_ones())).sum()
+        }
+        Wanted::SharedMilli => reach_milli(Reach::Whole, Scope::Anywhere, stock),
+        Wanted::MemBytes => shape.ordinary().iter().map(|numa_node| stock.pages(numa_node) * PAGE_BYTES).sum(),
+    }
+}
+
+/// The most of it that is in one place which keeps the wishes required.
+fn best(what: Wanted, request: &Request, stock: &impl Stock) -> u64 {
+    match what {
+        Wanted::ExclusivePus => best_pus(request.locality, stock),
+        Wanted::SharedMilli => best_milli(request.locality, stock),
+        Wanted::MemBytes => best_memory(request, stock),
+    }
+}
+
+fn best_pus(locality: Locality, stock: &impl Stock) -> u64 {
+    let layout = &stock.shape().layout;
+    let pus = |leaf| cores::pus_in(leaf, Scope::Anywhere, stock);
+    let most = match locality {
+        Locality::Required(Level::Core) => {
+            let with_core = (0..).zip(&layout.leaves).filter(|(at, _)| pus(*at) > 0);
+            with_core.map(|(_, leaf)| leaf.pus_per_core).max()
+        }
+        Locality::Required(level) => {
+            layout.domains(level).iter().map(|leaves| leaves.iter().map(|&leaf| pus(leaf)).sum()).max()
+        }
+        Locality::Any | Locality::Preferred(_) => return total(Wanted::ExclusivePus, stock),
+    };
+    u64::from(most.unwrap_or(0))
+}
+
+fn best_milli(locality: Locality, stock: &impl Stock) -> u64 {
+    let pools = || (0..).zip(&stock.shape().layout.pools);
+    let reach = |reach| reach_milli(reach, Scope::Anywhere, stock);
+    let most = match locality {
+        Locality::Required(Level::Package) => {
+            pools().filter_map(|(_, pool)| pool.package).map(|package| reach(Reach::Package(package))).max()
+        }
+        Locality::Required(_) => pools().map(|(at, _)| reach(Reach::One(at))).max(),
+        Locality::Any | Locality::Preferred(_) => Some(reach(Reach::Whole)),
+    };
+    most.unwrap_or(0)
+}
+
+/// For memory beside the PUs: the most that any scope has in which the PUs fit.
+fn best_memory(request: &Request, stock: &impl Stock) -> u64 {
+    if request.memory != MemoryLocality::Required {
+        return total(Wanted::MemBytes, stock);
+    }
+    let scopes = single_scopes(stock).chain(group_scopes(stock)).filter(|scope| cpus_fit(request, *scope, stock));
+    let bytes = |scope| match scope {
+        Scope::Anywhere => 0,
+        Scope::Within { nodes, .. } => nodes.iter().map(|numa_node| stock.pages(numa_node) * PAGE_BYTES).sum(),
+    };
+    scopes.map(bytes).max().unwrap_or(0)
+}
