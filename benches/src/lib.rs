@@ -1,1 +1,53 @@
-//! Benches: each checks its own answer and compares with the raw limit or a peer in the same run
+//! What every bench shares: who measured, where, and the last line that a script reads.
+//!
+//! A bench checks its own answer before it is timed, compares with the raw limit or a peer in the same run, and closes with one
+//! line of JSON: `{"bench":"x","ok":true,"reach":[{"name":"…","value":1.2,"bar":1.0,"met":true},…]}`.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::{Value, json};
+
+/// One figure that somebody asked for.
+#[derive(Clone, Debug)]
+pub struct Reach {
+    /// What it is, with its unit.
+    pub name: &'static str,
+    /// What was measured.
+    pub value: f64,
+    /// What was asked for.
+    pub bar: f64,
+    /// Whether it is enough.
+    pub met: bool,
+}
+
+/// Prints machine, kernel and commit.
+pub fn print_where() {
+    let first_line = |path: &str, key: &str| -> String {
+        let text = fs::read_to_string(path).unwrap_or_default();
+        text.lines().find(|line| line.starts_with(key)).unwrap_or("unknown").to_owned()
+    };
+    println!("{}", first_line("/proc/cpuinfo", "model name"));
+    println!("kernel: {}", first_line("/proc/version", "Linux"));
+    let commit = Command::new("git").args(["describe", "--always", "--dirty"]).output();
+    let commit = commit.map_or_else(|_| "unknown".to_owned(), |output| String::from_utf8_lossy(&output.stdout).into_owned());
+    println!("commit: {}", commit.trim());
+}
+
+/// The median that criterion wrote for `group/name`, in nanoseconds.
+#[must_use]
+pub fn median_ns(output: &Path, group: &str, name: &str) -> Option<f64> {
+    let path = output.join(group).join(name).join("new/estimates.json");
+    let estimates: Value = serde_json::from_str(&fs::read_to_string(path).ok()?).ok()?;
+    estimates.get("median")?.get("point_estimate")?.as_f64()
+}
+
+/// The last line.
+pub fn print_reach(bench: &str, ok: bool, reach: &[Reach]) {
+    let reach: Vec<Value> = reach
+        .iter()
+        .map(|figure| json!({"name": figure.name, "value": figure.value, "bar": figure.bar, "met": figure.met}))
+        .collect();
+    println!("{}", json!({"bench": bench, "ok": ok, "reach": reach}));
+}

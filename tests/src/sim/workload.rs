@@ -1,0 +1,139 @@
+//! What the people and schedulers of the simulated cluster want.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use meros_sdk::IdSource;
+use meros_sdk::framework::Notice;
+use meros_sdk::operator;
+use meros_wire::message::{Command, Cpus, MemberResources, MemberSpec, Offer, PodId, PodSpec, TaskState};
+
+use super::nodes::ClientNode;
+use super::plan::Plan;
+use super::world::World;
+
+/// The operator asks for a pod about every so often.
+const ASK_EVERY_MS: u64 = 4_000;
+
+/// Who asked for what, and what came of it.
+#[derive(Debug)]
+pub struct Workload {
+    /// Pods each framework has still to start.
+    to_start: Vec<u64>,
+    /// Pods the operator has still to ask for.
+    to_ask: u64,
+    /// Pods of frameworks, with the last state that each framework was told.
+    pub told: BTreeMap<PodId, Option<TaskState>>,
+    /// Pods of the operator.
+    pub asked: BTreeSet<PodId>,
+}
+
+impl Workload {
+    /// Nothing asked for yet.
+    #[must_use]
+    pub fn new(plan: &Plan) -> Self {
+        let frameworks = usize::try_from(plan.frameworks).unwrap_or(0);
+        Self {
+            to_start: vec![plan.pods_each; frameworks],
+            to_ask: plan.pods_each,
+            told: BTreeMap::new(),
+            asked: BTreeSet::new(),
+        }
+    }
+
+    /// True when nobody will ask for more.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.to_ask == 0 && self.to_start.iter().all(|left| *left == 0)
+    }
+
+    /// The operator asks for one more pod, or ends one. Returns when to come again.
+    pub fn ask(world: &mut World) -> Option<u64> {
+        let mut effects = Vec::new();
+        if world.dice.up_to(3) == 0 && !world.workload.asked.is_empty() {
+            let at = world.dice.up_to(world.workload.asked.len() as u64 - 1);
+            let pod = world.workload.asked.iter().nth(usize::try_from(at).unwrap_or(0)).copied();
+            if let Some(pod) = pod {
+                world.operator.session.kill(pod, Some(500), &mut effects);
+            }
+        } else if world.workload.to_ask > 0 {
+            world.workload.to_ask -= 1;
+            let id = world.operator.session.new_pod_id();
+            let spec = pod(id, "operators", world.plan.cores, world.plan.run_ms_max, &mut world.dice);
+            world.workload.asked.insert(id);
+            world.operator.session.place(vec![spec], &mut effects);
+        }
+        world.operator.apply(effects);
+        let again_ms = 1 + world.dice.up_to(ASK_EVERY_MS);
+        (world.workload.to_ask > 0).then_some(again_ms)
+    }
+
+    /// A framework answers what it was told.
+    pub fn framework_heard(world: &mut World, at: usize) {
+        for notice in core::mem::take(&mut world.frameworks[at].notices) {
+            match notice {
+                Notice::Offers(offers) => {
+                    for offer in offers {
+                        Self::answer(world, at, &offer);
+                    }
+                }
+                Notice::Status(status) => {
+                    world.workload.told.insert(status.pod, Some(status.state));
+                }
+                Notice::Subscribed { .. }
+                | Notice::Disconnected { .. }
+                | Notice::Rescinded(_)
+                | Notice::Refused(_) => {}
+            }
+        }
+    }
+
+    fn answer(world: &mut World, at: usize, offer: &Offer) {
+        let mut effects = Vec::new();
+        let session = &mut world.frameworks[at].session;
+        let refuse_ms = world.dice.up_to(3_000);
+        // An offer that was lost with its connection cannot be answered: that is what the error says.
+        let outcome = if world.workload.to_start[at] > 0 && world.dice.up_to(4) > 0 {
+            let id = session.new_pod_id();
+            let spec = pod(id, &offer.role, offer.exclusive_pus.max(1), world.plan.run_ms_max, &mut world.dice);
+            session.accept(&[offer.offer], vec![spec], refuse_ms, &mut effects).map(|()| {
+                world.workload.to_start[at] -= 1;
+                world.workload.told.insert(id, None);
+            })
+        } else {
+            session.decline(&[offer.offer], 1 + refuse_ms, &mut effects)
+        };
+        let _ = outcome;
+        world.frameworks[at].apply(effects);
+    }
+
+    /// The operator has no questions here.
+    pub fn operator_heard(&self, operator: &mut ClientNode<operator::Session>) {
+        operator.notices.clear();
+    }
+}
+
+/// A pod of any size, sometimes larger than it can be, sometimes deaf to signals.
+fn pod(id: PodId, role: &str, pus_max: u32, run_ms_max: u64, dice: &mut IdSource) -> PodSpec {
+    let pus = 1 + u32::try_from(dice.up_to(u64::from(pus_max) - 1)).unwrap_or(0);
+    let cpus = if dice.up_to(1) == 0 {
+        Cpus::Exclusive { pus }
+    } else {
+        Cpus::Shared { cpu_milli: 1 + u32::try_from(dice.up_to(u64::from(pus) * 1_000 - 1)).unwrap_or(0) }
+    };
+    let run_ms = dice.up_to(run_ms_max).to_string();
+    let code = dice.up_to(3).to_string();
+    PodSpec {
+        pod: id,
+        name: "simulated".to_owned(),
+        role: role.to_owned(),
+        priority: i32::try_from(dice.up_to(2)).unwrap_or(0),
+        kill_grace_ms: 500,
+        members: vec![MemberSpec {
+            name: "main".to_owned(),
+            command: Command { argv: vec!["sim".to_owned(), run_ms, code], ..Command::default() },
+            resources: MemberResources { cpus, mem_bytes: dice.up_to(1 << 30) },
+            ..MemberSpec::default()
+        }],
+        ..PodSpec::default()
+    }
+}
