@@ -17,6 +17,7 @@ steps=(
     "docs     | cargo test --doc"
     "loom     | scripts/loom.sh"
     "real     | cargo test --test '*' -- --show-output --skip house::"
+    "demo     | MEROS_BIN=\$(cd $target_dir/debug && pwd) scripts/demo.sh"
     "codegen  | scripts/codegen.sh"
 )
 

@@ -17,7 +17,6 @@ mod driver;
 pub mod effect;
 pub mod error;
 pub mod event;
-mod ids;
 pub mod inventory;
 mod outbox;
 pub mod pins;

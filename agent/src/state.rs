@@ -8,9 +8,9 @@ use meros_wire::StreamId;
 use meros_wire::message::{AgentId, ClaimTag, Launch, Machine, PodId, PoolOrder, ReportStatus, StatusUpdate, Uuid};
 
 use crate::event::{Ended, ReaderId};
-use crate::ids::IdSource;
 use crate::pod::Pod;
 use crate::reactor::logs::Reader;
+use meros_wire::IdSource;
 
 /// The logs of so many ended pods are kept; the oldest go first.
 pub const ENDED_PODS_MAX: usize = 256;

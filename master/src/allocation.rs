@@ -6,8 +6,8 @@
 use std::collections::BTreeMap;
 
 use meros_alloc_core::{
-    AgentId, Capacity, Confirmed, Grant, HoldLimit, Holder, Limit, NumaNodeId, Outcome, Owner, Placed,
-    Placement, Policy, PoolOrder, Refusal, Released, RoleId, Table, TableError, Transferred,
+    AgentId, Capacity, Confirmed, Grant, HoldLimit, Holder, Limit, NumaNodeId, Outcome, Owner, Placed, Placement,
+    Policy, PoolOrder, Refusal, Released, RoleId, Table, TableError, Transferred,
 };
 
 pub(crate) use meros_alloc_core::{ClaimId, Explanation, Request, Shape};

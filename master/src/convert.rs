@@ -33,9 +33,13 @@ pub(crate) struct AgentMap {
 /// Names the field that is wrong.
 pub(crate) fn shape(machine: &Machine) -> Result<(alloc_core::Shape, AgentMap), Refusal> {
     let map = AgentMap::new(machine)?;
-    let cores = machine.cores.iter().enumerate().map(|(at, core)| core_spec(at, core, &map)).collect::<Result<_, _>>()?;
-    let numa_nodes =
-        machine.numa_nodes.iter().map(|numa_node| alloc_core::NumaNodeSpec { mem_bytes: numa_node.mem_bytes }).collect();
+    let cores =
+        machine.cores.iter().enumerate().map(|(at, core)| core_spec(at, core, &map)).collect::<Result<_, _>>()?;
+    let numa_nodes = machine
+        .numa_nodes
+        .iter()
+        .map(|numa_node| alloc_core::NumaNodeSpec { mem_bytes: numa_node.mem_bytes })
+        .collect();
     let spec = alloc_core::ShapeSpec { cores, numa_nodes, distances: machine.numa_distances.clone() };
     let shape = alloc_core::Shape::new(&spec).map_err(|error| invalid("machine", error.to_string()))?;
     Ok((shape, map))
@@ -61,9 +65,10 @@ impl AgentMap {
         let numa_nodes: Vec<u32> = machine.numa_nodes.iter().map(|numa_node| numa_node.os_index).collect();
         let pu_positions = positions("machine.cores", "PU", &pus, PUS_MAX)?;
         let numa_positions = positions("machine.numa_nodes", "NUMA node", &numa_nodes, NUMA_NODES_MAX)?;
-        let pools = machine.cores.iter().flat_map(|core| {
-            core.pus.iter().map(|_| core.numa_node.unwrap_or(wire::PoolOrder::NO_NUMA_NODE))
-        });
+        let pools = machine
+            .cores
+            .iter()
+            .flat_map(|core| core.pus.iter().map(|_| core.numa_node.unwrap_or(wire::PoolOrder::NO_NUMA_NODE)));
         Ok(Self { pus, pu_positions, pools: pools.collect(), numa_nodes, numa_positions })
     }
 
@@ -153,8 +158,11 @@ pub(crate) fn request(spec: &wire::PodSpec) -> alloc_core::Request {
     } else {
         alloc_core::Request::shared(cpu_milli, mem_bytes)
     };
-    let memory =
-        if spec.wish.memory_local_required { alloc_core::MemoryLocality::Required } else { alloc_core::MemoryLocality::Preferred };
+    let memory = if spec.wish.memory_local_required {
+        alloc_core::MemoryLocality::Required
+    } else {
+        alloc_core::MemoryLocality::Preferred
+    };
     request.with_locality(locality(&spec.wish)).with_memory(memory)
 }
 

@@ -51,10 +51,10 @@ pub enum Event {
     Message {
         /// From whom.
         peer: PeerId,
-        /// Around it.
-        envelope: Envelope,
+        /// Around it; boxed because events travel through queues by value.
+        envelope: Box<Envelope>,
         /// What.
-        message: Message,
+        message: Box<Message>,
     },
     /// A peer opened a stream.
     StreamOpened {

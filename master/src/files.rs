@@ -21,12 +21,8 @@ use meros_wire::message::Uuid;
 use crate::error::MasterError;
 
 /// Who gets a credentials folder at the first start.
-const PRINCIPALS: [(Peer, &str); 4] = [
-    (Peer::Master, "master"),
-    (Peer::Operator, "operator"),
-    (Peer::Agent, "agent"),
-    (Peer::Framework, "framework"),
-];
+const PRINCIPALS: [(Peer, &str); 4] =
+    [(Peer::Master, "master"), (Peer::Operator, "operator"), (Peer::Agent, "agent"), (Peer::Framework, "framework")];
 
 /// An opened state folder; the lock is held as long as it lives.
 #[derive(Debug)]
@@ -61,7 +57,9 @@ impl StateDir {
     pub(crate) fn cluster(&self, fresh: Uuid) -> Result<Uuid, MasterError> {
         let path = self.path.join("cluster");
         match read(&path)? {
-            Some(text) => text.trim().parse().map_err(|error| MasterError::StateFile { path, what: format!("{error}") }),
+            Some(text) => {
+                text.trim().parse().map_err(|error| MasterError::StateFile { path, what: format!("{error}") })
+            }
             None => write(&path, &format!("{fresh}\n"), 0o644).map(|()| fresh),
         }
     }
@@ -143,7 +141,7 @@ fn read(path: &Path) -> Result<Option<String>, MasterError> {
 
 /// Writes beside, syncs, renames, syncs the folder: after a crash there is the old text or the new one.
 fn write(path: &Path, text: &str, mode: u32) -> Result<(), MasterError> {
-    let folder = path.parent().unwrap_or(Path::new("/"));
+    let folder = path.parent().unwrap_or_else(|| Path::new("/"));
     fs::create_dir_all(folder).map_err(MasterError::state_dir("create", folder))?;
     let beside = path.with_extension("new");
     let mut file = OpenOptions::new()
@@ -170,8 +168,7 @@ mod tests {
     #[test]
     fn a_term_is_never_led_in_twice() {
         let folder = folder();
-        let terms: Vec<u64> =
-            (0..3).map(|_| StateDir::open(folder.path()).unwrap().raise_term().unwrap()).collect();
+        let terms: Vec<u64> = (0..3).map(|_| StateDir::open(folder.path()).unwrap().raise_term().unwrap()).collect();
         assert_eq!(terms, [1, 2, 3]);
     }
 

@@ -19,7 +19,6 @@ mod allocation;
 mod clock;
 mod convert;
 mod files;
-mod ids;
 mod io;
 mod reactor;
 mod run;

@@ -70,7 +70,9 @@ impl PeerLink {
         let peer = self.peer;
         match event {
             wire::Event::Opened { peer: hello } => self.opened(hello),
-            wire::Event::Message { envelope, message } => Some(Event::Message { peer, envelope, message }),
+            wire::Event::Message { envelope, message } => {
+                Some(Event::Message { peer, envelope: Box::new(envelope), message: Box::new(message) })
+            }
             wire::Event::Unreadable { error, .. } => {
                 self.send(&wire::message::Envelope::default(), &Message::Refusal(error.refusal()));
                 None

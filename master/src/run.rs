@@ -14,9 +14,9 @@ use crate::config::Config;
 use crate::error::MasterError;
 use crate::event::Event;
 use crate::files::StateDir;
-use crate::ids::IdSource;
 use crate::io::{self, Bound, EVENTS_MAX, IoThreads, Listeners, ServerSetup};
 use crate::state::State;
+use meros_wire::IdSource;
 
 /// Events handled between two settlings, at most: a storm of messages must not keep anybody from being placed.
 const BATCH_MAX: usize = 1_024;

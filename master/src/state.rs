@@ -4,16 +4,14 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use meros_wire::message::{
-    AgentId, FrameworkId, Machine, OfferId, Placement, PodId, PodSpec, StatusUpdate, Uuid,
-};
+use meros_wire::message::{AgentId, FrameworkId, Machine, OfferId, Placement, PodId, PodSpec, StatusUpdate, Uuid};
 
 use crate::allocation::{Allocation, ClaimId};
 use crate::config::Policy;
 use crate::convert::AgentMap;
 use crate::error::MasterError;
 use crate::event::{PeerId, Role, StreamKey};
-use crate::ids::IdSource;
+use meros_wire::IdSource;
 
 /// The framework that pods placed by operators belong to.
 pub(crate) const OPERATOR: FrameworkId = FrameworkId(0);

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use meros_wire::message::{Cpus, Label, Locality, MemberKind, MemberSpec, PodSpec, Refusal, RefusalCode, Root, features};
+use meros_wire::message::{
+    Cpus, Label, Locality, MemberKind, MemberSpec, PodSpec, Refusal, RefusalCode, Root, features,
+};
 
 /// Bytes in a name, a role, a label.
 const NAME_BYTES_MAX: usize = 256;
@@ -71,10 +73,14 @@ fn command(field: &str, spec: &MemberSpec) -> Result<(), Refusal> {
     }
     for (nth, variable) in command.env.iter().enumerate() {
         if variable.key.is_empty() || variable.key.contains(['=', '\0']) || variable.value.contains('\0') {
-            return Err(invalid(&format!("{}[{nth}]", at("env")), format!("{:?} is no name of a variable", variable.key)));
+            return Err(invalid(
+                &format!("{}[{nth}]", at("env")),
+                format!("{:?} is no name of a variable", variable.key),
+            ));
         }
     }
-    if !command.working_dir.is_empty() && (!command.working_dir.starts_with('/') || command.working_dir.contains('\0')) {
+    if !command.working_dir.is_empty() && (!command.working_dir.starts_with('/') || command.working_dir.contains('\0'))
+    {
         return Err(invalid(&at("working_dir"), format!("{:?} is not an absolute path", command.working_dir)));
     }
     if !command.user.is_empty() {

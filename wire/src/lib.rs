@@ -6,7 +6,8 @@
 //!    [`decode`].
 //! 3. [`link`]: the face of a connection (bytes in, events out), with [`event`], [`error`], [`limits`].
 //! 4. [`channel`]: frames, messages, streams, acknowledgements, heartbeats. [`version`]: who speaks with whom.
-//! 5. [`authority`], [`secure`], [`connection`]: certificates, mutual TLS, and the channel inside it.
+//! 5. [`ids`]: where ids come from, by a seed.
+//! 6. [`authority`], [`secure`], [`connection`]: certificates, mutual TLS, and the channel inside it.
 //!
 //! There is no socket, no clock, no file and no thread here: callers pump bytes and tell the time. `src/generated.rs` comes from the
 //! schema by `cargo run -p meros-wire-codegen` and is the only file with unsafe code.
@@ -36,6 +37,7 @@ pub mod frame;
     reason = "written by flatc; the only file of this crate that may hold unsafe code"
 )]
 mod generated;
+pub mod ids;
 pub mod limits;
 pub mod link;
 pub mod message;
@@ -46,5 +48,6 @@ pub use channel::Channel;
 pub use connection::Connection;
 pub use error::{DecodeError, LinkError, SendError};
 pub use event::{CloseCode, CloseReason, Event, Identity, Peer, PeerHello, StreamId};
+pub use ids::IdSource;
 pub use limits::Limits;
 pub use link::Link;

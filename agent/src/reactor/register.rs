@@ -116,6 +116,9 @@ pub(super) fn closed(state: &mut State, reason: &str, now: Now, effects: &mut Ve
         return;
     }
     logs::drop_all(state, effects);
+    if state.stopping == Stopping::Done {
+        return;
+    }
     let full_ms = (BACKOFF_MIN_MS << state.failures.min(16)).min(BACKOFF_MAX_MS);
     let wait_ms = full_ms / 2 + state.ids.up_to(full_ms / 2);
     state.failures = state.failures.saturating_add(1);

@@ -6,10 +6,10 @@ use meros_wire::message::{
 
 use crate::effect::Effect;
 use crate::event::Now;
-use crate::ids::IdSource;
 use crate::pod::{Phase, Pod, PodEvent, Report};
 use crate::reactor::{logs, send};
 use crate::state::{ENDED_PODS_MAX, EndedPod, EndedRecord, LeftPod, State};
+use meros_wire::IdSource;
 
 impl State {
     /// When a pod's statuses are due again: never while there is nobody to send them to.

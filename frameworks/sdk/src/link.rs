@@ -7,7 +7,7 @@
 use meros_wire::message::{Envelope, Message, Uuid};
 
 use crate::event::{Effect, Now};
-use crate::ids::IdSource;
+use meros_wire::IdSource;
 
 /// The wait after a first failure.
 pub const BACKOFF_MIN_MS: u64 = 100;

@@ -36,7 +36,7 @@ impl Seen {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ids::IdSource;
+    use meros_wire::IdSource;
 
     #[test]
     fn the_oldest_is_forgotten_first_and_nil_is_never_known() {

@@ -95,7 +95,7 @@ pub(crate) enum Handed {
     /// The state thread has it.
     Over,
     /// Not yet: a command came first, and the event is back.
-    CommandFirst(Event, Command),
+    CommandFirst(Event, Box<Command>),
     /// Nobody listens any more.
     Gone,
 }
@@ -115,7 +115,7 @@ impl Queues {
             select.recv(&self.commands);
             select.ready();
             if let Ok(command) = self.commands.try_recv() {
-                return Handed::CommandFirst(event, command);
+                return Handed::CommandFirst(event, Box::new(command));
             }
         }
     }

@@ -30,8 +30,11 @@ impl ServerSetup {
     ) -> Result<Self, MasterError> {
         let tls = ServerTls::new(credentials, Arc::new(move || clock.unix_s())).map_err(MasterError::tls)?;
         let heartbeat_ms = u64::from(heartbeat_ms);
-        let limits =
-            Limits { heartbeat_ms, silence_ms: heartbeat_ms.saturating_mul(HEARTBEATS_MISSED_MAX), ..Limits::default() };
+        let limits = Limits {
+            heartbeat_ms,
+            silence_ms: heartbeat_ms.saturating_mul(HEARTBEATS_MISSED_MAX),
+            ..Limits::default()
+        };
         Ok(Self { tls, identity: Identity { cluster, role: Peer::Master, name: "master".to_owned() }, limits })
     }
 }

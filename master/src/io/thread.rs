@@ -156,9 +156,11 @@ impl IoThread {
             return Some(Duration::ZERO);
         }
         let next = self.deadlines.first().map(|(at_ms, _)| *at_ms);
-        let wait = next.into_iter().chain(self.accept_at_ms).min().map(|at_ms| {
-            Duration::from_millis(at_ms.saturating_sub(self.clock.now().mono_ms))
-        });
+        let wait = next
+            .into_iter()
+            .chain(self.accept_at_ms)
+            .min()
+            .map(|at_ms| Duration::from_millis(at_ms.saturating_sub(self.clock.now().mono_ms)));
         wait.or(Some(IDLE))
     }
 
@@ -245,7 +247,7 @@ impl IoThread {
                     Handed::Over => break,
                     Handed::CommandFirst(back, command) => {
                         event = back;
-                        self.early.push_back(command);
+                        self.early.push_back(*command);
                     }
                     Handed::Gone => {
                         self.stopping = true;

@@ -3,8 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use meros_wire::message::{
-    RunningPod,
-    AgentId, Envelope, Message, PodId, PoolConfirmed, Refusal, RefusalCode, Register, Registered,
+    AgentId, Envelope, Message, PodId, PoolConfirmed, Refusal, RefusalCode, Register, Registered, RunningPod,
     StatusReason, TaskState,
 };
 
@@ -219,10 +218,11 @@ pub(super) fn tell_pools(state: &mut State, agent: AgentId, effects: &mut Vec<Ef
     let term = state.term;
     let Some(known) = state.agents.get_mut(&agent) else { return };
     let Some(peer) = known.peer else { return };
-    let orders: Vec<_> = convert::pool_orders(term, &state.allocation.pool_orders(convert::core_agent(agent)), &known.map)
-        .into_iter()
-        .filter(|order| known.pools_told.get(&order.pool) != Some(&order.epoch))
-        .collect();
+    let orders: Vec<_> =
+        convert::pool_orders(term, &state.allocation.pool_orders(convert::core_agent(agent)), &known.map)
+            .into_iter()
+            .filter(|order| known.pools_told.get(&order.pool) != Some(&order.epoch))
+            .collect();
     for order in orders {
         known.pools_told.insert(order.pool, order.epoch);
         let envelope = Envelope {

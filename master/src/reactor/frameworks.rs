@@ -2,9 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use meros_wire::message::{
-    FrameworkId, Kill, Message, Place, Reconcile, Refusal, RefusalCode, Subscribe, Subscribed,
-};
+use meros_wire::message::{FrameworkId, Kill, Message, Place, Reconcile, Refusal, RefusalCode, Subscribe, Subscribed};
 
 use crate::effect::Effect;
 use crate::event::{Now, PeerId};
@@ -22,13 +20,7 @@ const REMOVED_MAX: usize = 4_096;
 /// Roles of one framework.
 const ROLES_MAX: usize = 64;
 
-pub(super) fn on_message(
-    state: &mut State,
-    peer: PeerId,
-    message: Message,
-    now: Now,
-    effects: &mut Vec<Effect>,
-) {
+pub(super) fn on_message(state: &mut State, peer: PeerId, message: Message, now: Now, effects: &mut Vec<Effect>) {
     let subscribed = match state.peers.get(&peer).map(|known| &known.session) {
         Some(Session::Framework(framework)) => Some(*framework),
         _ => None,
@@ -200,31 +192,16 @@ fn wrong_role(role: &str) -> Refusal {
     }
 }
 
-fn on_kill(
-    state: &mut State,
-    peer: PeerId,
-    framework: FrameworkId,
-    kill: Kill,
-    now: Now,
-    effects: &mut Vec<Effect>,
-) {
+fn on_kill(state: &mut State, peer: PeerId, framework: FrameworkId, kill: Kill, now: Now, effects: &mut Vec<Effect>) {
     if state.pods.get(&kill.pod).is_some_and(|pod| pod.framework == framework) {
         return pods::kill(state, kill.pod, kill.grace_ms, now, effects);
     }
-    let refusal = Refusal {
-        code: RefusalCode::NotFound,
-        ..invalid("pod", format!("{framework} has no pod {}", kill.pod))
-    };
+    let refusal =
+        Refusal { code: RefusalCode::NotFound, ..invalid("pod", format!("{framework} has no pod {}", kill.pod)) };
     refuse(state, peer, refusal, effects);
 }
 
-fn on_reconcile(
-    state: &State,
-    framework: FrameworkId,
-    reconcile: &Reconcile,
-    now: Now,
-    effects: &mut Vec<Effect>,
-) {
+fn on_reconcile(state: &State, framework: FrameworkId, reconcile: &Reconcile, now: Now, effects: &mut Vec<Effect>) {
     let is_theirs = |id| state.pods.get(id).is_some_and(|pod| pod.framework == framework);
     if reconcile.pods.is_empty() {
         for id in state.pods.keys().filter(|id| is_theirs(id)) {

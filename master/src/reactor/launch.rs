@@ -16,8 +16,7 @@ use crate::state::{Pod, State};
 pub(super) fn send(state: &State, id: PodId, effects: &mut Vec<Effect>) {
     let Some(pod) = state.pods.get(&id) else { return };
     let Some(bound) = &pod.bound else { return };
-    let launch =
-        Launch { spec: pod.spec.clone(), placement: bound.placement.clone(), framework: pod.framework.0 };
+    let launch = Launch { spec: pod.spec.clone(), placement: bound.placement.clone(), framework: pod.framework.0 };
     order(state, pod, Message::Launch(launch), effects);
 }
 
@@ -81,9 +80,10 @@ pub(super) fn on_refused(
 ) {
     tracing::warn!(%agent, field = refusal.field, code = ?refusal.code, "agent refuses: {}", refusal.message);
     let key = envelope.idempotency_key;
-    let refused = state.pods.iter().find(|(_, pod)| {
-        pod.launch_key == key && pod.bound.as_ref().is_some_and(|bound| bound.agent == agent)
-    });
+    let refused = state
+        .pods
+        .iter()
+        .find(|(_, pod)| pod.launch_key == key && pod.bound.as_ref().is_some_and(|bound| bound.agent == agent));
     let Some((id, pod)) = refused.map(|(id, pod)| (*id, pod)) else { return };
     if pod.status.state != TaskState::Staging {
         return;

@@ -64,13 +64,7 @@ pub(super) fn ended(state: &mut State, peer: PeerId, stream: StreamKey, effects:
     }
 }
 
-pub(super) fn reset(
-    state: &mut State,
-    peer: PeerId,
-    stream: StreamKey,
-    reason: String,
-    effects: &mut Vec<Effect>,
-) {
+pub(super) fn reset(state: &mut State, peer: PeerId, stream: StreamKey, reason: String, effects: &mut Vec<Effect>) {
     if let Some((to, onto)) = forget(state, peer, stream) {
         effects.push(Effect::StreamReset { peer: to, stream: onto, reason });
     }
@@ -78,8 +72,7 @@ pub(super) fn reset(
 
 /// Every stream of a connection that is gone.
 pub(super) fn peer_gone(state: &mut State, peer: PeerId, effects: &mut Vec<Effect>) {
-    let theirs: Vec<StreamKey> =
-        state.relays.keys().filter(|(of, _)| *of == peer).map(|(_, stream)| *stream).collect();
+    let theirs: Vec<StreamKey> = state.relays.keys().filter(|(of, _)| *of == peer).map(|(_, stream)| *stream).collect();
     for stream in theirs {
         reset(state, peer, stream, "the connection at the other end is gone".to_owned(), effects);
     }

@@ -42,7 +42,7 @@ impl State {
     pub fn handle(&mut self, event: Event, now: Now, effects: &mut Vec<Effect>) {
         match event {
             Event::Opened { peer, role, principal } => peers::opened(self, peer, role, principal),
-            Event::Message { peer, envelope, message } => on_message(self, peer, &envelope, message, now, effects),
+            Event::Message { peer, envelope, message } => on_message(self, peer, &envelope, *message, now, effects),
             Event::StreamOpened { peer, stream, purpose } => logs::opened(self, peer, stream, purpose, effects),
             Event::StreamData { peer, stream, bytes } => logs::data(self, peer, stream, bytes, effects),
             Event::StreamWritten { peer, stream, count } => logs::written(self, peer, stream, count, effects),

@@ -23,10 +23,8 @@ pub(super) fn make(
     now: Now,
     effects: &mut Vec<Effect>,
 ) -> bool {
-    let Some((peer, role)) = state
-        .frameworks
-        .get(&framework)
-        .and_then(|known| Some((known.peer?, known.roles.first()?.clone())))
+    let Some((peer, role)) =
+        state.frameworks.get(&framework).and_then(|known| Some((known.peer?, known.roles.first()?.clone())))
     else {
         return false;
     };
@@ -59,13 +57,7 @@ fn describe(state: &State, id: OfferId, agent: AgentId, role: &str, claim: Claim
     })
 }
 
-pub(super) fn accept(
-    state: &mut State,
-    framework: FrameworkId,
-    accept: Accept,
-    now: Now,
-    effects: &mut Vec<Effect>,
-) {
+pub(super) fn accept(state: &mut State, framework: FrameworkId, accept: Accept, now: Now, effects: &mut Vec<Effect>) {
     let offers = match theirs(state, framework, &accept.offers) {
         Ok(offers) => offers,
         Err(why) => {
@@ -87,15 +79,12 @@ pub(super) fn accept(
 }
 
 /// The offers by id; all must be out, this framework's, and of one agent.
-fn theirs(
-    state: &State,
-    framework: FrameworkId,
-    ids: &[OfferId],
-) -> Result<Vec<(OfferId, Offered)>, &'static str> {
+fn theirs(state: &State, framework: FrameworkId, ids: &[OfferId]) -> Result<Vec<(OfferId, Offered)>, &'static str> {
     let mut found: Vec<(OfferId, Offered)> = Vec::with_capacity(ids.len());
     for id in ids {
         let offered = state.offers.get(id).filter(|offered| offered.framework == framework);
-        let offered = offered.ok_or("an offer is no longer valid: it was answered, rescinded, or never this framework's")?;
+        let offered =
+            offered.ok_or("an offer is no longer valid: it was answered, rescinded, or never this framework's")?;
         if found.iter().any(|(known, _)| known == id) {
             return Err("an offer is named twice");
         }
@@ -161,14 +150,7 @@ fn enter_new(
 }
 
 /// A pod whose offers are not valid never starts; its framework hears so as of any other pod.
-fn drop_pod(
-    state: &mut State,
-    framework: FrameworkId,
-    spec: PodSpec,
-    why: &str,
-    now: Now,
-    effects: &mut Vec<Effect>,
-) {
+fn drop_pod(state: &mut State, framework: FrameworkId, spec: PodSpec, why: &str, now: Now, effects: &mut Vec<Effect>) {
     match enter_new(state, framework, spec, effects) {
         Ok(Some(id)) => {
             pods::end(state, id, TaskState::Dropped, StatusReason::InvalidOffers, why.to_owned(), now, effects);
@@ -280,8 +262,7 @@ pub(super) fn expire(state: &mut State, now: Now, effects: &mut Vec<Effect>) {
 
 /// When [`expire`] has something to do.
 pub(super) fn next_deadline_ms(state: &State) -> Option<u64> {
-    let hold_ms =
-        if state.waiting.is_empty() { state.policy.offer_timeout_ms } else { state.policy.min_hold_ms };
+    let hold_ms = if state.waiting.is_empty() { state.policy.offer_timeout_ms } else { state.policy.min_hold_ms };
     let offers = state.offers.values().map(|offered| {
         let unmet = offered.since_ms.saturating_add(hold_ms);
         // A hold that has been looked at once its minimum was over is looked at again when something else changes.
@@ -298,9 +279,7 @@ fn matching(state: &State, wanted: impl Fn(&Offered) -> bool) -> Vec<OfferId> {
 /// True when the framework may be offered the agent now.
 pub(super) fn may_see(state: &State, framework: FrameworkId, agent: AgentId, now: Now) -> bool {
     state.frameworks.get(&framework).is_some_and(|known| {
-        known.peer.is_some()
-            && !known.suppressed
-            && known.filters.get(&agent).is_none_or(|until| *until <= now.mono_ms)
+        known.peer.is_some() && !known.suppressed && known.filters.get(&agent).is_none_or(|until| *until <= now.mono_ms)
     })
 }
 

@@ -13,13 +13,7 @@ use crate::state::{OPERATOR, Session, State};
 /// Queries one connection may watch by.
 const WATCHES_MAX: usize = 16;
 
-pub(super) fn on_message(
-    state: &mut State,
-    peer: PeerId,
-    message: Message,
-    now: Now,
-    effects: &mut Vec<Effect>,
-) {
+pub(super) fn on_message(state: &mut State, peer: PeerId, message: Message, now: Now, effects: &mut Vec<Effect>) {
     match message {
         Message::Query(query) => on_query(state, peer, query, effects),
         Message::Place(place) => on_place(state, peer, place, now, effects),
@@ -34,8 +28,7 @@ fn on_query(state: &mut State, peer: PeerId, query: Query, effects: &mut Vec<Eff
     {
         if watches.len() >= WATCHES_MAX {
             let message = format!("one connection may watch by {WATCHES_MAX} queries");
-            let refusal =
-                Refusal { request: query.request, code: RefusalCode::Busy, message, ..Refusal::default() };
+            let refusal = Refusal { request: query.request, code: RefusalCode::Busy, message, ..Refusal::default() };
             return refuse(state, peer, refusal, effects);
         }
         watches.insert(query.request, query.pod);
@@ -83,13 +76,13 @@ fn listing(state: &State, request: u64, only: Option<PodId>) -> Listing {
         .iter()
         .filter(|(id, _)| only.is_none_or(|only| only == **id))
         .map(|(_, pod)| {
-            let view =
-                PodView { spec: pod.spec.clone(), framework: pod.framework, status: pod.status.clone() };
+            let view = PodView { spec: pod.spec.clone(), framework: pod.framework, status: pod.status.clone() };
             (pod.request, view)
         })
         .collect();
     views.sort_by_key(|(asked, _)| *asked);
-    let (agents, frameworks) = if only.is_some() { (Vec::new(), Vec::new()) } else { (agents(state), frameworks(state)) };
+    let (agents, frameworks) =
+        if only.is_some() { (Vec::new(), Vec::new()) } else { (agents(state), frameworks(state)) };
     Listing { request, agents, frameworks, pods: views.into_iter().map(|(_, view)| view).collect() }
 }
 
@@ -98,11 +91,7 @@ fn agents(state: &State) -> Vec<AgentView> {
         agent: *id,
         connected: agent.peer.is_some(),
         machine: agent.machine.clone(),
-        pools: convert::pool_orders(
-            state.term,
-            &state.allocation.pool_orders(convert::core_agent(*id)),
-            &agent.map,
-        ),
+        pools: convert::pool_orders(state.term, &state.allocation.pool_orders(convert::core_agent(*id)), &agent.map),
     });
     views.collect()
 }

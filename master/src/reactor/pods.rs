@@ -86,14 +86,7 @@ fn busy(field: &str, message: String) -> Refusal {
 }
 
 /// Gives a waiting pod the claim made for it, and orders its launch.
-pub(super) fn bind(
-    state: &mut State,
-    id: PodId,
-    agent: AgentId,
-    claim: ClaimId,
-    now: Now,
-    effects: &mut Vec<Effect>,
-) {
+pub(super) fn bind(state: &mut State, id: PodId, agent: AgentId, claim: ClaimId, now: Now, effects: &mut Vec<Effect>) {
     let Some(placement) = placement_of(state, agent, claim) else { return };
     let Some(pod) = state.pods.get_mut(&id) else { return };
     let key = pod.waiting_key();
@@ -198,13 +191,7 @@ pub(super) fn adopt(
     restore(state, agent, reported, now, effects)
 }
 
-fn restore(
-    state: &mut State,
-    agent: AgentId,
-    reported: &RunningPod,
-    now: Now,
-    effects: &mut Vec<Effect>,
-) -> bool {
+fn restore(state: &mut State, agent: AgentId, reported: &RunningPod, now: Now, effects: &mut Vec<Effect>) -> bool {
     let id = reported.spec.pod;
     let framework = FrameworkId(reported.framework);
     let Some(known) = state.agents.get(&agent) else { return false };

@@ -19,13 +19,7 @@ use crate::state::{OPERATOR, Pod, State};
 const ACKNOWLEDGED_MAX: usize = 16;
 
 /// An agent tells a status.
-pub(super) fn on_report(
-    state: &mut State,
-    agent: AgentId,
-    report: ReportStatus,
-    now: Now,
-    effects: &mut Vec<Effect>,
-) {
+pub(super) fn on_report(state: &mut State, agent: AgentId, report: ReportStatus, now: Now, effects: &mut Vec<Effect>) {
     let mut status = report.status;
     let (id, update) = (status.pod, status.update);
     let Some(pod) = state.pods.get_mut(&id) else { return acknowledge_to(state, agent, id, update, effects) };

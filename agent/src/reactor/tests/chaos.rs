@@ -3,8 +3,8 @@
 //! A master that orders at random, a kernel that answers late, in any order, and sometimes with an error; all from a seed.
 
 use super::*;
-use crate::ids::IdSource;
 use crate::state::Stopping;
+use meros_wire::IdSource;
 use meros_wire::message::StatusReason;
 use std::collections::{BTreeMap, BTreeSet};
 

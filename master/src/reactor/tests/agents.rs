@@ -16,7 +16,7 @@ fn running(launch: &Launch, envelope: &Envelope, state: TaskState) -> RunningPod
 #[test]
 fn a_machine_that_cannot_be_is_refused_by_field() {
     let mut c = Scenario::new();
-    let spoils: [(&str, fn(&mut Machine)); 3] = [
+    let spoils: [Spoil<Machine>; 3] = [
         ("machine.cores", |machine| machine.cores[1].pus = vec![10]),
         ("machine.cores[0]", |machine| machine.cores[0].numa_node = Some(77)),
         ("machine.numa_nodes", |machine| machine.numa_nodes.push(machine.numa_nodes[0].clone())),
@@ -204,8 +204,8 @@ fn an_order_that_an_agent_refuses_ends_the_pod_with_its_words() {
         message: "no such thing here".to_owned(),
         ..Default::default()
     };
-    let envelope = Envelope { idempotency_key: envelope.idempotency_key, ..Envelope::default() };
-    c.event(Event::Message { peer: agent, envelope, message: Message::Refusal(refusal) });
+    let envelope = Box::new(Envelope { idempotency_key: envelope.idempotency_key, ..Envelope::default() });
+    c.event(Event::Message { peer: agent, envelope, message: Box::new(Message::Refusal(refusal)) });
     let status = c.status_of(pod.pod);
     assert_eq!((status.state, status.reason), (TaskState::Error, StatusReason::Refused));
     assert!(status.message.contains("no such thing here"), "{}", status.message);

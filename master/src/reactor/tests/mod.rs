@@ -66,7 +66,7 @@ impl Scenario {
     }
 
     pub(super) fn message(&mut self, peer: PeerId, message: Message) {
-        self.event(Event::Message { peer, envelope: Envelope::default(), message });
+        self.event(Event::Message { peer, envelope: Box::default(), message: Box::new(message) });
     }
 
     pub(super) fn open(&mut self, role: Role) -> PeerId {
@@ -249,6 +249,9 @@ impl Drop for Scenario {
         }
     }
 }
+
+/// A field's path, and how to spoil that field.
+pub(super) type Spoil<T> = (&'static str, fn(&mut T));
 
 pub(super) const fn exclusive(pus: u32) -> Cpus {
     Cpus::Exclusive { pus }

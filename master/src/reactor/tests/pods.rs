@@ -133,7 +133,7 @@ fn asking_twice_is_asking_once() {
 fn what_is_not_acted_on_is_refused_by_field() {
     let mut c = Scenario::new();
     let operator = c.open(Role::Operator);
-    let fields: [(&str, fn(&mut PodSpec)); 6] = [
+    let fields: [Spoil<PodSpec>; 6] = [
         ("pods[0].members", |pod| pod.members.push(pod.members[0].clone())),
         ("pods[0].members[0].command.argv", |pod| pod.members[0].command.argv.clear()),
         ("pods[0].members[0].command.user", |pod| "nobody".clone_into(&mut pod.members[0].command.user)),

@@ -64,7 +64,9 @@ fn logs_of_a_pod_that_has_none_are_refused_with_the_reason() {
     assert!(matches!(c.expect_stream_effect(), Effect::StreamReset { reason, .. } if reason.starts_with("no pod")));
     c.place(operator, &pod);
     c.event(open(operator, pod.pod));
-    assert!(matches!(c.expect_stream_effect(), Effect::StreamReset { reason, .. } if reason.contains("not been placed")));
+    assert!(
+        matches!(c.expect_stream_effect(), Effect::StreamReset { reason, .. } if reason.contains("not been placed"))
+    );
 }
 
 #[test]

@@ -1,19 +1,22 @@
 //! Ids and jitter from a seed, so that a whole cluster can be run again exactly.
+//!
+//! Every reactor has one; it is here because ids travel, and every reactor sees this crate.
 
-use meros_wire::message::Uuid;
+use crate::message::Uuid;
 
-/// `SplitMix64` (Steele, Lea, Flood 2014). Ids need to be distinct, not secret; the daemon seeds it from the kernel.
+/// `SplitMix64` (Steele, Lea, Flood 2014). Ids need to be distinct, not secret; daemons seed it from the kernel.
 #[derive(Clone, Debug)]
-pub(crate) struct IdSource(u64);
+pub struct IdSource(u64);
 
 impl IdSource {
     /// Starts the sequence of `seed`.
     #[must_use]
-    pub(crate) const fn new(seed: u64) -> Self {
+    pub const fn new(seed: u64) -> Self {
         Self(seed)
     }
 
-    const fn next_u64(&mut self) -> u64 {
+    /// The next 64 bits.
+    pub const fn next_u64(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -22,13 +25,13 @@ impl IdSource {
     }
 
     /// A fresh id.
-    pub(crate) const fn next_uuid(&mut self) -> Uuid {
+    pub const fn next_uuid(&mut self) -> Uuid {
         let (high, low) = (self.next_u64(), self.next_u64());
         Uuid::from_random((((high as u128) << 64) | low as u128).to_be_bytes())
     }
 
-    /// Evenly from `0..=limit`; `limit` is a small number of milliseconds, so the remainder's bias is nothing.
-    pub(crate) const fn up_to(&mut self, limit: u64) -> u64 {
+    /// Evenly from `0..=limit`; meant for small limits, where the remainder's bias is nothing.
+    pub const fn up_to(&mut self, limit: u64) -> u64 {
         match limit.checked_add(1) {
             Some(span) => self.next_u64() % span,
             None => self.next_u64(),
