@@ -3,11 +3,27 @@
 //! Only what this agent may use is registered: a core of which another cgroup took a PU is left out whole, because cores are
 //! given whole. Memory that is set aside as huge pages is not counted as ordinary memory.
 
-use meros_numa::{Core, Device, DeviceKind, NumaNode, Topology};
+use meros_numa::{Core, Device, DeviceKind, NumaNode, Topology, TopologyError};
 use meros_wire::message::{Machine, MachineCore, MachineDevice, MachineNumaNode};
+
+use crate::config::TopologySource;
 
 const MIB: u64 = 1 << 20;
 const GIB: u64 = 1 << 30;
+
+/// The machine that an agent stands for, pretended unless it is this one.
+///
+/// # Errors
+/// What is wrong with the source, and what to do.
+pub fn load(source: &TopologySource, hostname: String) -> Result<Machine, TopologyError> {
+    let topology = match source {
+        TopologySource::ThisMachine => Topology::this_machine()?,
+        TopologySource::Xml(path) => Topology::from_xml_file(path)?,
+        TopologySource::Synthetic(description) => Topology::from_synthetic(description)?,
+    };
+    let pretended = !(*source == TopologySource::ThisMachine && topology.is_this_machine());
+    Ok(machine(&topology, hostname, pretended))
+}
 
 /// The machine as it is registered.
 #[must_use]

@@ -8,14 +8,13 @@ use std::io::{self, Read};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 
-use meros_numa::Topology;
 use meros_wire::authority::Credentials;
 use meros_wire::message::{AgentId, Uuid};
 use meros_wire::secure::ClientTls;
 use meros_wire::{Limits, Peer};
 
 use crate::cgroup::{Layout, PinningMode, Tree};
-use crate::config::{Config, TopologySource};
+use crate::config::Config;
 use crate::disk::{AgentName, PodFiles, StateDir, TermFile, read_bounded};
 use crate::driver::{self, Agent, Clock, Machine, Target};
 use crate::error::AgentError;
@@ -66,9 +65,9 @@ pub fn run(config: Config, ready: impl FnOnce(&Ready) + 'static, stop: UnixStrea
 
 fn prepare(config: &Config, folder: &StateDir) -> Result<Agent, AgentError> {
     let clock = Clock::start();
-    let (topology, pretended) = topology(&config.topology)?;
     let hostname = hostname();
-    let machine = inventory::machine(&topology, hostname.clone(), pretended);
+    let machine = inventory::load(&config.topology, hostname.clone())?;
+    let pretended = machine.pretended;
     if machine.cores.is_empty() {
         return Err(AgentError::NoPu);
     }
@@ -87,17 +86,6 @@ fn prepare(config: &Config, folder: &StateDir) -> Result<Agent, AgentError> {
     let target = Target { endpoint: config.master.clone(), tls, identity: peer, limits: Limits::default() };
     let machine = Machine::new(tree, files.clone(), config.supervisor.clone());
     Ok(Agent { state, clock, target, machine, term, files, pretended })
-}
-
-/// The topology, and whether it is pretended: any that is not this machine's is.
-fn topology(source: &TopologySource) -> Result<(Topology, bool), AgentError> {
-    let topology = match source {
-        TopologySource::ThisMachine => Topology::this_machine()?,
-        TopologySource::Xml(path) => Topology::from_xml_file(path)?,
-        TopologySource::Synthetic(description) => Topology::from_synthetic(description)?,
-    };
-    let pretended = !(*source == TopologySource::ThisMachine && topology.is_this_machine());
-    Ok((topology, pretended))
 }
 
 fn credentials(folder: &Path) -> Result<ClientTls, AgentError> {

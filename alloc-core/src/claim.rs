@@ -59,7 +59,7 @@ impl Ask<'_> {
     fn why(self, machine: &Machine) -> Option<Reason> {
         match self {
             Self::Request(request) => why::of_agent(machine, request),
-            Self::Hold(_) => why::of_agent(machine, &hold::ANYTHING),
+            Self::Hold(limit) => why::of_hold(machine, limit),
         }
     }
 }

@@ -23,7 +23,7 @@ impl Placement {
         let pool_milli: u64 = self.pools.iter().map(|share| u64::from(share.cpu_milli)).sum();
         Quantities {
             cpu_milli: self.pus.len() as u64 * u64::from(MILLI_PER_PU) + pool_milli,
-            mem_bytes: self.memory.iter().map(|memory| memory.mem_bytes).sum(),
+            mem_bytes: self.memory.iter().fold(0, |sum, memory| sum.saturating_add(memory.mem_bytes)),
         }
     }
 }

@@ -128,6 +128,8 @@ pub enum Invalid {
     Memory(NumaNodeId),
     /// The claim to split does not hold this.
     NotHeld,
+    /// Something is free, but no core and no page of it is within the limits of the hold.
+    HoldTooSmall,
 }
 
 /// A reason without its figures, to count by.
@@ -347,6 +349,7 @@ impl fmt::Display for Invalid {
             Self::NoSuchGroup => write!(f, "strict memory of NUMA nodes that are no group of this machine"),
             Self::Memory(numa_node) => write!(f, "memory of {numa_node} is not whole pages of 4096 bytes, or too much"),
             Self::NotHeld => write!(f, "the claim to split does not hold what is named"),
+            Self::HoldTooSmall => write!(f, "the hold's limits are below one free core or page: raise them"),
         }
     }
 }

@@ -3,11 +3,12 @@
 use crate::PAGE_BYTES;
 use crate::agent::{Agent, Machine};
 use crate::cores;
+use crate::hold;
 use crate::leaf::PuState;
 use crate::plan::{Lack, Nowhere, Scope, check, cpus_fit, group_scopes, plan, single_scopes};
 use crate::quantity::pages_up;
-use crate::reason::{Reason, Shortage, Wanted};
-use crate::request::{Cpus, Level, Locality, MemoryLocality, Request};
+use crate::reason::{Invalid, Reason, Shortage, Wanted};
+use crate::request::{Cpus, HoldLimit, Level, Locality, MemoryLocality, Request};
 use crate::shared::{Reach, reach_milli};
 use crate::stock::{Held, Stock, View, WhatIf};
 
@@ -40,6 +41,16 @@ pub(crate) fn of_agent(machine: &Machine, request: &Request) -> Option<Reason> {
     } else {
         Reason::Busy(short(now))
     })
+}
+
+/// The reason for which there is nothing to hold; `None` when by now there is.
+pub(crate) fn of_hold(machine: &Machine, limit: HoldLimit) -> Option<Reason> {
+    let as_is = View { machine, what_if: WhatIf::AsIs };
+    match of_agent(machine, &hold::ANYTHING) {
+        Some(reason) => Some(reason),
+        None if hold::plan(limit, &as_is, &mut Nowhere).is_ok() => None,
+        None => Some(Reason::Invalid(Invalid::HoldTooSmall)),
+    }
 }
 
 /// The reason for which a claim cannot be split.

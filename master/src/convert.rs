@@ -21,6 +21,8 @@ const PUS_PER_CORE_MAX: usize = 32;
 pub(crate) struct AgentMap {
     pus: Vec<u32>,
     pu_positions: BTreeMap<u32, u16>,
+    /// The core of each PU, by position.
+    cores: Vec<u32>,
     /// The pool that each PU's core would join.
     pools: Vec<u32>,
     numa_nodes: Vec<u32>,
@@ -69,7 +71,8 @@ impl AgentMap {
             .cores
             .iter()
             .flat_map(|core| core.pus.iter().map(|_| core.numa_node.unwrap_or(wire::PoolOrder::NO_NUMA_NODE)));
-        Ok(Self { pus, pu_positions, pools: pools.collect(), numa_nodes, numa_positions })
+        let cores = (0_u32..).zip(&machine.cores).flat_map(|(at, core)| core.pus.iter().map(move |_| at));
+        Ok(Self { cores: cores.collect(), pus, pu_positions, pools: pools.collect(), numa_nodes, numa_positions })
     }
 
     fn pu(&self, position: alloc_core::PuId) -> Option<u32> {
@@ -179,8 +182,7 @@ const fn locality(wish: &wire::PlacementWish) -> alloc_core::Locality {
 
 /// A claim's exact PUs and memory by OS number.
 pub(crate) fn placement(placed: &alloc_core::Placement, map: &AgentMap) -> wire::Placement {
-    let mut exclusive_pus: Vec<u32> = placed.pus.iter().filter_map(|pu| map.pu(*pu)).collect();
-    exclusive_pus.sort_unstable();
+    let exclusive_pus = ascending(placed.pus.iter().filter_map(|pu| map.pu(*pu)));
     let pools = placed.pools.iter();
     let memory = placed.memory.iter().filter_map(|part| {
         let numa_node = map.numa_node(part.numa_node)?;
@@ -193,6 +195,13 @@ pub(crate) fn placement(placed: &alloc_core::Placement, map: &AgentMap) -> wire:
             .collect(),
         memory: memory.collect(),
     }
+}
+
+/// The wire takes OS numbers in ascending order only; dense positions may run otherwise (SMT siblings far apart).
+fn ascending(numbers: impl Iterator<Item = u32>) -> Vec<u32> {
+    let mut numbers: Vec<u32> = numbers.collect();
+    numbers.sort_unstable();
+    numbers
 }
 
 /// The way back, for pods that an agent reports. `None`: it names what the machine does not have.
@@ -223,7 +232,7 @@ pub(crate) fn pool_orders(term: u64, orders: &[alloc_core::PoolOrder], map: &Age
     let used = orders.iter().filter(|order| order.epoch > 0);
     used.map(|order| wire::PoolOrder {
         pool: map.pool_name(order.numa_node),
-        pus: order.pus.iter().filter_map(|pu| map.pu(*pu)).collect(),
+        pus: ascending(order.pus.iter().filter_map(|pu| map.pu(*pu))),
         epoch: wire_epoch(term, order.epoch),
     })
     .collect()
@@ -250,9 +259,15 @@ pub(crate) fn confirmed(
 /// What a claim that is held for an offer adds up to, as the offer tells it.
 pub(crate) fn offer(held: &alloc_core::Placement, map: &AgentMap) -> wire::Offer {
     let mut numa_nodes: BTreeMap<u32, wire::OfferNumaNode> = BTreeMap::new();
+    let mut last_core = None;
     for pu in &held.pus {
         let pool = map.pools.get(pu.index()).copied().unwrap_or(wire::PoolOrder::NO_NUMA_NODE);
-        numa_nodes.entry(pool).or_default().exclusive_pus += 1;
+        let core = map.cores.get(pu.index());
+        let entry = numa_nodes.entry(pool).or_default();
+        entry.exclusive_pus += 1;
+        // Positions of one core's PUs follow each other.
+        entry.exclusive_cores += u32::from(core != last_core);
+        last_core = core;
     }
     for share in &held.pools {
         numa_nodes.entry(map.pool_name(share.numa_node)).or_default().pool_milli += share.cpu_milli;
@@ -263,6 +278,7 @@ pub(crate) fn offer(held: &alloc_core::Placement, map: &AgentMap) -> wire::Offer
         }
     }
     wire::Offer {
+        exclusive_cores: numa_nodes.values().map(|entry| entry.exclusive_cores).sum(),
         exclusive_pus: numa_nodes.values().map(|entry| entry.exclusive_pus).sum(),
         pool_milli: numa_nodes.values().map(|entry| entry.pool_milli).sum(),
         mem_bytes: numa_nodes.values().map(|entry| entry.mem_bytes).sum(),

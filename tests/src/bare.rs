@@ -1,6 +1,6 @@
 //! A child process that the kernel refuses io_uring: the one unsafe file of this crate.
 //!
-//! The filter answers the three system calls of io_uring with "not permitted", as container runtimes do, and allows all others.
+//! The filter answers the three system calls of io_uring with "not permitted", as the common sandboxes do, and allows all others.
 //! It stands from before the child's program is executed until its last descendant ends.
 
 use std::io;

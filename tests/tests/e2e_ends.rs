@@ -94,7 +94,8 @@ mod ends {
         let Some(cluster) = Cluster::real() else { return };
         let rootfs = cluster.rootfs();
         let asked = ["--rootfs", rootfs.path(), "--env", "COLOUR=deep blue", "--env", "PATH=/bin", "--workdir", "/bin"];
-        let (outcome, _) = run(&cluster, &asked, "pwd; echo $COLOUR; env | grep -v -e ^COLOUR= -e ^PWD= -e ^SHLVL=; echo /*");
+        let (outcome, _) =
+            run(&cluster, &asked, "pwd; echo $COLOUR; env | grep -v -e ^COLOUR= -e ^PWD= -e ^SHLVL=; echo /*");
         assert_eq!(outcome.code(), 0, "{outcome}");
         assert_eq!(outcome.text(), "/bin\ndeep blue\nPATH=/bin\n/bin /dev /proc\n", "{outcome}");
     }
@@ -110,7 +111,8 @@ mod ends {
         });
         let killed = cluster.kill(&pod.pod);
         assert_eq!(summary(&killed), ("killed", "kill-requested", exit_signal(15)), "{killed:#?}");
-        let left: Vec<&u32> = processes.iter().filter(|pid| !leftovers::ends(**pid, Deadline::after(PATIENCE))).collect();
+        let left: Vec<&u32> =
+            processes.iter().filter(|pid| !leftovers::ends(**pid, Deadline::after(PATIENCE))).collect();
         assert!(left.is_empty(), "{left:?} of {processes:?} are left");
     }
 

@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod output {
     use std::fs;
+    use std::io::Read;
+    use std::process::Stdio;
 
     use meros_tests::e2e::Cluster;
     use meros_tests::e2e::deadline::PATIENCE;
@@ -56,6 +58,22 @@ mod output {
         assert_eq!(logs(&["-f", "it/main"]), "one\ntwo\n");
         assert_eq!(logs(&["--offset", "4", "it"]), "two\n");
         assert_eq!(logs(&["--stderr", &pod.pod]), "error\n");
+    }
+
+    #[test]
+    fn a_reader_that_stalls_keeps_nobody_waiting() {
+        let Some(cluster) = Cluster::real() else { return };
+        let (file, bytes) = (cluster.home().path("noise"), noise(8 << 20));
+        fs::write(&file, &bytes).unwrap();
+        let _ = cluster.run(&["--wait", "--name", "it", "--", "cat", &file.display().to_string()]).expect(0);
+        // Nobody reads its standard output: it takes what fits into the pipe and no more.
+        let mut stalled = cluster.command(&["logs", "it"]).stdout(Stdio::piped()).spawn().unwrap();
+        for _ in 0..3 {
+            assert!(cluster.meros(&["logs", "it"]).stdout == bytes, "others read all of it");
+        }
+        let mut late = Vec::new();
+        stalled.stdout.take().unwrap().read_to_end(&mut late).unwrap();
+        assert!(stalled.wait().unwrap().success() && late == bytes, "and so does who stalled: {} bytes", late.len());
     }
 
     #[test]

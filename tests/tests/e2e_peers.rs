@@ -4,14 +4,14 @@
 mod peers {
     use std::time::Duration;
 
-    use meros_tests::e2e::cluster::MasterReady;
-    use meros_tests::e2e::deadline::{Deadline, PATIENCE, Stopwatch, unix_s};
-    use meros_tests::e2e::peer::{End, Raw, Talker, Tls, anonymous, credentials, tls};
     use meros_tests::e2e::Cluster;
+    use meros_tests::e2e::cluster::MasterReady;
+    use meros_tests::e2e::deadline::{Deadline, Stopwatch, unix_s};
+    use meros_tests::e2e::peer::{End, Raw, Talker, Tls, anonymous, credentials, tls};
     use meros_wire::authority::Authority;
     use meros_wire::encode::Encoder;
     use meros_wire::frame::{Control, Hello, MAGIC};
-    use meros_wire::message::{Envelope, Kill, MemberSpec, Message, Place, PodSpec, Refusal, Register};
+    use meros_wire::message::{Envelope, Kill, MemberSpec, Message, Place, PodSpec, Refusal, RefusalCode, Register};
     use meros_wire::secure::ClientTls;
     use meros_wire::{CloseCode, CloseReason, Event, Limits, Link, Peer};
 
@@ -86,7 +86,7 @@ mod peers {
     #[test]
     fn garbage_on_the_port_is_refused() {
         let served = Served::start();
-        for garbage in [&b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"[..], &[0; 4_096], &[0xff; 4_096]] {
+        for garbage in [&b"GET / HTTP/1.1\r\nAccept: */*\r\n\r\n"[..], &[0; 4_096], &[0xff; 4_096]] {
             let mut peer = Raw::connect(&served.master.tcp);
             peer.send(garbage);
             assert_eq!(peer.end(Deadline::usual()), End::Closed);
@@ -97,7 +97,7 @@ mod peers {
     #[test]
     fn garbage_inside_tls_is_refused_and_named() {
         let served = Served::start();
-        let told = served.answer_to(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+        let told = served.answer_to(b"GET / HTTP/1.1\r\nAccept: */*\r\n\r\n");
         assert!(told.contains("not a Meros frame"), "{told}");
         served.goes_on();
     }
@@ -171,7 +171,7 @@ mod peers {
         let served = Served::start();
         for claimed in [Peer::Agent, Peer::Framework, Peer::Master] {
             let mut talker = Talker::connect(&served.master.tcp, &served.operator, claimed);
-            let reason = talker.wait(|event| matches!(event, Event::Opened { .. }).then_some(())).unwrap_err();
+            let reason = talker.wait(|_| None::<()>).unwrap_err();
             assert_eq!(refused_as(&reason), Some(CloseCode::NotAllowed), "{claimed}: {reason}");
         }
         served.goes_on();
@@ -181,8 +181,8 @@ mod peers {
     fn an_operator_cannot_speak_as_an_agent() {
         let served = Served::start();
         let mut talker = served.operator();
-        let refused = sends(&mut talker, &Message::Register(Register::default()));
-        assert!(refused.is_ok() || refused.is_err_and(|reason| refused_as(&reason).is_some()));
+        let refusal = sends(&mut talker, &Message::Register(Register::default())).unwrap();
+        assert_eq!(refusal.code, RefusalCode::OutOfTurn, "{refusal:?}");
         served.goes_on();
     }
 
@@ -207,10 +207,11 @@ mod peers {
         served.goes_on();
     }
 
-    /// The master closes within its timeout, and not at once.
+    /// The master closes when its timeout is over: not before, and not much later.
     fn is_dropped_in_time(end: impl FnOnce(Deadline) -> End, timeout_ms: u64) {
         let watch = Stopwatch::start();
-        assert_eq!(end(Deadline::after(Duration::from_millis(timeout_ms) + PATIENCE)), End::Closed);
+        let much_later = Deadline::after(Duration::from_millis(timeout_ms) + Duration::from_secs(5));
+        assert_eq!(end(much_later), End::Closed);
         assert!(watch.elapsed_ms() + 1_000 >= timeout_ms, "dropped after {:?}, before its time", watch.elapsed());
     }
 
@@ -233,7 +234,10 @@ mod peers {
         let frame = hello(1, 1);
         peer.send(&frame);
         peer.send(&frame[..frame.len() / 2]);
-        is_dropped_in_time(|deadline| peer.end(deadline).err().unwrap_or(End::Closed), Limits::default().frame_timeout_ms);
+        is_dropped_in_time(
+            |deadline| peer.end(deadline).err().unwrap_or(End::Closed),
+            Limits::default().frame_timeout_ms,
+        );
         served.goes_on();
     }
 

@@ -17,7 +17,9 @@ mod pretended {
         assert_eq!(listing.agents.len(), 3);
         assert!(listing.agents.iter().all(|agent| agent.pus == 64 && agent.cores == 32 && agent.pretended));
         let stay = ["--", "sleep", "1000"];
-        let placed = cluster.detach_running(&[&["--name", "here", "--cpus", "4", "--locality", "l3", "--required"], &stay[..]].concat());
+        let placed = cluster.detach_running(
+            &[&["--name", "here", "--cpus", "4", "--locality", "l3", "--required"], &stay[..]].concat(),
+        );
         assert_eq!(placed.placement.exclusive_pus.len(), 4, "{placed:#?}");
         assert!(placed.pinning.is_none(), "nothing was pinned: {placed:#?}");
         cluster.detach_running(&[&["--name", "there", "--shared-cpus", "1.5"], &stay[..]].concat());

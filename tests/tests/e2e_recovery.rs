@@ -3,8 +3,8 @@
 #[cfg(test)]
 mod recovery {
     use meros_tests::e2e::deadline::{Deadline, PATIENCE};
-    use meros_tests::e2e::machine::is_root;
     use meros_tests::e2e::{Cluster, leftovers};
+    use rustix::process::{Pid, Signal, kill_process};
 
     const STAY: [&str; 4] = ["--", "sh", "-c", "sleep 1000 & setsid sleep 1000 & wait"];
 
@@ -40,7 +40,7 @@ mod recovery {
         // Its cores are free again.
         let _ = cluster.run(&["--cpus", "1", "--", "true"]).expect(0);
         let _ = cluster.stop("agent").expect(0);
-        assert_eq!(cluster.home().marks().groups(), [""; 0].map(std::path::PathBuf::from));
+        assert!(cluster.home().marks().groups().is_empty());
     }
 
     #[test]
@@ -58,8 +58,8 @@ mod recovery {
         std::fs::write(&gate, "go on\n").unwrap();
         assert!(all_end(&processes), "{processes:?}");
         // Its supervisor puts the end on record, then ends too.
-        let supervisors: Vec<u32> = cluster.home().marks().processes();
-        let supervisors: Vec<u32> = supervisors.into_iter().filter(|pid| is_supervisor(*pid)).collect();
+        let left = cluster.home().marks().processes();
+        let supervisors: Vec<u32> = left.into_iter().filter(|pid| is_supervisor(*pid)).collect();
         assert!(all_end(&supervisors), "{supervisors:?}");
         cluster.start_agent(&[]);
         let ended = cluster.wait_state(&pod, "failed");
@@ -87,6 +87,19 @@ mod recovery {
         assert_eq!(waits.state, "waiting", "its cores are not given out twice");
         cluster.kill(&pod);
         cluster.wait_state(&second, "finished");
+    }
+
+    #[test]
+    fn a_pod_whose_supervisor_was_killed_is_ended_and_told() {
+        let Some((cluster, pod, processes)) = with_pod() else { return };
+        let all = cluster.home().marks().processes();
+        let supervisors: Vec<u32> = all.into_iter().filter(|pid| is_supervisor(*pid)).collect();
+        assert!(!supervisors.is_empty());
+        supervisors.iter().for_each(|pid| crash(*pid));
+        let ended = cluster.wait("its end", |listing| listing.pod(&pod).filter(|pod| pod.has_ended()).cloned());
+        assert_eq!(ended.reason, "supervisor-lost", "{ended:#?}");
+        assert!(all_end(&processes), "{processes:?}");
+        let _ = cluster.run(&["--cpus", "1", "--", "true"]).expect(0);
     }
 
     #[test]
@@ -121,16 +134,22 @@ mod recovery {
     }
 
     #[test]
-    fn a_daemon_that_dies_takes_its_cluster_with_it_and_is_named() {
-        if !is_root() {
-            return;
-        }
+    fn a_daemon_that_dies_takes_its_cluster_with_it_and_the_next_start_clears_what_it_left() {
         let Some(mut cluster) = Cluster::apart() else { return };
         let agents = cluster.up(&[]);
-        let process = i32::try_from(agents[0].pid).unwrap();
-        let process = rustix::process::Pid::from_raw(process).unwrap();
-        rustix::process::kill_process(process, rustix::process::Signal::KILL).unwrap();
+        cluster.detach_running(&STAY);
+        let processes = cluster.home().marks().processes();
+        crash(agents[0].pid);
         let ended = cluster.ended("up").expect(1);
         assert!(ended.errors().contains(&format!("agent 0 ({})", agents[0].pid)), "{ended}");
+        cluster.up(&[]);
+        assert!(all_end(&processes), "{processes:?}");
+        let _ = cluster.stop("up").expect(0);
+    }
+
+    /// Ends a process that is another's child.
+    fn crash(pid: u32) {
+        let pid = Pid::from_raw(pid.try_into().unwrap()).unwrap();
+        kill_process(pid, Signal::KILL).unwrap();
     }
 }

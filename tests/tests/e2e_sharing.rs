@@ -5,6 +5,7 @@ mod sharing {
     use std::collections::BTreeSet;
     use std::fs;
 
+    use meros_tests::e2e::deadline::PATIENCE;
     use meros_tests::e2e::listing::allowed;
     use meros_tests::e2e::machine::skipped;
     use meros_tests::e2e::{Cluster, Pod};
@@ -88,7 +89,7 @@ mod sharing {
         let table = cluster.meros(&["ps"]).expect(0).text();
         assert!(table.contains(&waiting.message), "{} in:\n{table}", waiting.message);
         cluster.kill(&first.pod);
-        let second = second.finish(meros_tests::e2e::deadline::PATIENCE).expect(0);
+        let second = second.finish(PATIENCE).expect(0);
         assert_eq!(second.text(), "now\n", "{second}");
         assert!(second.errors().contains("runs on a0"), "{second}");
     }
@@ -97,9 +98,8 @@ mod sharing {
     fn a_pod_larger_than_every_machine_is_told_so() {
         let Some(cluster) = Cluster::real() else { return };
         let pod = cluster.detach(&["--cpus", "4000", "--", "true"]);
-        let waiting = cluster.wait("the reason", |listing| {
-            listing.pod(&pod).filter(|pod| pod.reason == "never-fits").cloned()
-        });
+        let waiting =
+            cluster.wait("the reason", |listing| listing.pod(&pod).filter(|pod| pod.reason == "never-fits").cloned());
         assert_eq!(waiting.state, "waiting");
         let table = cluster.meros(&["ps"]).expect(0).text();
         assert!(!waiting.message.is_empty() && table.contains(&waiting.message), "{table}");
@@ -107,11 +107,18 @@ mod sharing {
     }
 
     #[test]
-    fn cores_that_come_back_are_given_out_again() {
+    fn no_core_is_held_twice_however_fast_cores_change_hands() {
         let Some(cluster) = Cluster::real() else { return };
-        let pus = cluster.listing().agents[0].pus.to_string();
-        for _ in 0..3 {
-            let _ = cluster.run(&["--cpus", &pus, "--", "true"]).expect(0);
+        let held = cluster.home().path("held");
+        fs::create_dir(&held).unwrap();
+        // A folder can be made once: whoever finds its cores held by another ends with 99.
+        let script = "cores=$(sed -n 's/^Cpus_allowed_list:.//p' /proc/self/status)\n\
+                      mkdir \"$1/$cores\" || exit 99\nsleep 0.05\nrmdir \"$1/$cores\"";
+        let held = held.display().to_string();
+        let command = ["run", "--cpus", "1", "--", "sh", "-c", script, "sh", &held];
+        let runs: Vec<_> = (0..12).map(|_| cluster.begin(&command)).collect();
+        for run in runs {
+            let _ = run.finish(PATIENCE).expect(0);
         }
     }
 

@@ -45,7 +45,8 @@ mod starting {
         let cluster = Cluster::empty();
         let taken = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = taken.local_addr().unwrap().to_string();
-        let outcome = run(&mut cluster.command(&["up", "--listen-tcp", &address, "--cgroup-root", cluster.home().cgroup_root()]));
+        let outcome =
+            run(&mut cluster.command(&["up", "--listen-tcp", &address, "--cgroup-root", cluster.home().cgroup_root()]));
         assert_eq!(outcome.code(), 1, "{outcome}");
         assert!(outcome.stdout.is_empty() && outcome.errors().contains("in use"), "{outcome}");
     }
@@ -86,7 +87,10 @@ mod starting {
         let program = nobodys_copies(&cluster, &theirs);
         let mut command = Command::new(program);
         command.args(["--state-dir"]).arg(theirs.join("agent")).args(["agent", "--master"]);
-        command.arg(format!("unix:{}", cluster.socket().display())).arg("--credentials").arg(theirs.join("credentials"));
+        command
+            .arg(format!("unix:{}", cluster.socket().display()))
+            .arg("--credentials")
+            .arg(theirs.join("credentials"));
         command.args(["--cgroup-root", cluster.home().cgroup_root()]).uid(NOBODY).gid(NOBODY);
         says(&run(&mut command), 1, &["no permission to make cgroup", "as root", "--cgroup-root"]);
     }

@@ -18,7 +18,11 @@ mod simulation {
                 failed.push(format!("seed {seed}: {failure}"));
             }
         }
-        assert!(failed.is_empty(), "run one again by `cargo run -p meros-tests --bin sim -- SEED`:\n{}", failed.join("\n"));
+        assert!(
+            failed.is_empty(),
+            "run one again by `cargo run -p meros-tests --bin sim -- SEED`:\n{}",
+            failed.join("\n")
+        );
     }
 
     #[test]

@@ -2614,7 +2614,7 @@ impl ::core::fmt::Debug for OfferV1 {
       .field("pool_milli", &self.pool_milli())
       .field("numa_nodes", &self.numa_nodes())
       .field("attributes", &self.attributes())
-      .field("spare", &self.spare())
+      .field("exclusive_cores", &self.exclusive_cores())
       .finish()
   }
 }
@@ -2668,7 +2668,7 @@ impl<'a> OfferV1 {
     pool_milli: u32,
     numa_nodes: u32,
     attributes: u32,
-    spare: u32,
+    exclusive_cores: u32,
   ) -> Self {
     let mut s = Self([0; 48]);
     s.set_offer(offer);
@@ -2680,7 +2680,7 @@ impl<'a> OfferV1 {
     s.set_pool_milli(pool_milli);
     s.set_numa_nodes(numa_nodes);
     s.set_attributes(attributes);
-    s.set_spare(spare);
+    s.set_exclusive_cores(exclusive_cores);
     s
   }
 
@@ -2945,7 +2945,7 @@ impl<'a> OfferV1 {
     }
   }
 
-  pub fn spare(&self) -> u32 {
+  pub fn exclusive_cores(&self) -> u32 {
     let mut mem = ::core::mem::MaybeUninit::<<u32 as ::flatbuffers::EndianScalar>::Scalar>::uninit();
     // Safety:
     // Created from a valid Table for this object
@@ -2960,7 +2960,7 @@ impl<'a> OfferV1 {
     })
   }
 
-  pub fn set_spare(&mut self, x: u32) {
+  pub fn set_exclusive_cores(&mut self, x: u32) {
     let x_le = ::flatbuffers::EndianScalar::to_little_endian(x);
     // Safety:
     // Created from a valid Table for this object
@@ -2993,7 +2993,7 @@ impl ::core::fmt::Debug for OfferNumaNodeV1 {
       .field("numa_node", &self.numa_node())
       .field("exclusive_pus", &self.exclusive_pus())
       .field("pool_milli", &self.pool_milli())
-      .field("spare", &self.spare())
+      .field("exclusive_cores", &self.exclusive_cores())
       .finish()
   }
 }
@@ -3042,14 +3042,14 @@ impl<'a> OfferNumaNodeV1 {
     numa_node: u32,
     exclusive_pus: u32,
     pool_milli: u32,
-    spare: u32,
+    exclusive_cores: u32,
   ) -> Self {
     let mut s = Self([0; 24]);
     s.set_mem_bytes(mem_bytes);
     s.set_numa_node(numa_node);
     s.set_exclusive_pus(exclusive_pus);
     s.set_pool_milli(pool_milli);
-    s.set_spare(spare);
+    s.set_exclusive_cores(exclusive_cores);
     s
   }
 
@@ -3169,7 +3169,7 @@ impl<'a> OfferNumaNodeV1 {
     }
   }
 
-  pub fn spare(&self) -> u32 {
+  pub fn exclusive_cores(&self) -> u32 {
     let mut mem = ::core::mem::MaybeUninit::<<u32 as ::flatbuffers::EndianScalar>::Scalar>::uninit();
     // Safety:
     // Created from a valid Table for this object
@@ -3184,7 +3184,7 @@ impl<'a> OfferNumaNodeV1 {
     })
   }
 
-  pub fn set_spare(&mut self, x: u32) {
+  pub fn set_exclusive_cores(&mut self, x: u32) {
     let x_le = ::flatbuffers::EndianScalar::to_little_endian(x);
     // Safety:
     // Created from a valid Table for this object

@@ -1,1 +1,331 @@
-//! later
+//! The oracle: the same machine kept the slow and obvious way, PU by PU and claim by claim, from the description alone.
+//!
+//! It does not choose; it checks. A grant must be of things that are free, keep every wish that is required, and be charged
+//! for what it is; a refusal must be of something that does not fit; cores move between the pools and the free ones only as
+//! the rules say.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::{
+    Cpus, Level, Locality, MILLI_PER_PU, MemoryHold, MemoryLocality, NumaNodeId, PAGE_BYTES, Placement, PoolOrder,
+    Quantities, Request, ShapeSpec,
+};
+
+type Pu = u16;
+type Pool = Option<NumaNodeId>;
+
+/// One claim as the oracle knows it.
+#[derive(Clone, Debug)]
+pub(super) struct Known {
+    pub(super) owner: u64,
+    pub(super) placement: Placement,
+}
+
+/// One agent, the slow way.
+#[derive(Clone, Debug)]
+pub(super) struct Oracle {
+    spec: ShapeSpec,
+    /// The core of each PU.
+    core_of: Vec<usize>,
+    pub(super) claims: BTreeMap<u64, Known>,
+    pub(super) pooled: BTreeSet<Pu>,
+    pub(super) leaving: BTreeSet<Pu>,
+}
+
+/// What a request may draw on.
+struct Have {
+    pus: BTreeSet<Pu>,
+    /// What could join pools besides `pus`.
+    leaving: BTreeSet<Pu>,
+    room: BTreeMap<Pool, u64>,
+    bytes: Vec<u64>,
+}
+
+impl Oracle {
+    pub(super) fn new(spec: ShapeSpec) -> Self {
+        let core_of = spec.cores.iter().enumerate().flat_map(|(at, core)| vec![at; usize::from(core.pus)]).collect();
+        Self { spec, core_of, claims: BTreeMap::new(), pooled: BTreeSet::new(), leaving: BTreeSet::new() }
+    }
+
+    fn pus(&self) -> BTreeSet<Pu> {
+        (0..self.core_of.len()).map(|pu| Pu::try_from(pu).unwrap()).collect()
+    }
+
+    fn numa_node(&self, pu: Pu) -> Pool {
+        self.spec.cores[self.core_of[usize::from(pu)]].numa_node
+    }
+
+    pub(super) fn free(&self) -> BTreeSet<Pu> {
+        let held = self.claims.values().flat_map(|known| known.placement.pus.iter().map(|pu| pu.get()));
+        let taken: BTreeSet<Pu> = held.chain(self.pooled.iter().copied()).chain(self.leaving.iter().copied()).collect();
+        &self.pus() - &taken
+    }
+
+    fn pools(&self) -> BTreeSet<Pool> {
+        self.spec.cores.iter().map(|core| core.numa_node).collect()
+    }
+
+    fn capacity(&self, pool: Pool) -> u64 {
+        self.pooled.iter().filter(|pu| self.numa_node(**pu) == pool).count() as u64 * u64::from(MILLI_PER_PU)
+    }
+
+    fn committed(&self, pool: Pool) -> u64 {
+        let shares = self.claims.values().flat_map(|known| &known.placement.pools);
+        shares.filter(|share| share.numa_node == pool).map(|share| u64::from(share.cpu_milli)).sum()
+    }
+
+    fn bytes_free(&self, numa_node: usize) -> u64 {
+        let held = self.claims.values().flat_map(|known| &known.placement.memory);
+        let held: u64 =
+            held.filter(|memory| memory.numa_node.index() == numa_node).map(|memory| memory.mem_bytes).sum();
+        self.spec.numa_nodes[numa_node].mem_bytes / PAGE_BYTES * PAGE_BYTES - held
+    }
+
+    pub(super) fn charged(&self) -> Quantities {
+        self.claims.values().fold(Quantities::default(), |sum, known| {
+            sum.checked_add(known.placement.quantities()).unwrap()
+        })
+    }
+
+    fn have(&self, leaving_is_free: bool) -> Have {
+        let mut pus = self.free();
+        let mut leaving = self.leaving.clone();
+        if leaving_is_free {
+            pus.append(&mut leaving);
+        }
+        Have {
+            pus,
+            leaving,
+            room: self.pools().into_iter().map(|pool| (pool, self.capacity(pool) - self.committed(pool))).collect(),
+            bytes: (0..self.spec.numa_nodes.len()).map(|at| self.bytes_free(at)).collect(),
+        }
+    }
+
+    /// Whether a request fits now.
+    pub(super) fn fits(&self, request: &Request) -> bool {
+        self.fits_in(request, &self.have(false))
+    }
+
+    /// Whether it would once leaving cores have left.
+    pub(super) fn fits_once_left(&self, request: &Request) -> bool {
+        self.fits_in(request, &self.have(true))
+    }
+
+    /// Whether it would fit the empty machine.
+    pub(super) fn fits_empty(&self, request: &Request) -> bool {
+        Self::new(self.spec.clone()).fits(request)
+    }
+
+    /// Whether it fits into a claim.
+    pub(super) fn fits_claim(&self, request: &Request, placement: &Placement) -> bool {
+        let mut bytes = vec![0; self.spec.numa_nodes.len()];
+        for memory in &placement.memory {
+            bytes[memory.numa_node.index()] = memory.mem_bytes;
+        }
+        let mut room: BTreeMap<Pool, u64> = self.pools().into_iter().map(|pool| (pool, 0)).collect();
+        room.extend(placement.pools.iter().map(|share| (share.numa_node, u64::from(share.cpu_milli))));
+        let pus = placement.pus.iter().map(|pu| pu.get()).collect();
+        self.fits_in(request, &Have { pus, leaving: BTreeSet::new(), room, bytes })
+    }
+
+    /// Sets of NUMA nodes of which a claim may be promised memory: single ones, and those of packages, of L3 domains, all.
+    fn nodesets(&self) -> Vec<BTreeSet<usize>> {
+        let mut sets: BTreeSet<BTreeSet<usize>> = BTreeSet::new();
+        let node = |core: &crate::CoreSpec| core.numa_node.map(NumaNodeId::index);
+        let mut by_label: BTreeMap<(u8, Option<u32>), BTreeSet<usize>> = BTreeMap::new();
+        for core in &self.spec.cores {
+            let Some(at) = node(core) else { continue };
+            sets.insert(BTreeSet::from([at]));
+            by_label.entry((2, None)).or_default().insert(at);
+            for (kind, label) in [(0, core.package), (1, core.l3)] {
+                if label.is_some() {
+                    by_label.entry((kind, label)).or_default().insert(at);
+                }
+            }
+        }
+        sets.extend(by_label.into_values());
+        sets.into_iter().collect()
+    }
+
+    fn ordinary(&self) -> BTreeSet<usize> {
+        let with_cores: BTreeSet<usize> =
+            self.spec.cores.iter().filter_map(|core| core.numa_node.map(NumaNodeId::index)).collect();
+        if with_cores.is_empty() { (0..self.spec.numa_nodes.len()).collect() } else { with_cores }
+    }
+
+    fn fits_in(&self, request: &Request, have: &Have) -> bool {
+        let bytes = request.mem_bytes.div_ceil(PAGE_BYTES).saturating_mul(PAGE_BYTES);
+        if bytes == 0 || request.memory != MemoryLocality::Required {
+            let everywhere = |_: Pool| true;
+            return self.cpus_fit(request, have, &everywhere) && (bytes == 0 || self.spill_fits(bytes, have));
+        }
+        self.nodesets().iter().any(|set| {
+            let within = |pool: Pool| pool.is_some_and(|numa_node| set.contains(&numa_node.index()));
+            self.strict_fits(bytes, set, have) && self.cpus_fit(request, have, &within)
+        })
+    }
+
+    /// The claims that use a NUMA node: the NUMA nodes of each, and whether they were promised.
+    fn users(&self, numa_node: usize) -> impl Iterator<Item = (BTreeSet<usize>, bool)> {
+        self.claims.values().map(|known| &known.placement).filter_map(move |placement| {
+            let nodes: BTreeSet<usize> = placement.memory.iter().map(|memory| memory.numa_node.index()).collect();
+            let strict = match placement.memory_hold {
+                MemoryHold::Held => return None,
+                MemoryHold::Loose => false,
+                MemoryHold::Strict => true,
+            };
+            nodes.contains(&numa_node).then_some((nodes, strict))
+        })
+    }
+
+    /// Whoever was promised memory meets only claims of exactly the same NUMA nodes, and of several only such as were promised
+    /// them too.
+    fn admits(&self, numa_node: usize, comer: &BTreeSet<usize>, strict: bool) -> bool {
+        self.users(numa_node).all(|(nodes, promised)| {
+            !(strict || promised) || (nodes == *comer && (nodes.len() == 1 || (strict && promised)))
+        })
+    }
+
+    fn strict_fits(&self, bytes: u64, set: &BTreeSet<usize>, have: &Have) -> bool {
+        let admitted = set.iter().all(|numa_node| self.admits(*numa_node, set, true));
+        admitted && set.iter().map(|numa_node| have.bytes[*numa_node]).sum::<u64>() >= bytes
+    }
+
+    fn spill_fits(&self, bytes: u64, have: &Have) -> bool {
+        let alone = |at: &usize| self.admits(*at, &BTreeSet::from([*at]), false) && have.bytes[*at] >= bytes;
+        // Of several: no promise may be on any of them, so none is the same set unless it is loose.
+        let open = self.ordinary().into_iter().filter(|at| self.users(*at).all(|(_, promised)| !promised));
+        self.ordinary().iter().any(alone) || open.map(|at| have.bytes[at]).sum::<u64>() >= bytes
+    }
+
+    fn cpus_fit(&self, request: &Request, have: &Have, within: &dyn Fn(Pool) -> bool) -> bool {
+        match request.cpus {
+            Cpus::Exclusive { pus } => self.exclusive_fits(pus, request.locality, have, within),
+            Cpus::Shared { cpu_milli } => self.shared_fits(u64::from(cpu_milli), request.locality, have, within),
+        }
+    }
+
+    /// The label of a PU at a level; `None` when it has none.
+    fn label(&self, pu: Pu, level: Level) -> Option<u64> {
+        let core = self.core_of[usize::from(pu)];
+        let spec = self.spec.cores[core];
+        match level {
+            Level::Core => Some(core as u64),
+            Level::L3 => spec.l3.map(u64::from),
+            Level::NumaNode => spec.numa_node.map(|numa_node| u64::from(numa_node.get())),
+            Level::Package => spec.package.map(u64::from),
+        }
+    }
+
+    fn exclusive_fits(&self, pus: u32, locality: Locality, have: &Have, within: &dyn Fn(Pool) -> bool) -> bool {
+        let mut counts: BTreeMap<Option<u64>, u32> = BTreeMap::new();
+        for pu in have.pus.iter().filter(|pu| within(self.numa_node(**pu))) {
+            let domain = match locality {
+                Locality::Required(level) => match self.label(*pu, level) {
+                    Some(label) => Some(label),
+                    None => continue,
+                },
+                Locality::Any | Locality::Preferred(_) => None,
+            };
+            *counts.entry(domain).or_default() += 1;
+        }
+        counts.values().any(|count| *count >= pus)
+    }
+
+    fn shared_fits(&self, cpu_milli: u64, locality: Locality, have: &Have, within: &dyn Fn(Pool) -> bool) -> bool {
+        let mut reach: BTreeMap<Option<u64>, u64> = BTreeMap::new();
+        for (pool, room) in have.room.iter().filter(|(pool, _)| within(**pool)) {
+            let cores = self.spec.cores.iter().filter(|core| core.numa_node == *pool);
+            let packages: BTreeSet<Option<u32>> = cores.map(|core| core.package).collect();
+            let place = match locality {
+                Locality::Required(Level::Package) => match packages.first() {
+                    Some(Some(package)) if packages.len() == 1 => Some(u64::from(*package)),
+                    _ => continue,
+                },
+                Locality::Required(_) => Some(pool.map_or(u64::MAX, |numa_node| u64::from(numa_node.get()))),
+                Locality::Any | Locality::Preferred(_) => None,
+            };
+            let joinable = have.pus.union(&have.leaving).filter(|pu| self.numa_node(**pu) == *pool).count() as u64;
+            *reach.entry(place).or_default() += room + joinable * u64::from(MILLI_PER_PU);
+        }
+        reach.values().any(|reach| *reach >= cpu_milli)
+    }
+
+    /// Checks that a placement is what the request asks for, and that its memory may be where it is.
+    pub(super) fn check_grant(&self, request: &Request, placement: &Placement) {
+        let bytes = request.mem_bytes.div_ceil(PAGE_BYTES) * PAGE_BYTES;
+        assert_eq!(placement.quantities().mem_bytes, bytes);
+        let labels = |level| placement.pus.iter().map(|pu| self.label(pu.get(), level)).collect::<BTreeSet<_>>();
+        match request.cpus {
+            Cpus::Exclusive { pus } => {
+                let got = u32::try_from(placement.pus.len()).unwrap();
+                let cores = labels(Level::Core);
+                let widest = self.spec.cores.iter().map(|core| u32::from(core.pus)).max().unwrap();
+                assert!(got >= pus && got < pus + widest, "asked {pus}, got {got}");
+                let whole: usize = cores.iter().flatten().map(|core| self.core_pus(*core)).sum();
+                assert_eq!(whole, placement.pus.len(), "only whole cores");
+                if let Locality::Required(level) = request.locality {
+                    assert!(labels(level).len() == 1 && !labels(level).contains(&None), "{level} is required");
+                }
+            }
+            Cpus::Shared { cpu_milli } => {
+                let got: u32 = placement.pools.iter().map(|share| share.cpu_milli).sum();
+                assert_eq!((got, placement.pus.len()), (cpu_milli, 0));
+                if request.locality == Locality::Required(Level::NumaNode) {
+                    assert_eq!(placement.pools.len(), 1);
+                }
+            }
+        }
+        let nodes: BTreeSet<usize> = placement.memory.iter().map(|memory| memory.numa_node.index()).collect();
+        if bytes == 0 {
+            return;
+        }
+        let strict = placement.memory_hold == MemoryHold::Strict;
+        assert_eq!(strict, request.memory == MemoryLocality::Required);
+        assert!(nodes.iter().all(|numa_node| self.admits(*numa_node, &nodes, strict)), "{placement:?}");
+        if strict {
+            assert!(self.nodesets().contains(&nodes));
+            let on_nodes = |pool: Pool| pool.is_some_and(|numa_node| nodes.contains(&numa_node.index()));
+            assert!(placement.pus.iter().all(|pu| on_nodes(self.numa_node(pu.get()))));
+            assert!(placement.pools.iter().all(|share| on_nodes(share.numa_node)));
+        }
+    }
+
+    fn core_pus(&self, core: u64) -> usize {
+        usize::from(self.spec.cores[usize::try_from(core).unwrap()].pus)
+    }
+
+    /// Follows the pools to what the agent's orders now say; `given` are PUs of a claim that may have joined.
+    pub(super) fn follow_pools(&mut self, orders: &[PoolOrder], given: &BTreeSet<Pu>) {
+        let now: BTreeSet<Pu> = orders.iter().flat_map(|order| order.pus.iter().map(|pu| pu.get())).collect();
+        let free = self.free();
+        for pu in now.difference(&self.pooled) {
+            assert!(free.contains(pu) || self.leaving.contains(pu) || given.contains(pu), "u{pu} cannot have joined");
+        }
+        let left: BTreeSet<Pu> = self.pooled.difference(&now).copied().collect();
+        self.leaving = &(&self.leaving | &left) - &now;
+        self.pooled = now;
+        for pool in self.pools() {
+            let (capacity, committed) = (self.capacity(pool), self.committed(pool));
+            assert!(committed <= capacity, "{committed} of {capacity}");
+        }
+    }
+
+    /// After a release, a pool keeps less than its narrowest core too much.
+    pub(super) fn check_trimmed(&self, touched: impl Fn(Pool) -> bool) {
+        for pool in self.pools().into_iter().filter(|pool| touched(*pool)) {
+            let cores = self.pooled.iter().filter(|pu| self.numa_node(**pu) == pool);
+            let narrowest = cores.map(|pu| self.spec.cores[self.core_of[usize::from(*pu)]].pus).min();
+            let Some(narrowest) = narrowest else { continue };
+            let surplus = self.capacity(pool) - self.committed(pool);
+            assert!(surplus < u64::from(narrowest) * u64::from(MILLI_PER_PU), "{surplus} too much");
+        }
+    }
+
+    /// The agent confirmed a pool's newest order.
+    pub(super) fn confirm(&mut self, pool: Pool) -> usize {
+        let left: BTreeSet<Pu> = self.leaving.iter().copied().filter(|pu| self.numa_node(*pu) == pool).collect();
+        self.leaving = &self.leaving - &left;
+        left.len()
+    }
+}

@@ -1,1 +1,129 @@
-//! later
+//! Conservation at full speed: real threads on one table, and every PU watched from outside.
+
+use std::sync::Arc;
+
+use super::{AGENT, ROLE, holder, table};
+use crate::sync::{Ordering, Word64, thread};
+use crate::testing::Machine;
+use crate::{
+    Confirmed, HoldLimit, Level, Limit, Locality, MemoryLocality, Outcome, Owner, Quantities, Released, Request, Table,
+    Transferred,
+};
+
+const CLAIMERS: u64 = 3;
+const ROUNDS: u64 = 3000;
+const MACHINE: Machine =
+    Machine { cores: 8, pus_per_core: 2, l3: 4, numa_nodes: 2, packages: 1, mem_bytes: 1 << 16 };
+
+/// What is known of each PU outside of the table: an exclusive claim has it, the agent runs a pool on it.
+struct Watched {
+    table: Table,
+    exclusive: Vec<Word64>,
+    pooled: Vec<Word64>,
+    done: Word64,
+}
+
+fn xorshift(seed: &mut u64) -> u64 {
+    *seed ^= *seed << 13;
+    *seed ^= *seed >> 7;
+    *seed ^= *seed << 17;
+    *seed
+}
+
+fn request(dice: u64) -> Request {
+    let memory = [MemoryLocality::Any, MemoryLocality::Preferred, MemoryLocality::Required];
+    let memory = memory[usize::try_from(dice / 64 % 3).unwrap()];
+    let mem_bytes = dice / 8 % 4 * 8192;
+    match dice % 4 {
+        0 => Request::shared(u32::try_from(dice / 512 % 1500).unwrap() + 1, mem_bytes),
+        1 => Request::exclusive(2, mem_bytes).with_locality(Locality::Required(Level::Core)),
+        _ => Request::exclusive(u32::try_from(dice / 512 % 6).unwrap() + 1, mem_bytes),
+    }
+    .with_memory(memory)
+}
+
+/// Claims, or holds and splits, looks at the PUs, transfers, releases.
+fn claimer(watched: &Watched, me: u64) {
+    let mut seed = me.wrapping_mul(0x9E37_79B9_7F4A_7C15) + 1;
+    for _ in 0..ROUNDS {
+        let dice = xorshift(&mut seed);
+        let outcome = if dice % 5 == 0 {
+            let limit = HoldLimit { exclusive_pus: 4, pool_milli: 500, mem_bytes: 1 << 14 };
+            watched.table.hold(AGENT, holder(me), limit)
+        } else {
+            watched.table.claim(AGENT, holder(me), &request(dice))
+        };
+        let Outcome::Granted(grant) = outcome else { continue };
+        if dice % 5 == 0
+            && let Outcome::Granted(child) = watched.table.split(grant.claim, Owner::new(me), &request(dice / 5))
+        {
+            use_and_release(watched, child.claim, me);
+        }
+        use_and_release(watched, grant.claim, me);
+    }
+    let _before = watched.done.update(Ordering::AcqRel, Ordering::Relaxed, |done| Some(done + 1));
+}
+
+fn use_and_release(watched: &Watched, claim: crate::ClaimId, me: u64) {
+    let pus = watched.table.placement(claim).expect("only its owner changes it").pus;
+    for pu in &pus {
+        let before = watched.exclusive[pu.index()].update(Ordering::AcqRel, Ordering::Relaxed, |_| Some(me + 1));
+        assert_eq!(before, Ok(0), "{pu} has two holders");
+        assert_eq!(watched.pooled[pu.index()].load(Ordering::Acquire), 0, "the agent runs a pool on {pu}");
+    }
+    let to = Owner::new(me + 100);
+    assert_eq!(watched.table.transfer(claim, Owner::new(me), to), Transferred::Transferred);
+    for pu in &pus {
+        watched.exclusive[pu.index()].store(0, Ordering::Release);
+    }
+    let released = watched.table.release(claim, to);
+    assert!(matches!(released, Released::Released { .. }), "{released:?}");
+}
+
+/// The agent: runs the newest orders and confirms them, until the claimers are done.
+fn agent(watched: &Watched) {
+    while watched.done.load(Ordering::Acquire) < CLAIMERS {
+        for order in watched.table.pool_orders(AGENT) {
+            let numa_node = order.numa_node;
+            let in_pool = |pu: crate::PuId| watched.table.shape(AGENT).unwrap().core_of(pu).unwrap().spec.numa_node;
+            for (at, word) in (0..).zip(&watched.pooled) {
+                let pu = crate::PuId::new(at);
+                if in_pool(pu) == numa_node {
+                    word.store(u64::from(order.pus.contains(&pu)), Ordering::Release);
+                }
+            }
+            match watched.table.confirm_pool(AGENT, numa_node, order.epoch) {
+                Confirmed::Freed { .. } | Confirmed::Stale { .. } => {}
+                Confirmed::NoSuchPool => panic!("no such pool"),
+            }
+        }
+    }
+}
+
+#[test]
+fn nothing_is_lost_and_nothing_has_two_holders() {
+    let words = |count| (0..count).map(|_| Word64::new(0)).collect();
+    let watched = Arc::new(Watched {
+        table: table(64, Limit { cpu_milli: Some(14_000), mem_bytes: None }, &[MACHINE]),
+        exclusive: words(16),
+        pooled: words(16),
+        done: Word64::new(0),
+    });
+    let threads: Vec<_> = (0..=CLAIMERS)
+        .map(|me| {
+            let watched = watched.clone();
+            thread::spawn(move || if me == CLAIMERS { agent(&watched) } else { claimer(&watched, me) })
+        })
+        .collect();
+    for thread in threads {
+        thread.join().unwrap();
+    }
+    let table = &watched.table;
+    table.validate().unwrap();
+    for order in table.pool_orders(AGENT) {
+        let _freed = table.confirm_pool(AGENT, order.numa_node, order.epoch);
+    }
+    assert_eq!(table.usage(AGENT).unwrap().pus_free, 16);
+    assert_eq!(table.role_used(ROLE), Some(Quantities::default()));
+    assert_eq!(table.claims(AGENT).count(), 0);
+}

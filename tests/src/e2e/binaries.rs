@@ -26,8 +26,9 @@ fn built(name: &str, how: &str) -> PathBuf {
     path
 }
 
-/// `target/debug` for a test in `target/debug/deps`.
-fn folder() -> PathBuf {
+/// Where they are: `target/debug` for a test in `target/debug/deps`.
+#[must_use]
+pub fn folder() -> PathBuf {
     let test = std::env::current_exe().unwrap_or_else(|error| panic!("where is this test? {error}"));
     let folder = test.ancestors().nth(2).map(Path::to_owned);
     folder.unwrap_or_else(|| panic!("{} is not in a target folder", test.display()))

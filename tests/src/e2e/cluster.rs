@@ -297,7 +297,7 @@ impl Cluster {
 impl Drop for Cluster {
     fn drop(&mut self) {
         for (name, mut daemon) in std::mem::take(&mut self.daemons) {
-            daemon.signal(Signal::TERM);
+            daemon.ask_to_end();
             let ended = daemon.has_ended_by(Deadline::after(END_PATIENCE));
             if std::thread::panicking() {
                 eprintln!("{}", daemon.told());

@@ -12,7 +12,7 @@ use super::deadline::Deadline;
 use super::process::is_over;
 
 /// A process that has been told to end may need a moment; one that has not is found again after it.
-const MOMENT: Duration = Duration::from_secs(5);
+const MOMENT: Duration = Duration::from_secs(3);
 
 /// By what a cluster's own things are known: nobody else's contain these texts.
 #[derive(Clone, Debug)]
@@ -27,10 +27,9 @@ impl Marks {
     /// Everything that is there now and does not go by itself at once, a line each.
     #[must_use]
     pub fn find(&self) -> Vec<String> {
+        let moment = Deadline::after(MOMENT);
         for pid in self.processes() {
-            if let Some(handle) = handle(pid) {
-                is_over(&handle, Deadline::after(MOMENT));
-            }
+            let _ = ends(pid, moment);
         }
         let processes = self.processes().into_iter().map(|pid| format!("process {pid}: {}", command_line(pid)));
         let groups = self.groups().into_iter().map(|path| format!("cgroup {}", path.display()));
@@ -146,4 +145,24 @@ fn hierarchies() -> Vec<PathBuf> {
     let table = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
     let of_cgroups = table.lines().filter(|line| line.contains(" - cgroup"));
     of_cgroups.filter_map(|line| line.split(' ').nth(4)).map(PathBuf::from).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use super::*;
+
+    #[test]
+    fn a_process_that_is_left_is_found_by_its_folder_and_ended() {
+        let folder = tempfile::tempdir().unwrap();
+        let marks = Marks { folder: folder.path().to_owned(), cgroup_root: "meros-no-such-group".to_owned() };
+        assert!(marks.find().is_empty());
+        let mut left = Command::new("sleep").arg("1000").current_dir(folder.path()).spawn().unwrap();
+        let found = marks.find();
+        marks.clean();
+        left.wait().unwrap();
+        assert_eq!(found, [format!("process {}: sleep 1000 ", left.id())]);
+        assert!(marks.find().is_empty());
+    }
 }

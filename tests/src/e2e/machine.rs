@@ -4,6 +4,8 @@ use std::fs::{self, File};
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 
+use super::binaries;
+
 /// Why the real machine cannot be used; `None`: it can.
 #[must_use]
 pub fn obstacle() -> Option<&'static str> {
@@ -62,7 +64,7 @@ pub struct Lock(#[expect(dead_code, reason = "held, not read: closing the file g
 /// Waits until no other test hands out this machine's PUs.
 #[must_use]
 pub fn lock() -> Lock {
-    let path = std::env::temp_dir().join("meros-e2e.lock");
+    let path = binaries::folder().join("e2e.lock");
     let file = File::options().create(true).truncate(false).write(true).open(&path);
     let file = file.unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     file.lock().unwrap_or_else(|error| panic!("lock {}: {error}", path.display()));

@@ -131,6 +131,9 @@ impl Tls {
     }
 
     /// Reads until the other side ends it; returns its goodbye, if it said one.
+    ///
+    /// # Errors
+    /// [`End::Open`] when it does not.
     pub fn end(&mut self, deadline: Deadline) -> Result<Option<String>, End> {
         while self.receive(deadline)? {}
         Ok(goodbye(&self.read))
@@ -185,7 +188,10 @@ impl Talker {
         &mut self.channel
     }
 
-    /// Pumps until an event that `find` wants; [`Event::Closed`] ends the wait as an error.
+    /// Pumps until an event that `find` wants.
+    ///
+    /// # Errors
+    /// Why the connection is over, if it is before that.
     pub fn wait<T>(&mut self, mut find: impl FnMut(Event) -> Option<T>) -> Result<T, CloseReason> {
         let deadline = Deadline::usual();
         loop {
@@ -221,7 +227,8 @@ impl Talker {
 /// What becomes of a peer that verifies the master but shows no certificate of its own, and sends bytes all the same.
 #[must_use]
 pub fn anonymous(address: &str, cluster: &str, authority_pem: &str, bytes: &[u8]) -> String {
-    let certificate = CertificateDer::from_pem_slice(authority_pem.as_bytes()).unwrap_or_else(|error| panic!("{error}"));
+    let certificate =
+        CertificateDer::from_pem_slice(authority_pem.as_bytes()).unwrap_or_else(|error| panic!("{error}"));
     let mut roots = RootCertStore::empty();
     roots.add(certificate).unwrap_or_else(|error| panic!("{error}"));
     let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()));

@@ -68,6 +68,11 @@ impl Process {
         pidfd_send_signal(&self.handle, signal).unwrap_or_else(|error| panic!("{signal:?} to {}: {error}", self.name));
     }
 
+    /// Asks it to end, if it has not ended by itself.
+    pub fn ask_to_end(&self) {
+        let _ = pidfd_send_signal(&self.handle, Signal::TERM);
+    }
+
     /// Closes its standard input.
     pub fn close_stdin(&mut self) {
         self.stdin = None;

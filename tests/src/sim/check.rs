@@ -24,7 +24,7 @@ pub fn always(world: &World) -> Result<(), String> {
 /// # Errors
 /// The first that is still open.
 pub fn at_rest(world: &World) -> Result<(), String> {
-    if !world.workload.is_over() {
+    if !world.wants.is_over() {
         return Err("pods are still to be asked for: offers or connections do not come".to_owned());
     }
     for (at, agent) in world.agents.iter().enumerate() {
@@ -39,7 +39,7 @@ pub fn at_rest(world: &World) -> Result<(), String> {
     if let Some(pod) = world.master.state.live_pods().find(|pod| !never_fits(world, *pod)) {
         return Err(format!("pod {pod} has not ended: {:?}", world.master.state.status(pod)));
     }
-    let open = world.workload.told.iter().find(|(pod, state)| !has_ended(world, **pod, **state));
+    let open = world.wants.told.iter().find(|(pod, state)| !has_ended(world, **pod, **state));
     match open {
         Some((pod, state)) => Err(format!("the framework of pod {pod} was last told {state:?}")),
         None => Ok(()),

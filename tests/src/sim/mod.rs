@@ -9,17 +9,17 @@
 //! | `plan` | what one seed chooses: sizes, delays, how often what breaks |
 //! | `network` | wires that delay, and break |
 //! | `machine` | processes that start, end and are pinned |
-//! | `nodes` | each daemon at its end of a wire |
-//! | `workload` | what frameworks and the operator want |
+//! | `parties` | each daemon at its end of a wire |
+//! | `wants` | what frameworks and the operator want |
 //! | `world` | the timeline |
 //! | `check` | what must hold at every step, and at the end |
 
 pub mod check;
 pub mod machine;
 pub mod network;
-pub mod nodes;
+pub mod parties;
 pub mod plan;
-pub mod workload;
+pub mod wants;
 pub mod world;
 
 pub use plan::Plan;

@@ -17,9 +17,9 @@ use meros_wire::message::{Machine as WireMachine, MachineCore, MachineNumaNode, 
 use super::check;
 use super::machine::{Machine, Work};
 use super::network::{Arrival, End, Network, WireId, drain};
-use super::nodes::{AgentNode, ClientNode, MasterNode, Wishes};
+use super::parties::{AgentParty, ClientParty, MasterParty, Wishes};
 use super::plan::Plan;
-use super::workload::Workload;
+use super::wants::Wants;
 
 /// What went wrong, by kind: the simulator's exit codes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,7 +54,7 @@ pub struct Outcome {
 
 /// Who is meant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Node {
+pub enum Party {
     /// An agent, by position.
     Agent(usize),
     /// A framework, by position.
@@ -83,12 +83,12 @@ pub struct World {
     timeline: BTreeMap<(u64, u64), Happening>,
     next_entry: u64,
     network: Network,
-    clients: BTreeMap<WireId, Node>,
-    pub(super) master: MasterNode,
-    pub(super) agents: Vec<AgentNode>,
-    pub(super) frameworks: Vec<ClientNode<framework::Session>>,
-    pub(super) operator: ClientNode<operator::Session>,
-    pub(super) workload: Workload,
+    clients: BTreeMap<WireId, Party>,
+    pub(super) master: MasterParty,
+    pub(super) agents: Vec<AgentParty>,
+    pub(super) frameworks: Vec<ClientParty<framework::Session>>,
+    pub(super) operator: ClientParty<operator::Session>,
+    pub(super) wants: Wants,
     cluster: Uuid,
     outcome: Outcome,
 }
@@ -118,9 +118,9 @@ impl World {
         };
         let agents = (0..plan.agents).map(|at| agent(&plan, at, cluster, &mut dice)).collect();
         let frameworks = (0..plan.frameworks).map(|at| client(at, cluster, &mut dice)).collect();
-        let operator = ClientNode::new(operator::Session::new(cluster, dice.next_u64()), cluster);
+        let operator = ClientParty::new(operator::Session::new(cluster, dice.next_u64()), cluster);
         Self {
-            workload: Workload::new(&plan),
+            wants: Wants::new(&plan),
             plan,
             now_ms: 0,
             dice,
@@ -128,7 +128,7 @@ impl World {
             next_entry: 0,
             network: Network::default(),
             clients: BTreeMap::new(),
-            master: MasterNode { state, links: BTreeMap::new() },
+            master: MasterParty { state, links: BTreeMap::new() },
             agents,
             frameworks,
             operator,
@@ -143,11 +143,11 @@ impl World {
         }
         for at in 0..self.frameworks.len() {
             if self.frameworks[at].start() {
-                self.connect(Node::Framework(at));
+                self.connect(Party::Framework(at));
             }
         }
         if self.operator.start() {
-            self.connect(Node::Operator);
+            self.connect(Party::Operator);
         }
         self.enter(1, Happening::Ask);
         self.next_fault(self.plan.break_every_ms, || Happening::BreakWire);
@@ -178,11 +178,13 @@ impl World {
             let own = agent.state.as_ref().and_then(meros_agent::state::State::next_deadline_ms);
             [own, agent.end.as_ref().and_then(|end| end.link.next_deadline_ms())]
         });
-        let frameworks = self.frameworks.iter().flat_map(|node| {
-            [node.session.next_deadline_ms(), node.end.as_ref().and_then(|end| end.link.next_deadline_ms())]
+        let frameworks = self.frameworks.iter().flat_map(|party| {
+            [party.session.next_deadline_ms(), party.end.as_ref().and_then(|end| end.link.next_deadline_ms())]
         });
-        let operator =
-            [self.operator.session.next_deadline_ms(), self.operator.end.as_ref().and_then(|end| end.link.next_deadline_ms())];
+        let operator = [
+            self.operator.session.next_deadline_ms(),
+            self.operator.end.as_ref().and_then(|end| end.link.next_deadline_ms()),
+        ];
         let entries = self.timeline.keys().next().map(|(at_ms, _)| *at_ms);
         let own = self.master.state.next_deadline_ms();
         links
@@ -220,10 +222,10 @@ impl World {
             Happening::KillAgent => self.kill_agent(),
             Happening::StartAgent(at) => self.start_agent(at),
             Happening::Ask => {
-                if let Some(again_ms) = Workload::ask(self) {
+                if let Some(again_ms) = Wants::ask(self) {
                     self.enter(self.now_ms + again_ms, Happening::Ask);
                 }
-                self.flush(Node::Operator);
+                self.flush(Party::Operator);
             }
         }
     }
@@ -240,16 +242,16 @@ impl World {
         }
     }
 
-    fn connect(&mut self, node: Node) {
+    fn connect(&mut self, party: Party) {
         let wire = self.network.connect();
-        self.clients.insert(wire, node);
+        self.clients.insert(wire, party);
         self.master.accept(wire, self.cluster, self.now_ms);
-        match node {
-            Node::Agent(at) => self.agents[at].connect(wire, self.now_ms),
-            Node::Framework(at) => self.frameworks[at].connect(wire, self.now_ms),
-            Node::Operator => self.operator.connect(wire, self.now_ms),
+        match party {
+            Party::Agent(at) => self.agents[at].connect(wire, self.now_ms),
+            Party::Framework(at) => self.frameworks[at].connect(wire, self.now_ms),
+            Party::Operator => self.operator.connect(wire, self.now_ms),
         }
-        self.flush(node);
+        self.flush(party);
         self.flush_master(PeerId(wire.0));
     }
 
@@ -321,12 +323,12 @@ impl World {
     }
 
     fn at_client(&mut self, wire: WireId, arrival: &Arrival) {
-        let Some(node) = self.clients.get(&wire).copied() else { return };
+        let Some(party) = self.clients.get(&wire).copied() else { return };
         let now_ms = self.now_ms;
-        let end = match node {
-            Node::Agent(at) => self.agents[at].end.as_mut(),
-            Node::Framework(at) => self.frameworks[at].end.as_mut(),
-            Node::Operator => self.operator.end.as_mut(),
+        let end = match party {
+            Party::Agent(at) => self.agents[at].end.as_mut(),
+            Party::Framework(at) => self.frameworks[at].end.as_mut(),
+            Party::Operator => self.operator.end.as_mut(),
         };
         let Some(end) = end.filter(|end| end.wire == wire) else { return };
         match arrival {
@@ -334,37 +336,37 @@ impl World {
             Arrival::Bytes(bytes) => drop(end.link.receive(bytes, now_ms)),
             Arrival::Gone => end.link.disconnected(),
         }
-        self.turn(node);
+        self.turn(party);
     }
 
-    /// Lets a client-side node have every event of its link.
-    pub(super) fn turn(&mut self, node: Node) {
-        match node {
-            Node::Agent(at) => {
+    /// Lets a client-side party have every event of its link.
+    pub(super) fn turn(&mut self, party: Party) {
+        match party {
+            Party::Agent(at) => {
                 while let Some(event) = self.agents[at].next_event() {
                     self.agent_event(at, event);
                 }
             }
-            Node::Framework(at) => {
+            Party::Framework(at) => {
                 while let Some(event) = self.frameworks[at].next_event() {
                     let now = self.client_now();
                     if self.frameworks[at].handle(event, now) {
-                        self.connect(node);
+                        self.connect(party);
                     }
-                    Workload::framework_heard(self, at);
+                    Wants::framework_heard(self, at);
                 }
             }
-            Node::Operator => {
+            Party::Operator => {
                 while let Some(event) = self.operator.next_event() {
                     let now = self.client_now();
                     if self.operator.handle(event, now) {
-                        self.connect(node);
+                        self.connect(party);
                     }
-                    self.workload.operator_heard(&mut self.operator);
+                    self.wants.operator_heard(&mut self.operator);
                 }
             }
         }
-        self.flush(node);
+        self.flush(party);
     }
 
     fn agent_event(&mut self, at: usize, event: AgentEvent) {
@@ -379,17 +381,17 @@ impl World {
             self.enter(answer.at_ms, Happening::Machine { agent: at, life, work: answer.event });
         }
         if wishes.connect {
-            self.connect(Node::Agent(at));
+            self.connect(Party::Agent(at));
         }
-        self.flush(Node::Agent(at));
+        self.flush(Party::Agent(at));
     }
 
     /// What a client-side link has to send goes on its way.
-    fn flush(&mut self, node: Node) {
-        let end = match node {
-            Node::Agent(at) => self.agents[at].end.as_mut(),
-            Node::Framework(at) => self.frameworks[at].end.as_mut(),
-            Node::Operator => self.operator.end.as_mut(),
+    fn flush(&mut self, party: Party) {
+        let end = match party {
+            Party::Agent(at) => self.agents[at].end.as_mut(),
+            Party::Framework(at) => self.frameworks[at].end.as_mut(),
+            Party::Operator => self.operator.end.as_mut(),
         };
         let Some(end) = end else { return };
         let (wire, bytes, over) = (end.wire, drain(&mut end.link), end.link.is_closed());
@@ -455,11 +457,12 @@ impl World {
         for at in 0..self.frameworks.len() {
             if let Some(end) = self.frameworks[at].end.as_mut().filter(|end| due(end.link.next_deadline_ms())) {
                 end.link.tick(now_ms);
-                self.turn(Node::Framework(at));
+                self.turn(Party::Framework(at));
             }
             let now = self.client_now();
-            if due(self.frameworks[at].session.next_deadline_ms()) && self.frameworks[at].handle(ClientEvent::Tick, now) {
-                self.connect(Node::Framework(at));
+            if due(self.frameworks[at].session.next_deadline_ms()) && self.frameworks[at].handle(ClientEvent::Tick, now)
+            {
+                self.connect(Party::Framework(at));
             }
         }
         self.tick_operator();
@@ -470,7 +473,7 @@ impl World {
         let due = |at_ms: Option<u64>| at_ms.is_some_and(|at_ms| at_ms <= now_ms);
         if let Some(end) = self.agents[at].end.as_mut().filter(|end| due(end.link.next_deadline_ms())) {
             end.link.tick(now_ms);
-            self.turn(Node::Agent(at));
+            self.turn(Party::Agent(at));
         }
         if due(self.agents[at].state.as_ref().and_then(meros_agent::state::State::next_deadline_ms)) {
             self.agent_event(at, AgentEvent::Tick);
@@ -482,11 +485,11 @@ impl World {
         let due = |at_ms: Option<u64>| at_ms.is_some_and(|at_ms| at_ms <= now_ms);
         if let Some(end) = self.operator.end.as_mut().filter(|end| due(end.link.next_deadline_ms())) {
             end.link.tick(now_ms);
-            self.turn(Node::Operator);
+            self.turn(Party::Operator);
         }
         let now = self.client_now();
         if due(self.operator.session.next_deadline_ms()) && self.operator.handle(ClientEvent::Tick, now) {
-            self.connect(Node::Operator);
+            self.connect(Party::Operator);
         }
     }
 
@@ -495,7 +498,7 @@ impl World {
     }
 }
 
-fn agent(plan: &Plan, at: u64, cluster: Uuid, dice: &mut IdSource) -> AgentNode {
+fn agent(plan: &Plan, at: u64, cluster: Uuid, dice: &mut IdSource) -> AgentParty {
     let cores = (0..plan.cores).map(|core| MachineCore {
         pus: vec![core],
         package: Some(0),
@@ -512,10 +515,10 @@ fn agent(plan: &Plan, at: u64, cluster: Uuid, dice: &mut IdSource) -> AgentNode 
         ..WireMachine::default()
     };
     let identity = AgentIdentity { cluster, agent_uuid: dice.next_uuid(), incarnation: 1, machine };
-    AgentNode { identity, state: None, machine: Machine::default(), end: None, life: 0 }
+    AgentParty { identity, state: None, machine: Machine::default(), end: None, life: 0 }
 }
 
-fn client(at: u64, cluster: Uuid, dice: &mut IdSource) -> ClientNode<framework::Session> {
+fn client(at: u64, cluster: Uuid, dice: &mut IdSource) -> ClientParty<framework::Session> {
     let subscribe = Subscribe {
         name: format!("framework-{at}"),
         roles: vec![format!("role-{at}")],
@@ -523,5 +526,5 @@ fn client(at: u64, cluster: Uuid, dice: &mut IdSource) -> ClientNode<framework::
         ..Subscribe::default()
     };
     let options = Options { subscribe, ..Options::default() };
-    ClientNode::new(framework::Session::new(cluster, options, dice.next_u64()), cluster)
+    ClientParty::new(framework::Session::new(cluster, options, dice.next_u64()), cluster)
 }

@@ -28,7 +28,9 @@ enum CodegenError {
     Schema(String),
     #[error("unknown argument {0:?}: give none, or --check")]
     Argument(String),
-    #[error("wire/src/generated.rs is not what the schema gives. First difference, line {line}:\n- {committed}\n+ {fresh}\nRun `cargo run -p meros-wire-codegen` and commit the result.")]
+    #[error(
+        "wire/src/generated.rs is not what the schema gives. First difference, line {line}:\n- {committed}\n+ {fresh}\nRun `cargo run -p meros-wire-codegen` and commit the result."
+    )]
     Drift { line: usize, committed: String, fresh: String },
 }
 
@@ -64,8 +66,11 @@ fn run() -> Result<&'static str, CodegenError> {
 
 /// The generated text, with its header.
 fn generate(schema: &Path) -> Result<String, CodegenError> {
-    let scratch = tempfile::tempdir()
-        .map_err(|source| CodegenError::File { what: "make a folder in", path: env::temp_dir(), source })?;
+    let scratch = tempfile::tempdir().map_err(|source| CodegenError::File {
+        what: "make a folder in",
+        path: env::temp_dir(),
+        source,
+    })?;
     let flatc = flatc_fork::flatc();
     let output = Command::new(flatc)
         .args(["--rust", "--gen-all", "-o"])

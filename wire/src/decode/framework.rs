@@ -94,6 +94,7 @@ fn offer(
         agent: AgentId(offer.agent()),
         hostname: texts.get(offer.hostname(), "hostname")?,
         role: texts.get(offer.role(), "role")?,
+        exclusive_cores: offer.exclusive_cores(),
         exclusive_pus: offer.exclusive_pus(),
         pool_milli: offer.pool_milli(),
         mem_bytes: offer.mem_bytes(),
@@ -105,6 +106,7 @@ fn offer(
 fn numa_node(part: &fb::OfferNumaNodeV1) -> OfferNumaNode {
     OfferNumaNode {
         numa_node: part.numa_node(),
+        exclusive_cores: part.exclusive_cores(),
         exclusive_pus: part.exclusive_pus(),
         pool_milli: part.pool_milli(),
         mem_bytes: part.mem_bytes(),

@@ -56,7 +56,13 @@ pub(super) fn offers(b: &mut Builder, offers: &[Offer]) -> WIPOffset<fb::Offers<
     for offer in offers {
         structs.push(offer_struct(offer, &mut texts));
         numa_nodes.extend(offer.numa_nodes.iter().map(|part| {
-            fb::OfferNumaNodeV1::new(part.mem_bytes, part.numa_node, part.exclusive_pus, part.pool_milli, 0)
+            fb::OfferNumaNodeV1::new(
+                part.mem_bytes,
+                part.numa_node,
+                part.exclusive_pus,
+                part.pool_milli,
+                part.exclusive_cores,
+            )
         }));
         attributes.extend(
             offer
@@ -85,7 +91,7 @@ fn offer_struct<'a>(offer: &'a Offer, texts: &mut Texts<'a>) -> fb::OfferV1 {
         offer.pool_milli,
         count(offer.numa_nodes.len()),
         count(offer.attributes.len()),
-        0,
+        offer.exclusive_cores,
     )
 }
 

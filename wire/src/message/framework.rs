@@ -40,7 +40,9 @@ pub struct Offer {
     pub hostname: String,
     /// For which role.
     pub role: String,
-    /// PUs of whole free cores.
+    /// Whole free cores: as many pods of one core each can start.
+    pub exclusive_cores: u32,
+    /// Their PUs.
     pub exclusive_pus: u32,
     /// Room in shared pools as they are; whole free cores can join them.
     pub pool_milli: u32,
@@ -57,7 +59,9 @@ pub struct Offer {
 pub struct OfferNumaNode {
     /// OS number.
     pub numa_node: u32,
-    /// PUs of whole free cores.
+    /// Whole free cores.
+    pub exclusive_cores: u32,
+    /// Their PUs.
     pub exclusive_pus: u32,
     /// Room in its shared pool.
     pub pool_milli: u32,

@@ -340,15 +340,22 @@ fn agent_message() -> impl Strategy<Value = Message> {
 }
 
 fn offer() -> impl Strategy<Value = Offer> {
-    let part = any::<(u32, u32, u32, u64)>().prop_map(|(numa_node, exclusive_pus, pool_milli, mem_bytes)| {
-        OfferNumaNode { numa_node, exclusive_pus, pool_milli, mem_bytes }
-    });
+    let part = any::<(u32, u32, u32, u32, u64)>().prop_map(
+        |(numa_node, exclusive_cores, exclusive_pus, pool_milli, mem_bytes)| OfferNumaNode {
+            numa_node,
+            exclusive_cores,
+            exclusive_pus,
+            pool_milli,
+            mem_bytes,
+        },
+    );
     (any::<(u64, u32)>(), text(), text(), any::<(u32, u32, u64)>(), vec(part, 0..3), labels()).prop_map(
         |(ids, hostname, role, amounts, numa_nodes, attributes)| Offer {
             offer: OfferId(ids.0),
             agent: AgentId(ids.1),
             hostname,
             role,
+            exclusive_cores: amounts.1,
             exclusive_pus: amounts.0,
             pool_milli: amounts.1,
             mem_bytes: amounts.2,

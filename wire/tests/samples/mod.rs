@@ -311,12 +311,14 @@ fn status() -> StatusUpdate {
 }
 
 fn offer(number: u64) -> Offer {
-    let part = OfferNumaNode { numa_node: 0, exclusive_pus: 2, pool_milli: 250, mem_bytes: 8 << 30 };
+    let part =
+        OfferNumaNode { numa_node: 0, exclusive_cores: 1, exclusive_pus: 2, pool_milli: 250, mem_bytes: 8 << 30 };
     Offer {
         offer: OfferId(number),
         agent: AgentId(12),
         hostname: "rack-3.example".to_owned(),
         role: "research".to_owned(),
+        exclusive_cores: 2,
         exclusive_pus: 2,
         pool_milli: 250,
         mem_bytes: 8 << 30,

@@ -13,7 +13,7 @@ fn everything_free_is_offered_once() {
     let (_, id) = c.agent(1, 4);
     let (framework, _) = c.framework("first");
     let offer = c.expect_offer(framework);
-    assert_eq!((offer.agent, offer.exclusive_pus, offer.mem_bytes), (id, 4, 4 << 30));
+    assert_eq!((offer.agent, offer.exclusive_cores, offer.exclusive_pus, offer.mem_bytes), (id, 4, 4, 4 << 30));
     assert_eq!(offer.numa_nodes.len(), 1);
     assert_eq!(offer.numa_nodes[0].numa_node, 4);
     let (_second, _) = c.framework("second");

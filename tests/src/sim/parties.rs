@@ -18,14 +18,14 @@ use super::network::WireId;
 
 /// The master and its ends of all wires.
 #[derive(Debug)]
-pub struct MasterNode {
+pub struct MasterParty {
     /// The real reactor.
     pub state: meros_master::State,
     /// By peer.
     pub links: BTreeMap<PeerId, PeerLink>,
 }
 
-impl MasterNode {
+impl MasterParty {
     /// Takes a wire's server end.
     pub fn accept(&mut self, wire: WireId, cluster: Uuid, now_ms: u64) {
         let identity = Identity { cluster, role: Peer::Master, name: "master".to_owned() };
@@ -96,7 +96,7 @@ impl ClientEnd {
 
 /// One agent: its process, which can be killed, on a machine, which goes on.
 #[derive(Debug)]
-pub struct AgentNode {
+pub struct AgentParty {
     /// Who it is across restarts.
     pub identity: AgentIdentity,
     /// The real reactor; absent while the process is down.
@@ -109,7 +109,7 @@ pub struct AgentNode {
     pub life: u64,
 }
 
-/// What a turn of a client-side node asks of the world.
+/// What a turn of a client-side party asks of the world.
 #[derive(Debug, Default)]
 pub struct Wishes {
     /// Connect it.
@@ -118,7 +118,7 @@ pub struct Wishes {
     pub answers: Vec<Answer>,
 }
 
-impl AgentNode {
+impl AgentParty {
     /// Starts the process.
     pub fn start(&mut self, recovered: Recovered, seed: u64) -> Wishes {
         self.life += 1;
@@ -184,7 +184,7 @@ impl AgentNode {
 
 /// A framework or an operator.
 #[derive(Debug)]
-pub struct ClientNode<R: Reactor> {
+pub struct ClientParty<R: Reactor> {
     /// The real session.
     pub session: R,
     /// Its connection.
@@ -194,7 +194,7 @@ pub struct ClientNode<R: Reactor> {
     cluster: Uuid,
 }
 
-impl<R: Reactor> ClientNode<R> {
+impl<R: Reactor> ClientParty<R> {
     /// A session that has not connected.
     pub const fn new(session: R, cluster: Uuid) -> Self {
         Self { session, end: None, notices: Vec::new(), cluster }

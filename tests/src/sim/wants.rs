@@ -7,7 +7,7 @@ use meros_sdk::framework::Notice;
 use meros_sdk::operator;
 use meros_wire::message::{Command, Cpus, MemberResources, MemberSpec, Offer, PodId, PodSpec, TaskState};
 
-use super::nodes::ClientNode;
+use super::parties::ClientParty;
 use super::plan::Plan;
 use super::world::World;
 
@@ -16,7 +16,7 @@ const ASK_EVERY_MS: u64 = 4_000;
 
 /// Who asked for what, and what came of it.
 #[derive(Debug)]
-pub struct Workload {
+pub struct Wants {
     /// Pods each framework has still to start.
     to_start: Vec<u64>,
     /// Pods the operator has still to ask for.
@@ -27,7 +27,7 @@ pub struct Workload {
     pub asked: BTreeSet<PodId>,
 }
 
-impl Workload {
+impl Wants {
     /// Nothing asked for yet.
     #[must_use]
     pub fn new(plan: &Plan) -> Self {
@@ -49,22 +49,22 @@ impl Workload {
     /// The operator asks for one more pod, or ends one. Returns when to come again.
     pub fn ask(world: &mut World) -> Option<u64> {
         let mut effects = Vec::new();
-        if world.dice.up_to(3) == 0 && !world.workload.asked.is_empty() {
-            let at = world.dice.up_to(world.workload.asked.len() as u64 - 1);
-            let pod = world.workload.asked.iter().nth(usize::try_from(at).unwrap_or(0)).copied();
+        if world.dice.up_to(3) == 0 && !world.wants.asked.is_empty() {
+            let at = world.dice.up_to(world.wants.asked.len() as u64 - 1);
+            let pod = world.wants.asked.iter().nth(usize::try_from(at).unwrap_or(0)).copied();
             if let Some(pod) = pod {
                 world.operator.session.kill(pod, Some(500), &mut effects);
             }
-        } else if world.workload.to_ask > 0 {
-            world.workload.to_ask -= 1;
+        } else if world.wants.to_ask > 0 {
+            world.wants.to_ask -= 1;
             let id = world.operator.session.new_pod_id();
             let spec = pod(id, "operators", world.plan.cores, world.plan.run_ms_max, &mut world.dice);
-            world.workload.asked.insert(id);
+            world.wants.asked.insert(id);
             world.operator.session.place(vec![spec], &mut effects);
         }
         world.operator.apply(effects);
         let again_ms = 1 + world.dice.up_to(ASK_EVERY_MS);
-        (world.workload.to_ask > 0).then_some(again_ms)
+        (world.wants.to_ask > 0).then_some(again_ms)
     }
 
     /// A framework answers what it was told.
@@ -77,12 +77,10 @@ impl Workload {
                     }
                 }
                 Notice::Status(status) => {
-                    world.workload.told.insert(status.pod, Some(status.state));
+                    world.wants.told.insert(status.pod, Some(status.state));
                 }
-                Notice::Subscribed { .. }
-                | Notice::Disconnected { .. }
-                | Notice::Rescinded(_)
-                | Notice::Refused(_) => {}
+                Notice::Subscribed { .. } | Notice::Disconnected { .. } | Notice::Rescinded(_) | Notice::Refused(_) => {
+                }
             }
         }
     }
@@ -92,12 +90,12 @@ impl Workload {
         let session = &mut world.frameworks[at].session;
         let refuse_ms = world.dice.up_to(3_000);
         // An offer that was lost with its connection cannot be answered: that is what the error says.
-        let outcome = if world.workload.to_start[at] > 0 && world.dice.up_to(4) > 0 {
+        let outcome = if world.wants.to_start[at] > 0 && world.dice.up_to(4) > 0 {
             let id = session.new_pod_id();
             let spec = pod(id, &offer.role, offer.exclusive_pus.max(1), world.plan.run_ms_max, &mut world.dice);
             session.accept(&[offer.offer], vec![spec], refuse_ms, &mut effects).map(|()| {
-                world.workload.to_start[at] -= 1;
-                world.workload.told.insert(id, None);
+                world.wants.to_start[at] -= 1;
+                world.wants.told.insert(id, None);
             })
         } else {
             session.decline(&[offer.offer], 1 + refuse_ms, &mut effects)
@@ -107,7 +105,7 @@ impl Workload {
     }
 
     /// The operator has no questions here.
-    pub fn operator_heard(&self, operator: &mut ClientNode<operator::Session>) {
+    pub fn operator_heard(&self, operator: &mut ClientParty<operator::Session>) {
         operator.notices.clear();
     }
 }
