@@ -35,10 +35,7 @@ pub(crate) fn choose(pus: u32, locality: Locality, scope: Scope, stock: &impl St
         Level::Core => one_core(pus, scope, stock).map(Domain::OneCore),
         level => tightest(layout.domains(*level), pus, scope, stock),
     };
-    levels
-        .iter()
-        .find_map(at_level)
-        .or_else(|| if whole { tightest(layout.whole(), pus, scope, stock) } else { None })
+    levels.iter().find_map(at_level).or_else(|| if whole { tightest(layout.whole(), pus, scope, stock) } else { None })
 }
 
 fn tightest<'a>(domains: &'a [Vec<u16>], pus: u32, scope: Scope, stock: &impl Stock) -> Option<Domain<'a>> {
@@ -93,13 +90,7 @@ pub(crate) fn fill(
 
 /// The tightest leaf that has all that is lacking, else the one with the most. Leaves come in order of what they have, most
 /// first, so those up to `last` were taken already.
-fn next_leaf(
-    leaves: &[u16],
-    lacking: u32,
-    last: Option<(u32, u16)>,
-    scope: Scope,
-    stock: &impl Stock,
-) -> Option<u16> {
+fn next_leaf(leaves: &[u16], lacking: u32, last: Option<(u32, u16)>, scope: Scope, stock: &impl Stock) -> Option<u16> {
     let mut fit: Option<(u32, u16)> = None;
     let mut most: Option<(u32, u16)> = None;
     for &leaf in leaves {

@@ -8,7 +8,7 @@ use crate::leaf::first_pus;
 use crate::memory::Seat;
 use crate::nodeset::NodeSet;
 use crate::part::{MAX_PAGES, Part};
-use crate::placement::{MemoryHold, NodeMemory, Placement, PoolShare};
+use crate::placement::{MemoryHold, NumaNodeMemory, Placement, PoolShare};
 use crate::plan::Sink;
 use crate::reason::Invalid;
 use crate::record::RecordsFull;
@@ -57,7 +57,7 @@ pub(crate) fn placement(shape: &Shape, parts: impl Iterator<Item = Part>) -> Pla
                 placement.pools.push(PoolShare { numa_node, cpu_milli });
             }
             Part::Memory { numa_node, seat, pages } => {
-                placement.memory.push(NodeMemory { numa_node, mem_bytes: pages * PAGE_BYTES });
+                placement.memory.push(NumaNodeMemory { numa_node, mem_bytes: pages * PAGE_BYTES });
                 placement.memory_hold = match seat {
                     Seat::Held => MemoryHold::Held,
                     Seat::SingleLoose | Seat::MultiLoose => MemoryHold::Loose,
@@ -107,8 +107,7 @@ pub(crate) fn leaf_bits(shape: &Shape, pus: &[PuId]) -> Result<BTreeMap<u16, u32
     while let [first, ..] = left {
         let at = shape.core_index(*first).ok_or(Invalid::UnknownPu(*first))?;
         let core = shape.core(usize::from(at)).ok_or(Invalid::UnknownPu(*first))?;
-        let (siblings, rest) =
-            left.split_at_checked(usize::from(core.spec.pus)).ok_or(Invalid::PartOfCore(*first))?;
+        let (siblings, rest) = left.split_at_checked(usize::from(core.spec.pus)).ok_or(Invalid::PartOfCore(*first))?;
         // Sorted, and as many as the core has: they are its PUs if the first is its first and the last its last.
         let last = core.first_pu.get() + u16::from(core.spec.pus) - 1;
         if *first != core.first_pu || siblings.last().is_none_or(|pu| pu.get() != last) {
@@ -118,14 +117,14 @@ pub(crate) fn leaf_bits(shape: &Shape, pus: &[PuId]) -> Result<BTreeMap<u16, u32
         *leaves.entry(place.leaf).or_insert(0) |= place.pus;
         left = rest;
     }
-    debug_assert!(leaves.iter().all(|(leaf, pus)| {
-        pus & !first_pus(shape.layout.leaves[usize::from(*leaf)].pus()) == 0
-    }));
+    debug_assert!(
+        leaves.iter().all(|(leaf, pus)| { pus & !first_pus(shape.layout.leaves[usize::from(*leaf)].pus()) == 0 })
+    );
     Ok(leaves)
 }
 
-fn check_memory(shape: &Shape, memory: NodeMemory) -> Result<(), Invalid> {
-    let NodeMemory { numa_node, mem_bytes } = memory;
+fn check_memory(shape: &Shape, memory: NumaNodeMemory) -> Result<(), Invalid> {
+    let NumaNodeMemory { numa_node, mem_bytes } = memory;
     if numa_node.index() >= shape.numa_nodes() {
         return Err(Invalid::UnknownNumaNode(numa_node));
     }
@@ -137,18 +136,18 @@ fn check_memory(shape: &Shape, memory: NodeMemory) -> Result<(), Invalid> {
 
 /// The seat that holds a placement's memory on its terms.
 fn seat(shape: &Shape, placement: &Placement) -> Result<Seat, Invalid> {
-    let nodes: NodeSet = placement.memory.iter().map(|memory| memory.numa_node).collect();
-    Ok(match (placement.memory_hold, nodes.len()) {
+    let nodeset: NodeSet = placement.memory.iter().map(|memory| memory.numa_node).collect();
+    Ok(match (placement.memory_hold, nodeset.len()) {
         (MemoryHold::Held, _) => Seat::Held,
         (MemoryHold::Loose, 0 | 1) => Seat::SingleLoose,
         (MemoryHold::Loose, _) => Seat::MultiLoose,
         (MemoryHold::Strict, 0 | 1) => Seat::SingleStrict,
-        (MemoryHold::Strict, _) => Seat::Group(group_of(shape, nodes).ok_or(Invalid::NoSuchGroup)?),
+        (MemoryHold::Strict, _) => Seat::Group(group_of(shape, nodeset).ok_or(Invalid::NoSuchGroup)?),
     })
 }
 
-fn group_of(shape: &Shape, nodes: NodeSet) -> Option<u8> {
-    (0..).zip(&shape.layout.groups).find(|(_, group)| **group == nodes).map(|(at, _)| at)
+fn group_of(shape: &Shape, nodeset: NodeSet) -> Option<u8> {
+    (0..).zip(&shape.layout.groups).find(|(_, group)| **group == nodeset).map(|(at, _)| at)
 }
 
 /// The NUMA node a part speaks of, for messages.

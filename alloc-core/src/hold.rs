@@ -64,10 +64,10 @@ fn hold_memory(most: u64, stock: &impl Stock, sink: &mut impl Sink) -> Result<bo
 /// The NUMA nodes whose memory one task may use together: all where nobody was promised anything, or one of the others if
 /// that has more.
 fn usable_together(stock: &impl Stock) -> NodeSet {
-    let nodes = stock.shape().ordinary();
-    let pages = |nodes: NodeSet| nodes.iter().map(|numa_node| stock.pages(numa_node)).sum::<u64>();
-    let open: NodeSet = nodes.iter().filter(|numa_node| stock.admits(*numa_node, Seat::MultiLoose)).collect();
-    let others = nodes.iter().filter(|numa_node| !open.has(*numa_node)).map(NodeSet::of);
+    let nodeset = stock.shape().ordinary();
+    let pages = |nodeset: NodeSet| nodeset.iter().map(|numa_node| stock.pages(numa_node)).sum::<u64>();
+    let open: NodeSet = nodeset.iter().filter(|numa_node| stock.admits(*numa_node, Seat::MultiLoose)).collect();
+    let others = nodeset.iter().filter(|numa_node| !open.has(*numa_node)).map(NodeSet::of);
     match others.max_by_key(|other| pages(*other)) {
         Some(other) if pages(other) > pages(open) => other,
         _ => open,

@@ -95,9 +95,7 @@ pub struct ClaimId(u64);
 impl ClaimId {
     pub(crate) const fn new(agent: AgentId, slot: u16, generation: u32) -> Self {
         assert!(agent.0 < MAX_AGENTS && slot <= MAX_RECORDS && generation <= GENERATION_MASK);
-        Self(
-            (agent.0 as u64) << (GENERATION_BITS + SLOT_BITS) | (slot as u64) << GENERATION_BITS | generation as u64,
-        )
+        Self((agent.0 as u64) << (GENERATION_BITS + SLOT_BITS) | (slot as u64) << GENERATION_BITS | generation as u64)
     }
 
     /// The id as one number, for a message or a file.

@@ -84,10 +84,8 @@ impl Layout {
         for (at, core) in (0..).zip(cores) {
             alike.entry(labels(&core.spec)).or_default().push(at);
         }
-        let leaves: Vec<(Labels, Vec<u16>)> = alike
-            .into_iter()
-            .flat_map(|(labels, cores)| cut(labels, &cores))
-            .collect();
+        let leaves: Vec<(Labels, Vec<u16>)> =
+            alike.into_iter().flat_map(|(labels, cores)| cut(labels, &cores)).collect();
         if leaves.len() > MAX_INDEX {
             return Err(ShapeError::TooManyLeaves { leaves: leaves.len() });
         }
@@ -96,7 +94,7 @@ impl Layout {
         let by = |label: &dyn Fn(&Labels) -> Option<u64>| domains(&leaves, label);
         let mut layout = Self {
             l3: by(&|&(_, _, l3, ..)| l3.map(u64::from)),
-            numa_node: by(&|&(numa_node, ..)| numa_node.map(|node| u64::from(node.get()))),
+            numa_node: by(&|&(numa_node, ..)| numa_node.map(|numa_node| u64::from(numa_node.get()))),
             package: by(&|&(_, package, ..)| package.map(u64::from)),
             whole: by(&|_| Some(0)),
             leaves: leaf_shapes(leaves, &pools),

@@ -98,9 +98,9 @@ impl Leaf {
     pub(crate) fn shift(&self, pus: u32, from: PuState, to: PuState) -> bool {
         // AcqRel: Acquire pairs with the Release half of the shift that put the PUs into `from` (the last holder's
         // work comes before ours); Release publishes ours to the next. Relaxed on failure: nothing is read through it.
-        let shifted = self.0.update(Ordering::AcqRel, Ordering::Relaxed, |word| {
-            LeafWord(word).shift(pus, from, to).map(|next| next.0)
-        });
+        let shifted = self
+            .0
+            .update(Ordering::AcqRel, Ordering::Relaxed, |word| LeafWord(word).shift(pus, from, to).map(|next| next.0));
         shifted.is_ok()
     }
 

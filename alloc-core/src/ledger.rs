@@ -139,7 +139,9 @@ impl Ledger {
 
     /// Charges in flight on a role's counters; 0 at rest.
     pub(crate) fn in_flight(&self, role: RoleId) -> u32 {
-        self.0.get(role.index()).map_or(0, |line| line.0.iter().map(|counter| u32::from(counter.read().in_flight)).sum())
+        self.0
+            .get(role.index())
+            .map_or(0, |line| line.0.iter().map(|counter| u32::from(counter.read().in_flight)).sum())
     }
 
     /// Why `amount` would be refused at this moment, if it would be.

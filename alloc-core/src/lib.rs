@@ -112,7 +112,7 @@ pub use ids::{AgentId, ClaimId, FrameworkId, NumaNodeId, OfferId, Owner, PuId, R
 pub use ledger::Limit;
 pub use outcome::{Confirmed, Contended, Grant, Outcome, Released, Transferred};
 pub use place::Placed;
-pub use placement::{MemoryHold, NodeMemory, Placement, PoolOrder, PoolShare};
+pub use placement::{MemoryHold, NumaNodeMemory, Placement, PoolOrder, PoolShare};
 pub use quantity::{MILLI_PER_PU, PAGE_BYTES, Quantities};
 pub use reason::{Invalid, OverLimit, Reason, ReasonKind, Refusal, Resource, Shortage, Wanted};
 pub use request::{Cpus, HoldLimit, Level, Locality, MemoryLocality, Policy, Request};

@@ -67,7 +67,9 @@ impl SeatWord {
             Seat::SingleStrict if self.multi == 0 => self.strict += 1,
             Seat::SingleLoose if self.group == 0 => self.loose += 1,
             Seat::MultiLoose if self.strict == 0 && self.group == 0 => self.multi += 1,
-            Seat::Group(group) if self.strict == 0 && self.loose == 0 && (self.multi == 0 || self.group == group + 1) => {
+            Seat::Group(group)
+                if self.strict == 0 && self.loose == 0 && (self.multi == 0 || self.group == group + 1) =>
+            {
                 self.group = group + 1;
                 self.multi += 1;
             }
@@ -120,9 +122,9 @@ impl MemoryNode {
     fn change_seats(&self, rule: impl Fn(SeatWord) -> Option<SeatWord>) -> bool {
         // AcqRel: each change pairs with the one before it, so who enters sees the pages given back by who left.
         // Relaxed on failure: nothing is read through it.
-        let changed = self.seats.update(Ordering::AcqRel, Ordering::Relaxed, |word| {
-            rule(SeatWord::unpack(word)).map(SeatWord::pack)
-        });
+        let changed = self
+            .seats
+            .update(Ordering::AcqRel, Ordering::Relaxed, |word| rule(SeatWord::unpack(word)).map(SeatWord::pack));
         changed.is_ok()
     }
 

@@ -11,7 +11,7 @@ pub struct Placement {
     /// Shares of pools.
     pub pools: Vec<PoolShare>,
     /// Memory. The NUMA nodes listed are the ones the claim may use, also those with 0 bytes (in a strict group).
-    pub memory: Vec<NodeMemory>,
+    pub memory: Vec<NumaNodeMemory>,
     /// On what terms the memory is held.
     pub memory_hold: MemoryHold,
 }
@@ -39,7 +39,7 @@ pub struct PoolShare {
 
 /// Memory of one NUMA node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct NodeMemory {
+pub struct NumaNodeMemory {
     /// The NUMA node.
     pub numa_node: NumaNodeId,
     /// Bytes, a whole number of pages.

@@ -69,14 +69,14 @@ pub(crate) enum Scope {
     /// Any, and cores in none.
     Anywhere,
     /// These, memory included; a group has its position in the shape's list.
-    Within { nodes: NodeSet, group: Option<u8> },
+    Within { nodeset: NodeSet, group: Option<u8> },
 }
 
 impl Scope {
     pub(crate) fn has(self, numa_node: Option<NumaNodeId>) -> bool {
         match self {
             Self::Anywhere => true,
-            Self::Within { nodes, .. } => numa_node.is_some_and(|numa_node| nodes.has(numa_node)),
+            Self::Within { nodeset, .. } => numa_node.is_some_and(|numa_node| nodeset.has(numa_node)),
         }
     }
 }
@@ -119,34 +119,36 @@ fn tightest_scope(request: &Request, pages: u64, stock: &impl Stock) -> Option<S
 pub(crate) fn memory_fits(request: &Request, pages: u64, scope: Scope, stock: &impl Stock) -> bool {
     match scope {
         Scope::Anywhere => memory_plan::loose_fits(pages, stock.shape().ordinary(), stock),
-        Scope::Within { nodes, group } if request.memory == MemoryLocality::Required => {
-            memory_plan::strict_fits(pages, nodes, group, stock)
+        Scope::Within { nodeset, group } if request.memory == MemoryLocality::Required => {
+            memory_plan::strict_fits(pages, nodeset, group, stock)
         }
-        Scope::Within { nodes, .. } => memory_plan::loose_fits(pages, nodes, stock),
+        Scope::Within { nodeset, .. } => memory_plan::loose_fits(pages, nodeset, stock),
     }
 }
 
 /// Each NUMA node that has cores.
 pub(crate) fn single_scopes(stock: &impl Stock) -> impl Iterator<Item = Scope> {
     let pools = stock.shape().layout.pools.iter();
-    pools.filter_map(|pool| pool.numa_node).map(|numa_node| Scope::Within { nodes: NodeSet::of(numa_node), group: None })
+    pools
+        .filter_map(|pool| pool.numa_node)
+        .map(|numa_node| Scope::Within { nodeset: NodeSet::of(numa_node), group: None })
 }
 
 /// Each group of NUMA nodes, smallest first.
 pub(crate) fn group_scopes(stock: &impl Stock) -> impl Iterator<Item = Scope> {
-    (0..).zip(&stock.shape().layout.groups).map(|(at, &nodes)| Scope::Within { nodes, group: Some(at) })
+    (0..).zip(&stock.shape().layout.groups).map(|(at, &nodeset)| Scope::Within { nodeset, group: Some(at) })
 }
 
 /// What a scope has left, least first.
 fn tightness(scope: Scope, stock: &impl Stock) -> (u32, u64) {
-    let Scope::Within { nodes, .. } = scope else { return (u32::MAX, u64::MAX) };
+    let Scope::Within { nodeset, .. } = scope else { return (u32::MAX, u64::MAX) };
     let layout = &stock.shape().layout;
     let pus = (0..)
         .zip(&layout.leaves)
         .filter(|(_, leaf)| scope.has(leaf.numa_node))
         .map(|(at, _)| stock.pus(at).count_ones())
         .sum();
-    (pus, nodes.iter().map(|numa_node| stock.pages(numa_node)).sum())
+    (pus, nodeset.iter().map(|numa_node| stock.pages(numa_node)).sum())
 }
 
 /// Whether the CPU part of a request fits a scope.
@@ -179,9 +181,9 @@ fn plan_within(
     }
     match scope {
         Scope::Anywhere => memory_plan::loose(pages, stock.shape().ordinary(), near, stock, sink),
-        Scope::Within { nodes, group } if request.memory == MemoryLocality::Required => {
-            memory_plan::strict(pages, (nodes, group), near, stock, sink)
+        Scope::Within { nodeset, group } if request.memory == MemoryLocality::Required => {
+            memory_plan::strict(pages, (nodeset, group), near, stock, sink)
         }
-        Scope::Within { nodes, .. } => memory_plan::loose(pages, nodes, near, stock, sink),
+        Scope::Within { nodeset, .. } => memory_plan::loose(pages, nodeset, near, stock, sink),
     }
 }

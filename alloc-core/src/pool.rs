@@ -97,7 +97,8 @@ impl Pool {
     fn change(&self, rule: impl Fn(PoolWord) -> Option<PoolWord>) -> bool {
         // AcqRel: Release publishes the cores moved before it to `read`; Acquire pairs with the Release half of the
         // change before ours, so one chain of changes orders them all. Relaxed on failure: nothing is read through it.
-        let changed = self.0.update(Ordering::AcqRel, Ordering::Relaxed, |word| rule(PoolWord(word)).map(|next| next.0));
+        let changed =
+            self.0.update(Ordering::AcqRel, Ordering::Relaxed, |word| rule(PoolWord(word)).map(|next| next.0));
         changed.is_ok()
     }
 

@@ -378,10 +378,7 @@ mod tests {
 
     #[test]
     fn sentences_an_operator_understands() {
-        assert_eq!(
-            said(Reason::Busy(shortage())),
-            "wants 4 exclusive PUs; agent a0 has 1 free (1 in the shared pool)"
-        );
+        assert_eq!(said(Reason::Busy(shortage())), "wants 4 exclusive PUs; agent a0 has 1 free (1 in the shared pool)");
         let l3 = Shortage { locality: Locality::Required(Level::L3), free: 6, best: 2, pool_pus: 0, ..shortage() };
         assert_eq!(
             said(Reason::Busy(l3)),

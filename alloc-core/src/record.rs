@@ -241,6 +241,7 @@ impl Records {
                 record = self.slots.get(usize::from(next?))?;
                 (.., next) = unpack_meta(record.meta.load(Ordering::Acquire));
             }
+            // Acquire: as above.
             each(Part::unpack(record.parts[at % PARTS].load(Ordering::Acquire)));
         }
         (head.header() == before).then_some((owner, role))

@@ -6,6 +6,7 @@
 
 use core::fmt;
 
+use crate::PAGE_BYTES;
 use crate::agent::Agent;
 use crate::claim::Holder;
 use crate::exact::{self, Inexact};
@@ -18,7 +19,6 @@ use crate::placement::Placement;
 use crate::pooling;
 use crate::reason::Invalid;
 use crate::taking::Taking;
-use crate::PAGE_BYTES;
 
 /// Why something cannot be restored. The rest of what is to be restored is not affected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -151,4 +151,3 @@ fn taken(agent: &Agent, part: Part) -> RestoreError {
         },
     }
 }
-

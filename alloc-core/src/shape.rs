@@ -276,7 +276,7 @@ fn check_memory(spec: &ShapeSpec) -> Result<Vec<u64>, ShapeError> {
     if !spec.distances.is_empty() && spec.distances.len() != expected {
         return Err(ShapeError::Distances { found: spec.distances.len(), expected });
     }
-    let pages: Vec<u64> = spec.numa_nodes.iter().map(|node| node.mem_bytes / PAGE_BYTES).collect();
+    let pages: Vec<u64> = spec.numa_nodes.iter().map(|numa_node| numa_node.mem_bytes / PAGE_BYTES).collect();
     match pages.iter().position(|&pages| pages > MAX_PAGES) {
         Some(numa_node) => Err(ShapeError::TooMuchMemory { numa_node }),
         None => Ok(pages),

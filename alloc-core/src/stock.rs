@@ -64,9 +64,7 @@ impl Stock for View<'_> {
     fn pus(&self, leaf: u16) -> u32 {
         match self.what_if {
             WhatIf::Empty => first_pus(self.machine.shape.layout.leaves[usize::from(leaf)].pus()),
-            WhatIf::CoresLeft => {
-                self.machine.pus_in(leaf, PuState::Free) | self.machine.pus_in(leaf, PuState::Leaving)
-            }
+            WhatIf::CoresLeft => self.machine.pus_in(leaf, PuState::Free) | self.machine.pus_in(leaf, PuState::Leaving),
             WhatIf::AsIs | WhatIf::AllAdmitted => self.machine.pus_in(leaf, PuState::Free),
         }
     }

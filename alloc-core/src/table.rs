@@ -94,7 +94,8 @@ impl Table {
     /// [`TableError::Capacity`].
     pub fn new(capacity: Capacity) -> Result<Self, TableError> {
         let Capacity { agents, records_per_agent, roles } = capacity;
-        if agents == 0 || agents > MAX_AGENTS || records_per_agent == 0 || records_per_agent > MAX_RECORDS || roles == 0 {
+        if agents == 0 || agents > MAX_AGENTS || records_per_agent == 0 || records_per_agent > MAX_RECORDS || roles == 0
+        {
             return Err(TableError::Capacity(capacity));
         }
         Ok(Self { agents: Vec::new(), ledger: Ledger::default(), capacity })
@@ -323,12 +324,7 @@ impl Table {
     ///
     /// # Errors
     /// [`RestoreError`]; nothing is held then.
-    pub fn restore(
-        &self,
-        agent: AgentId,
-        holder: Holder,
-        placement: &Placement,
-    ) -> Result<crate::Grant, RestoreError> {
+    pub fn restore(&self, agent: AgentId, holder: Holder, placement: &Placement) -> Result<crate::Grant, RestoreError> {
         let (agent, _) = self.known(agent).ok_or(RestoreError::NoSuchAgent(agent))?;
         restore::restore(agent, &self.ledger, holder, placement)
     }

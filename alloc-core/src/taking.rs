@@ -43,7 +43,15 @@ impl<'a> Taking<'a> {
     /// All of the record was taken, and is to be given back.
     pub(crate) fn finish(machine: &'a Machine, mut record: OpenRecord<'a>) -> Self {
         record.discard();
-        Self { machine, taken: record.len(), record, seated: false, making: false, may_grow: false, pools_changed: false }
+        Self {
+            machine,
+            taken: record.len(),
+            record,
+            seated: false,
+            making: false,
+            may_grow: false,
+            pools_changed: false,
+        }
     }
 
     /// Takes every part, in canonical order; false as soon as one is not to be had.
@@ -73,9 +81,9 @@ impl<'a> Taking<'a> {
             }
             Part::Share { pool, cpu_milli } => self.machine.pool(pool).commit(cpu_milli),
             Part::Memory { numa_node, seat, pages } => {
-                let node = &self.machine.memory[numa_node.index()];
-                self.seated = node.enter(seat);
-                self.seated && node.take(pages)
+                let memory = &self.machine.memory[numa_node.index()];
+                self.seated = memory.enter(seat);
+                self.seated && memory.take(pages)
             }
         }
     }

@@ -4,6 +4,7 @@
 
 use core::fmt;
 
+use crate::MILLI_PER_PU;
 use crate::Quantities;
 use crate::agent::{Agent, Machine};
 use crate::ids::{AgentId, NumaNodeId, RoleId};
@@ -12,7 +13,6 @@ use crate::ledger::Ledger;
 use crate::memory::SeatWord;
 use crate::part::Part;
 use crate::record::State;
-use crate::MILLI_PER_PU;
 
 /// A figure that does not agree with the records. Any of these is a bug of this crate, or a call was in flight.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

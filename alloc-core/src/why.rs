@@ -138,7 +138,7 @@ fn best_memory(request: &Request, stock: &impl Stock) -> u64 {
     let scopes = single_scopes(stock).chain(group_scopes(stock)).filter(|scope| cpus_fit(request, *scope, stock));
     let bytes = |scope| match scope {
         Scope::Anywhere => 0,
-        Scope::Within { nodes, .. } => nodes.iter().map(|numa_node| stock.pages(numa_node) * PAGE_BYTES).sum(),
+        Scope::Within { nodeset, .. } => nodeset.iter().map(|numa_node| stock.pages(numa_node) * PAGE_BYTES).sum(),
     };
     scopes.map(bytes).max().unwrap_or(0)
 }

@@ -52,8 +52,9 @@ fn main() {
     let mut group = criterion.benchmark_group("pair");
     group.bench_function("bare", |bencher| {
         bencher.iter(|| {
-            // The orderings of a leaf's own changes; nothing is read through this word.
+            // AcqRel pairs with itself: what a leaf's own changes pay. Relaxed on failure: there is none.
             let there = word.update(Ordering::AcqRel, Ordering::Relaxed, |old| Some(old ^ 1));
+            // AcqRel, Relaxed: likewise.
             let back = word.update(Ordering::AcqRel, Ordering::Relaxed, |old| Some(old ^ 1));
             black_box((there, back))
         });

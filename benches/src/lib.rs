@@ -31,7 +31,8 @@ pub fn print_where() {
     println!("{}", first_line("/proc/cpuinfo", "model name"));
     println!("kernel: {}", first_line("/proc/version", "Linux"));
     let commit = Command::new("git").args(["describe", "--always", "--dirty"]).output();
-    let commit = commit.map_or_else(|_| "unknown".to_owned(), |output| String::from_utf8_lossy(&output.stdout).into_owned());
+    let commit =
+        commit.map_or_else(|_| "unknown".to_owned(), |output| String::from_utf8_lossy(&output.stdout).into_owned());
     println!("commit: {}", commit.trim());
 }
 

@@ -216,7 +216,7 @@ pub(crate) fn core_placement(placed: &wire::Placement, strict: bool, map: &Agent
     let mut memory = Vec::with_capacity(placed.memory.len());
     for part in &placed.memory {
         let numa_node = map.numa_position(part.numa_node)?;
-        memory.push(alloc_core::NodeMemory { numa_node, mem_bytes: part.mem_bytes });
+        memory.push(alloc_core::NumaNodeMemory { numa_node, mem_bytes: part.mem_bytes });
     }
     let memory_hold = if strict { alloc_core::MemoryHold::Strict } else { alloc_core::MemoryHold::Loose };
     Some(alloc_core::Placement { pus, pools, memory, memory_hold })

@@ -8,7 +8,8 @@
 //! 1. At each wake-up: [`receive`](Link::receive) what the transport has, then [`tick`](Link::tick) if
 //!    [`next_deadline_ms`](Link::next_deadline_ms) has passed (in this order: a sleeping process must not take its own sleep for
 //!    the peer's silence), then take [`next_event`](Link::next_event) until it is `None`, then send
-//!    [`output`](Link::output) and [`consume`](Link::consume) what the transport took; both may make events (room again), to be taken then or at
+//!    [`output`](Link::output) and [`consume`](Link::consume) what the transport took; both may make events (room
+//!    again), to be taken then or at
 //!    the next wake-up.
 //! 2. Who cannot deliver an event does not take it, and does not read the transport until it can: that is the back-pressure. Events
 //!    hold no more than one `receive` brought and the streams' windows.

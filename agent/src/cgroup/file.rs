@@ -49,8 +49,19 @@ pub(super) fn make_dir(path: &Path) -> Result<bool, CgroupError> {
 }
 
 /// Removes a folder without children; none there is fine.
+///
+/// One that was told empty in one hierarchy may still be busy in another: the kernel tells one after the other, under a
+/// lock that listing the processes takes too. So who finds a folder busy lists them, and if there are none asks again.
 pub(super) fn remove_dir(path: &Path) -> Result<(), CgroupError> {
-    match fs::remove_dir(path) {
+    let removed = match fs::remove_dir(path) {
+        Err(error)
+            if error.kind() == io::ErrorKind::ResourceBusy && processes(path).is_ok_and(|left| left.is_empty()) =>
+        {
+            fs::remove_dir(path)
+        }
+        result => result,
+    };
+    match removed {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(CgroupError::io("remove", path, error)),
         _ => Ok(()),
     }
@@ -87,4 +98,31 @@ pub(super) fn processes(folder: &Path) -> Result<Vec<u32>, CgroupError> {
             })
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use super::*;
+    use crate::cgroup::{Hierarchy, Layout};
+
+    #[test]
+    fn a_group_in_use_is_not_removed_and_one_that_was_is() {
+        let layout = Layout::detect().unwrap();
+        let group = layout.mount(Hierarchy::Pids).map(|mount| mount.join(format!("meros-file-{}", std::process::id())));
+        let Some(group) = group.filter(|group| fs::create_dir(group).is_ok()) else {
+            return println!("SKIPPED a_group_in_use: no pids controller of cgroup v1, or no right to make groups");
+        };
+        let mut process = Command::new("sleep").arg("1000").spawn().unwrap();
+        let moved = write(&group.join("cgroup.procs"), &process.id().to_string());
+        let in_use = remove_dir(&group);
+        process.kill().unwrap();
+        process.wait().unwrap();
+        let after = remove_dir(&group);
+        moved.unwrap();
+        assert!(in_use.unwrap_err().to_string().contains("busy"));
+        after.unwrap();
+        assert!(!group.exists());
+    }
 }

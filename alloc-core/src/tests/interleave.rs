@@ -36,6 +36,7 @@ fn a_leaf_core_is_never_in_two_hands() {
         both(first, &shared, |(leaf, core), _| {
             for _ in 0..2 {
                 if leaf.shift(0b01, PuState::Free, PuState::Held) {
+                    // Relaxed, all: the order is what the leaf's word is tested for.
                     let before = core.load(Ordering::Relaxed);
                     core.store(before + 1, Ordering::Relaxed);
                     assert_eq!(core.load(Ordering::Relaxed), before + 1);
@@ -45,6 +46,7 @@ fn a_leaf_core_is_never_in_two_hands() {
             }
         });
         assert_eq!(shared.0.read().mask(PuState::Free), 0b11);
+        // Relaxed: the threads are joined.
         assert_eq!(shared.1.load(Ordering::Relaxed), 0);
     });
 }
@@ -52,22 +54,22 @@ fn a_leaf_core_is_never_in_two_hands() {
 #[test]
 fn pages_and_seats_are_conserved() {
     model(|first| {
-        let node = Arc::new(MemoryNode::new(3));
-        both(first, &node, |node, me| {
+        let memory = Arc::new(MemoryNode::new(3));
+        both(first, &memory, |memory, me| {
             let seat = if me == 0 { Seat::SingleStrict } else { Seat::MultiLoose };
             for _ in 0..2 {
-                if !node.enter(seat) {
+                if !memory.enter(seat) {
                     continue;
                 }
-                let seats = node.seats();
+                let seats = memory.seats();
                 assert!(seats.strict == 0 || seats.multi == 0, "both are on the NUMA node: {seats:?}");
-                if node.take(2) {
-                    node.give(2);
+                if memory.take(2) {
+                    memory.give(2);
                 }
-                node.leave(seat);
+                memory.leave(seat);
             }
         });
-        assert_eq!((node.free_pages(), node.seats()), (3, Default::default()));
+        assert_eq!((memory.free_pages(), memory.seats()), (3, Default::default()));
     });
 }
 
@@ -215,6 +217,7 @@ fn an_exclusive_claim_never_meets_the_pool() {
                 let mut confirmed = None;
                 for _ in 0..2 {
                     let order = pooling::order(machine, 0);
+                    // Relaxed: the order is what the confirmation is tested for.
                     runs.store(order.pus.len() as u64, Ordering::Relaxed);
                     if matches!(pooling::confirm(machine, 0, order.epoch), Confirmed::Freed { .. }) {
                         confirmed = Some(order.epoch);
@@ -225,6 +228,7 @@ fn an_exclusive_claim_never_meets_the_pool() {
             machine.pool(0).uncommit(500);
             pooling::trim(machine, 0);
             if machine.leaf(0).shift(1, PuState::Free, PuState::Held) {
+                // Relaxed: as above.
                 assert_eq!(runs.load(Ordering::Relaxed), 0, "the agent still runs the pool here");
                 machine.leaf(0).put(1, PuState::Free);
             }

@@ -82,9 +82,9 @@ impl Oracle {
     }
 
     pub(super) fn charged(&self) -> Quantities {
-        self.claims.values().fold(Quantities::default(), |sum, known| {
-            sum.checked_add(known.placement.quantities()).unwrap()
-        })
+        self.claims
+            .values()
+            .fold(Quantities::default(), |sum, known| sum.checked_add(known.placement.quantities()).unwrap())
     }
 
     fn have(&self, leaving_is_free: bool) -> Have {
@@ -131,10 +131,9 @@ impl Oracle {
     /// Sets of NUMA nodes of which a claim may be promised memory: single ones, and those of packages, of L3 domains, all.
     fn nodesets(&self) -> Vec<BTreeSet<usize>> {
         let mut sets: BTreeSet<BTreeSet<usize>> = BTreeSet::new();
-        let node = |core: &crate::CoreSpec| core.numa_node.map(NumaNodeId::index);
         let mut by_label: BTreeMap<(u8, Option<u32>), BTreeSet<usize>> = BTreeMap::new();
         for core in &self.spec.cores {
-            let Some(at) = node(core) else { continue };
+            let Some(at) = core.numa_node.map(NumaNodeId::index) else { continue };
             sets.insert(BTreeSet::from([at]));
             by_label.entry((2, None)).or_default().insert(at);
             for (kind, label) in [(0, core.package), (1, core.l3)] {
@@ -168,21 +167,21 @@ impl Oracle {
     /// The claims that use a NUMA node: the NUMA nodes of each, and whether they were promised.
     fn users(&self, numa_node: usize) -> impl Iterator<Item = (BTreeSet<usize>, bool)> {
         self.claims.values().map(|known| &known.placement).filter_map(move |placement| {
-            let nodes: BTreeSet<usize> = placement.memory.iter().map(|memory| memory.numa_node.index()).collect();
+            let nodeset: BTreeSet<usize> = placement.memory.iter().map(|memory| memory.numa_node.index()).collect();
             let strict = match placement.memory_hold {
                 MemoryHold::Held => return None,
                 MemoryHold::Loose => false,
                 MemoryHold::Strict => true,
             };
-            nodes.contains(&numa_node).then_some((nodes, strict))
+            nodeset.contains(&numa_node).then_some((nodeset, strict))
         })
     }
 
     /// Whoever was promised memory meets only claims of exactly the same NUMA nodes, and of several only such as were promised
     /// them too.
     fn admits(&self, numa_node: usize, comer: &BTreeSet<usize>, strict: bool) -> bool {
-        self.users(numa_node).all(|(nodes, promised)| {
-            !(strict || promised) || (nodes == *comer && (nodes.len() == 1 || (strict && promised)))
+        self.users(numa_node).all(|(nodeset, promised)| {
+            !(strict || promised) || (nodeset == *comer && (nodeset.len() == 1 || (strict && promised)))
         })
     }
 
@@ -276,18 +275,18 @@ impl Oracle {
                 }
             }
         }
-        let nodes: BTreeSet<usize> = placement.memory.iter().map(|memory| memory.numa_node.index()).collect();
+        let nodeset: BTreeSet<usize> = placement.memory.iter().map(|memory| memory.numa_node.index()).collect();
         if bytes == 0 {
             return;
         }
         let strict = placement.memory_hold == MemoryHold::Strict;
         assert_eq!(strict, request.memory == MemoryLocality::Required);
-        assert!(nodes.iter().all(|numa_node| self.admits(*numa_node, &nodes, strict)), "{placement:?}");
+        assert!(nodeset.iter().all(|numa_node| self.admits(*numa_node, &nodeset, strict)), "{placement:?}");
         if strict {
-            assert!(self.nodesets().contains(&nodes));
-            let on_nodes = |pool: Pool| pool.is_some_and(|numa_node| nodes.contains(&numa_node.index()));
-            assert!(placement.pus.iter().all(|pu| on_nodes(self.numa_node(pu.get()))));
-            assert!(placement.pools.iter().all(|share| on_nodes(share.numa_node)));
+            assert!(self.nodesets().contains(&nodeset));
+            let on_nodeset = |pool: Pool| pool.is_some_and(|numa_node| nodeset.contains(&numa_node.index()));
+            assert!(placement.pus.iter().all(|pu| on_nodeset(self.numa_node(pu.get()))));
+            assert!(placement.pools.iter().all(|share| on_nodeset(share.numa_node)));
         }
     }
 

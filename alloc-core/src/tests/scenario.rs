@@ -56,7 +56,10 @@ fn locality_is_kept_when_required_and_widened_when_preferred() {
     let preferred = Request::exclusive(5, 0).with_locality(Locality::Preferred(Level::L3));
     assert_eq!(pus(&table, granted(claim(&table, &preferred)).claim).len(), 6);
     let package = Request::exclusive(17, 0).with_locality(Locality::Required(Level::Package));
-    assert_eq!(refused(claim(&table, &package)).reason.kind(), crate::ReasonKind::LargerThanMachine(crate::Wanted::ExclusivePus));
+    assert_eq!(
+        refused(claim(&table, &package)).reason.kind(),
+        crate::ReasonKind::LargerThanMachine(crate::Wanted::ExclusivePus)
+    );
     table.validate().unwrap();
 }
 
@@ -139,7 +142,10 @@ fn a_piece_of_a_claim_is_inside_it() {
     assert_eq!(half.to_string(), "names PU u0 without its siblings: name whole cores");
     let more = refused(table.split(reservation.claim, Owner::new(1), &Request::exclusive(3, 0)));
     assert_eq!(more.reason.kind(), crate::ReasonKind::Busy(crate::Wanted::ExclusivePus));
-    assert!(matches!(refused(table.split(reservation.claim, Owner::new(9), &Request::exclusive(1, 0))).reason, Reason::NotOwner { .. }));
+    assert!(matches!(
+        refused(table.split(reservation.claim, Owner::new(9), &Request::exclusive(1, 0))).reason,
+        Reason::NotOwner { .. }
+    ));
     table.validate().unwrap();
 }
 
@@ -184,7 +190,10 @@ fn place_packs_spreads_and_explains() {
         Placed::Granted(grant) => grant.claim.agent().get(),
         other => panic!("{other:?}"),
     };
-    assert_eq!([Policy::Pack, Policy::Pack, Policy::Pack, Policy::Spread].map(|policy| place(&table, policy)), [1, 1, 2, 0]);
+    assert_eq!(
+        [Policy::Pack, Policy::Pack, Policy::Pack, Policy::Spread].map(|policy| place(&table, policy)),
+        [1, 1, 2, 0]
+    );
     table.set_active(crate::AgentId::new(0), false).unwrap();
     let why = table.explain(ROLE, &Request::exclusive(2, 0));
     assert_eq!((why.agents, why.feasible, why.never_fits()), (3, 0, false));

@@ -12,8 +12,7 @@ use crate::{
 
 const CLAIMERS: u64 = 3;
 const ROUNDS: u64 = 3000;
-const MACHINE: Machine =
-    Machine { cores: 8, pus_per_core: 2, l3: 4, numa_nodes: 2, packages: 1, mem_bytes: 1 << 16 };
+const MACHINE: Machine = Machine { cores: 8, pus_per_core: 2, l3: 4, numa_nodes: 2, packages: 1, mem_bytes: 1 << 16 };
 
 /// What is known of each PU outside of the table: an exclusive claim has it, the agent runs a pool on it.
 struct Watched {
@@ -47,33 +46,37 @@ fn claimer(watched: &Watched, me: u64) {
     let mut seed = me.wrapping_mul(0x9E37_79B9_7F4A_7C15) + 1;
     for _ in 0..ROUNDS {
         let dice = xorshift(&mut seed);
-        let outcome = if dice % 5 == 0 {
+        let outcome = if dice.is_multiple_of(5) {
             let limit = HoldLimit { exclusive_pus: 4, pool_milli: 500, mem_bytes: 1 << 14 };
             watched.table.hold(AGENT, holder(me), limit)
         } else {
             watched.table.claim(AGENT, holder(me), &request(dice))
         };
         let Outcome::Granted(grant) = outcome else { continue };
-        if dice % 5 == 0
+        if dice.is_multiple_of(5)
             && let Outcome::Granted(child) = watched.table.split(grant.claim, Owner::new(me), &request(dice / 5))
         {
             use_and_release(watched, child.claim, me);
         }
         use_and_release(watched, grant.claim, me);
     }
+    // AcqRel: Release pairs with the Acquire in `agent`. Relaxed on failure: it cannot fail.
     let _before = watched.done.update(Ordering::AcqRel, Ordering::Relaxed, |done| Some(done + 1));
 }
 
 fn use_and_release(watched: &Watched, claim: crate::ClaimId, me: u64) {
     let pus = watched.table.placement(claim).expect("only its owner changes it").pus;
     for pu in &pus {
+        // AcqRel: pairs with the Release store below, of whoever had the PU before. Relaxed on failure: it cannot fail.
         let before = watched.exclusive[pu.index()].update(Ordering::AcqRel, Ordering::Relaxed, |_| Some(me + 1));
         assert_eq!(before, Ok(0), "{pu} has two holders");
+        // Acquire: pairs with the Release store in `agent`.
         assert_eq!(watched.pooled[pu.index()].load(Ordering::Acquire), 0, "the agent runs a pool on {pu}");
     }
     let to = Owner::new(me + 100);
     assert_eq!(watched.table.transfer(claim, Owner::new(me), to), Transferred::Transferred);
     for pu in &pus {
+        // Release: pairs with the AcqRel above.
         watched.exclusive[pu.index()].store(0, Ordering::Release);
     }
     let released = watched.table.release(claim, to);
@@ -82,6 +85,7 @@ fn use_and_release(watched: &Watched, claim: crate::ClaimId, me: u64) {
 
 /// The agent: runs the newest orders and confirms them, until the claimers are done.
 fn agent(watched: &Watched) {
+    // Acquire: pairs with the Release half in `claimer`.
     while watched.done.load(Ordering::Acquire) < CLAIMERS {
         for order in watched.table.pool_orders(AGENT) {
             let numa_node = order.numa_node;
@@ -89,6 +93,7 @@ fn agent(watched: &Watched) {
             for (at, word) in (0..).zip(&watched.pooled) {
                 let pu = crate::PuId::new(at);
                 if in_pool(pu) == numa_node {
+                    // Release: pairs with the Acquire in `use_and_release`.
                     word.store(u64::from(order.pus.contains(&pu)), Ordering::Release);
                 }
             }

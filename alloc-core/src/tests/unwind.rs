@@ -10,8 +10,7 @@ use crate::{
     Usage,
 };
 
-const MACHINE: Machine =
-    Machine { cores: 8, pus_per_core: 2, l3: 4, numa_nodes: 2, packages: 1, mem_bytes: 1 << 20 };
+const MACHINE: Machine = Machine { cores: 8, pus_per_core: 2, l3: 4, numa_nodes: 2, packages: 1, mem_bytes: 1 << 20 };
 
 fn fresh() -> Table {
     let limit = Limit { cpu_milli: Some(1_000_000), mem_bytes: Some(1 << 30) };

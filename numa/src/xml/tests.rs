@@ -19,7 +19,8 @@ fn problem(text: &str) -> (usize, XmlProblem) {
 fn lets_well_formed_files_through() {
     let pu = format!("<object type=\"PU\" os_index=\"0\" {SETS_OF_ONE}/>");
     let machine = format!(
-        "<object type=\"Machine\" {SETS_OF_ONE}>\n<info name=\"a\" value=\"&lt;b/&gt; ' \"/>{pu}<object type=\"OSDev\" name=\"x\"/></object>"
+        "<object type=\"Machine\" {SETS_OF_ONE}>\n<info name=\"a\" value=\"&lt;b/&gt; ' \"/>{pu}\
+         <object type=\"OSDev\" name=\"x\"/></object>"
     );
     assert_eq!(vet(&file(&machine)), Ok(()));
     assert_eq!(vet(&file("<!-- note -->")), Ok(()));

@@ -63,9 +63,6 @@ const FOREIGN: &[Foreign] = &[
     Foreign { path: "agent/src/config.rs", word: "host", line: "", whose: "hwloc, as a value of --topology" },
     Foreign { path: "cli/src/", word: "host", line: "host, or xml:FILE", whose: "hwloc, as a value of --topology" },
     Foreign { path: "cli/src/", word: "host", line: "default_value", whose: "hwloc, as a value of --topology" },
-    Foreign { path: "", word: "host", line: "HOST:PORT", whose: "TCP: the first half of an address" },
-    Foreign { path: "agent/src/", word: "host", line: "host name", whose: "the kernel's UTS namespace" },
-    Foreign { path: "agent/src/", word: "container", line: "container runtime", whose: "OCI: crun and its like" },
     Foreign { path: "", word: "hardware", line: "PU", whose: "the glossary, which says what a PU is" },
 ];
 
@@ -205,7 +202,6 @@ mod tests {
     #[test]
     fn foreign_words_pass_where_they_belong() {
         assert!(told("numa/src/load.rs", "//! The host's topology.\n").is_empty());
-        assert!(told("cli/src/a.rs", "// tcp:HOST:PORT\n").is_empty());
         assert_eq!(told("master/src/a.rs", "let host = 1; // hostname\n"), ["1 say agent, or machine"]);
     }
 }

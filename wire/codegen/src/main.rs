@@ -29,7 +29,8 @@ enum CodegenError {
     #[error("unknown argument {0:?}: give none, or --check")]
     Argument(String),
     #[error(
-        "wire/src/generated.rs is not what the schema gives. First difference, line {line}:\n- {committed}\n+ {fresh}\nRun `cargo run -p meros-wire-codegen` and commit the result."
+        "wire/src/generated.rs is not what the schema gives. First difference, line {line}:\n- {committed}\n+ {fresh}\n\
+         Run `cargo run -p meros-wire-codegen` and commit the result."
     )]
     Drift { line: usize, committed: String, fresh: String },
 }

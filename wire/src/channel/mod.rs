@@ -5,7 +5,8 @@
 //! 1. **Hello.** Each side sends its hello at once and takes nothing else before the other's (but a goodbye). The hellos agree
 //!    on a version ([`version`](crate::version)), on the cluster, and tell each side's limits to the other.
 //! 2. **Messages** are numbered 1, 2, 3 … each way; a gap or a repetition ends the connection. A message is acknowledged when its
-//!    reader took it with [`next_event`](Link::next_event). Acknowledgements are cumulative and stand in every frame's envelope; a frame of their own
+//!    reader took it with [`next_event`](Link::next_event). Acknowledgements are cumulative and stand in every
+//!    frame's envelope; a frame of their own
 //!    carries them after [`Limits::acknowledge_ms`] or [`ACKNOWLEDGE_EVERY`] messages.
 //! 3. **Streams**: see `streams`.
 //! 4. **Heartbeats.** Who has sent nothing for the heartbeat sends a ping; pings are not answered, for the other side sends its
