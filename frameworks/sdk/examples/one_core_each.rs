@@ -28,19 +28,21 @@ struct Scheduler {
 }
 
 impl Scheduler {
-    /// Starts one task on the offer and gives the rest back, to be offered again at once.
+    /// Starts a task on each core of the offer and gives the rest back.
     fn on_offer(&mut self, client: &mut FrameworkClient, offer: &Offer) -> Result<(), Box<dyn Error>> {
+        let count = self.waiting.min(usize::try_from(offer.exclusive_cores)?);
+        if count == 0 {
+            return Ok(client.decline(&[offer.offer], REFUSE_MS)?);
+        }
+        let pods: Vec<PodSpec> = (0..count).map(|_| self.pod(client.new_pod_id())).collect();
+        println!("{count} of the {} free cores of {}", offer.exclusive_cores, offer.agent);
+        self.waiting -= count;
+        self.states.extend(pods.iter().map(|pod| (pod.pod, TaskState::Staging)));
+        client.accept(&[offer.offer], pods, 0)?;
         if self.waiting == 0 {
             client.suppress()?;
         }
-        if self.waiting == 0 || offer.exclusive_pus == 0 {
-            return Ok(client.decline(&[offer.offer], REFUSE_MS)?);
-        }
-        let pod = self.pod(client.new_pod_id());
-        println!("{} runs on {}, which offered {} free PUs", pod.pod, offer.agent, offer.exclusive_pus);
-        self.waiting -= 1;
-        self.states.insert(pod.pod, TaskState::Staging);
-        Ok(client.accept(&[offer.offer], vec![pod], 0)?)
+        Ok(())
     }
 
     /// One member with a core of its own.
