@@ -1,19 +1,22 @@
 //! Claim, hold, release, transfer: the calls that make and end claims.
 //!
-//! A claim: plan → record written → role charged → words taken in canonical order → charge settled → record Live. Whatever
-//! fails on the way undoes what came before. Single words change lock-free; a claim of several words does not: it may
-//! fail because of another that is undone in the end. Then it tries again a few times, and at last says `Contended`.
-//! It never takes what is not there, and a stalled thread hides its one claim in flight.
+//! A claim: plan → record written → flight announced → role charged → words taken in canonical order → agent still the same →
+//! charge settled → record Live. Whatever fails on the way undoes what came before. Single words change lock-free; a claim of
+//! several words does not: it may fail because of another that is undone in the end. Then it tries again a few times, and at last
+//! says `Contended`. It never takes what is not there, and a stalled thread hides its one claim in flight.
 
-use crate::agent::{Agent, Machine, Watch};
+use crate::Quantities;
+use crate::desk::Watch;
 use crate::hold;
 use crate::ids::{ClaimId, Owner, RoleId};
-use crate::ledger::{ChargeError, Ledger};
+use crate::ledger::ChargeError;
+use crate::machine::Machine;
 use crate::outcome::{Contended, Grant, Outcome, Released, Transferred};
 use crate::plan::{Lack, check, plan};
-use crate::reason::{Reason, Refusal};
+use crate::reason::Reason;
 use crate::record::{OpenRecord, Unlocked};
 use crate::request::{HoldLimit, Request};
+use crate::site::{Hands, Site, Unopened};
 use crate::stock::{View, WhatIf};
 use crate::taking::Taking;
 use crate::why;
@@ -39,7 +42,9 @@ pub(crate) enum Ask<'a> {
 
 /// What came of one try.
 enum Try {
-    Done(Outcome),
+    Granted(Grant),
+    /// A no that nobody in flight can have caused.
+    Refused(Reason),
     /// Not to be had as planned; something may have moved.
     Again {
         pools_changed: bool,
@@ -47,7 +52,7 @@ enum Try {
 }
 
 impl Ask<'_> {
-    fn plan(self, machine: &Machine, record: &mut OpenRecord<'_>) -> Result<(), Lack> {
+    fn plan(self, machine: Machine<'_>, record: &mut OpenRecord<'_>) -> Result<(), Lack> {
         let view = View { machine, what_if: WhatIf::AsIs };
         match self {
             Self::Request(request) => plan(request, &view, record),
@@ -56,7 +61,7 @@ impl Ask<'_> {
     }
 
     /// `None` when by now it would fit.
-    fn why(self, machine: &Machine) -> Option<Reason> {
+    fn why(self, machine: Machine<'_>) -> Option<Reason> {
         match self {
             Self::Request(request) => why::of_agent(machine, request),
             Self::Hold(limit) => why::of_hold(machine, limit),
@@ -65,44 +70,48 @@ impl Ask<'_> {
 }
 
 /// Makes a claim on an agent.
-pub(crate) fn claim(agent: &Agent, ledger: &Ledger, holder: Holder, ask: Ask<'_>) -> Outcome {
-    let refused = |reason| Outcome::Refused(Refusal { agent: agent.id, reason });
-    if let Ask::Request(request) = ask
-        && let Err(invalid) = check(request)
-    {
-        return refused(Reason::Invalid(invalid));
-    }
-    let Some(machine) = agent.machine.as_ref() else { return refused(Reason::Gone) };
-    if !agent.active {
-        return refused(Reason::Inactive);
-    }
+pub(crate) fn claim(hands: Hands<'_>, at: u32, holder: Holder, ask: Ask<'_>) -> Outcome {
     let mut pools_changed = false;
-    for _ in 0..TRIES {
-        match attempt(agent, machine, ledger, holder, ask) {
-            Try::Done(outcome) => return outcome.with_pools_changed(pools_changed),
+    for attempt in 0..TRIES {
+        let Some(site) = hands.site(at) else {
+            let agent = crate::AgentId::new(hands.shard.first.get() + at);
+            return Outcome::Refused(crate::Refusal { agent, reason: Reason::Gone });
+        };
+        // To watch costs a look at every desk: only once the first try has failed.
+        let watch = (attempt > 0).then(|| Watch::start(hands.table.desks()));
+        match try_claim(&site, holder, ask, watch) {
+            Try::Granted(grant) => {
+                return Outcome::Granted(Grant { pools_changed: grant.pools_changed || pools_changed, ..grant });
+            }
+            // Cores that joined and left again in an earlier try have to be told of, and a no has no place to say so.
+            Try::Refused(_) if pools_changed => return Outcome::Contended(Contended { pools_changed }),
+            Try::Refused(reason) => return Outcome::Refused(site.refusal(reason)),
             Try::Again { pools_changed: changed } => pools_changed |= changed,
         }
     }
     Outcome::Contended(Contended { pools_changed })
 }
 
-fn attempt(agent: &Agent, machine: &Machine, ledger: &Ledger, holder: Holder, ask: Ask<'_>) -> Try {
-    let watch = Watch::start(machine);
-    let refuse = |reason| {
-        if watch.was_quiet(machine, &agent.records) {
-            Try::Done(Outcome::Refused(Refusal { agent: agent.id, reason }))
-        } else {
-            Try::Again { pools_changed: false }
-        }
+fn try_claim(site: &Site<'_>, holder: Holder, ask: Ask<'_>, watch: Option<Watch>) -> Try {
+    if let Ask::Request(request) = ask
+        && let Err(invalid) = check(request)
+    {
+        return Try::Refused(Reason::Invalid(invalid));
+    }
+    if let Some(reason) = site.closed() {
+        return Try::Refused(reason);
+    }
+    let refuse = |reason| match watch {
+        Some(watch) if site.hands.was_quiet(watch, site.cell.line) => Try::Refused(reason),
+        _ => Try::Again { pools_changed: false },
     };
-    let full = Reason::RecordsFull { records: agent.records.len() };
-    let Ok(mut record) = agent.records.begin(holder.owner, holder.role) else { return refuse(full) };
-    if let Err(lack) = ask.plan(machine, &mut record) {
+    let Ok(mut record) = site.begin(holder.owner, holder.role) else { return refuse(site.hands.full()) };
+    if let Err(lack) = ask.plan(site.machine, &mut record) {
         drop(record);
         return match lack {
-            Lack::Records => refuse(full),
+            Lack::Records => refuse(site.hands.full()),
             Lack::Moved => Try::Again { pools_changed: false },
-            Lack::Cpus | Lack::Memory => match ask.why(machine) {
+            Lack::Cpus | Lack::Memory => match ask.why(site.machine) {
                 Some(reason) => refuse(reason),
                 None => Try::Again { pools_changed: false },
             },
@@ -110,72 +119,59 @@ fn attempt(agent: &Agent, machine: &Machine, ledger: &Ledger, holder: Holder, as
     }
     record.sort();
     let charged = record.quantities();
-    let charge = match ledger.charge(holder.role, charged) {
-        Ok(charge) => charge,
-        Err(ChargeError::NoSuchRole) => return refuse_at_once(agent, Reason::NoSuchRole(holder.role)),
-        Err(ChargeError::Over(over)) => return refuse_at_once(agent, Reason::RoleLimit(over)),
-        Err(ChargeError::Contended) => return Try::Again { pools_changed: false },
-    };
-    let claim = ClaimId::new(agent.id, record.slot(), record.generation());
-    let mut taking = Taking::start(machine, record);
-    if !taking.take_all() {
-        return Try::Again { pools_changed: taking.undo() };
-    }
-    charge.settle();
-    Try::Done(Outcome::Granted(Grant { claim, charged, pools_changed: taking.keep() }))
-}
-
-/// For a no that no other claim in flight can have caused.
-fn refuse_at_once(agent: &Agent, reason: Reason) -> Try {
-    Try::Done(Outcome::Refused(Refusal { agent: agent.id, reason }))
-}
-
-impl Outcome {
-    fn with_pools_changed(self, earlier: bool) -> Self {
-        match self {
-            Self::Granted(grant) => Self::Granted(Grant { pools_changed: grant.pools_changed || earlier, ..grant }),
-            // Cores that joined and left again in an earlier try have to be told of, and a no has no place to say so.
-            Self::Refused(_) if earlier => Self::Contended(Contended { pools_changed: true }),
-            Self::Refused(_) => self,
-            Self::Contended(contended) => {
-                Self::Contended(Contended { pools_changed: contended.pools_changed || earlier })
-            }
-        }
+    match take(site, &mut record, charged) {
+        Ok(grant) => Try::Granted(grant),
+        Err(Untaken::Moved { pools_changed }) => Try::Again { pools_changed },
+        Err(Untaken::Role(ChargeError::NoSuchRole)) => Try::Refused(Reason::NoSuchRole(holder.role)),
+        Err(Untaken::Role(ChargeError::Over(over))) => Try::Refused(Reason::RoleLimit(over)),
+        Err(Untaken::Role(ChargeError::Contended)) => Try::Again { pools_changed: false },
     }
 }
 
-/// Opens a claim for change by its owner.
-pub(crate) fn open(agent: &Agent, claim: ClaimId, owner: Owner) -> Result<OpenRecord<'_>, Unopened> {
-    let record = agent.records.lock(claim.slot(), claim.generation()).map_err(Unopened::Unlocked)?;
-    if record.owner() == owner { Ok(record) } else { Err(Unopened::NotOwner(record.owner())) }
-}
-
-/// Why a claim was not opened.
+/// Why the words of a record were not taken.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Unopened {
-    Unlocked(Unlocked),
-    NotOwner(Owner),
+pub(crate) enum Untaken {
+    /// For its role's sake.
+    Role(ChargeError),
+    /// Something had moved, or the agent is another by now.
+    Moved { pools_changed: bool },
+}
+
+/// Charges the role and takes the words that a record names.
+#[inline(always)]
+pub(crate) fn take<'a>(site: &Site<'a>, record: &mut OpenRecord<'a>, charged: Quantities) -> Result<Grant, Untaken> {
+    let claim = ClaimId::new(site.agent, record.slot(), record.generation());
+    let mut taking = Taking::start(&site.hands, &site.machine, record);
+    taking.charge(charged).map_err(Untaken::Role)?;
+    if !taking.take_all() || !site.is_current() {
+        return Err(Untaken::Moved { pools_changed: taking.undo() });
+    }
+    Ok(Grant { claim, charged, pools_changed: taking.keep() })
 }
 
 /// Ends a claim: its words are given back, its role refunded.
-pub(crate) fn release(agent: &Agent, ledger: &Ledger, claim: ClaimId, owner: Owner) -> Released {
-    let record = match open(agent, claim, owner) {
-        Ok(record) => record,
-        Err(Unopened::NotOwner(owner)) => return Released::NotOwner { owner },
-        Err(Unopened::Unlocked(Unlocked::Gone)) => return Released::Gone,
-        Err(Unopened::Unlocked(Unlocked::Contended)) => return Released::Contended,
-    };
-    let Some(machine) = agent.machine.as_ref() else { return Released::Gone };
+#[inline(always)]
+pub(crate) fn release(hands: Hands<'_>, claim: ClaimId, owner: Owner) -> Released {
+    match hands.open(claim, owner) {
+        Ok(record) => end(hands, record),
+        Err(Unopened::NotOwner(owner)) => Released::NotOwner { owner },
+        Err(Unopened::Unlocked(Unlocked::Gone)) => Released::Gone,
+        Err(Unopened::Unlocked(Unlocked::Contended)) => Released::Contended,
+    }
+}
+
+/// Gives back all that an open claim has.
+#[inline(always)]
+pub(crate) fn end<'a>(hands: Hands<'a>, mut record: OpenRecord<'a>) -> Released {
     let refunded = record.quantities();
-    let refund = ledger.refund(record.role(), refunded);
-    let pools_changed = Taking::finish(machine, record).undo();
-    drop(refund);
+    let machine = hands.machine_of(record.place());
+    let pools_changed = Taking::end(&hands, &machine, &mut record, refunded);
     Released::Released { refunded, pools_changed }
 }
 
 /// Gives a claim to another owner.
-pub(crate) fn transfer(agent: &Agent, claim: ClaimId, from: Owner, to: Owner) -> Transferred {
-    match open(agent, claim, from) {
+pub(crate) fn transfer(hands: Hands<'_>, claim: ClaimId, from: Owner, to: Owner) -> Transferred {
+    match hands.open(claim, from) {
         Ok(mut record) => {
             record.set_owner(to);
             Transferred::Transferred

@@ -5,14 +5,15 @@ use std::collections::BTreeMap;
 use crate::PAGE_BYTES;
 use crate::ids::{NumaNodeId, PuId};
 use crate::leaf::first_pus;
+use crate::memory::MAX_PAGES;
 use crate::memory::Seat;
 use crate::nodeset::NodeSet;
-use crate::part::{MAX_PAGES, Part};
+use crate::part::Part;
 use crate::placement::{MemoryHold, NumaNodeMemory, Placement, PoolShare};
 use crate::plan::Sink;
 use crate::reason::Invalid;
-use crate::record::RecordsFull;
 use crate::shape::Shape;
+use crate::slots::RecordsFull;
 
 /// Why a placement is not a list of parts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -4,14 +4,15 @@ use core::fmt;
 use std::collections::BTreeMap;
 
 use crate::Quantities;
-use crate::agent::{Agent, Machine};
 use crate::ids::RoleId;
 use crate::ledger::{ChargeError, Ledger};
+use crate::machine::Machine;
 use crate::part::Part;
 use crate::plan::{Sink, plan};
 use crate::reason::{Reason, ReasonKind, Refusal};
-use crate::record::RecordsFull;
 use crate::request::Request;
+use crate::site::Site;
+use crate::slots::RecordsFull;
 use crate::stock::{View, WhatIf};
 use crate::why;
 
@@ -67,19 +68,21 @@ impl fmt::Display for Explanation {
     }
 }
 
-/// Asks every agent why.
-pub(crate) fn explain(agents: &[Agent], ledger: &Ledger, role: RoleId, request: &Request) -> Explanation {
-    let mut explanation = Explanation::default();
-    for agent in agents {
-        let Some(machine) = agent.machine.as_ref() else { continue };
+/// Asks agents why.
+pub(crate) fn explain<'a>(
+    explanation: &mut Explanation,
+    sites: impl Iterator<Item = Site<'a>>,
+    (ledger, role): (&Ledger, RoleId),
+    request: &Request,
+) {
+    for site in sites {
         explanation.agents += 1;
-        let reason = why::refuses(agent, request).or_else(|| role_refuses(machine, ledger, role, request));
+        let reason = why::refuses(&site, request).or_else(|| role_refuses(site.machine, ledger, role, request));
         match reason {
-            Some(reason) => explanation.count(Refusal { agent: agent.id, reason }),
+            Some(reason) => explanation.count(Refusal { agent: site.agent, reason }),
             None => explanation.feasible += 1,
         }
     }
-    explanation
 }
 
 /// Adds up what a plan would be charged.
@@ -93,7 +96,7 @@ impl Sink for Sum {
     }
 }
 
-fn role_refuses(machine: &Machine, ledger: &Ledger, role: RoleId, request: &Request) -> Option<Reason> {
+fn role_refuses(machine: Machine<'_>, ledger: &Ledger, role: RoleId, request: &Request) -> Option<Reason> {
     let mut sum = Sum::default();
     plan(request, &View { machine, what_if: WhatIf::AsIs }, &mut sum).ok()?;
     match ledger.refuses(role, sum.0).err()? {

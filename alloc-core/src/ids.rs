@@ -75,26 +75,28 @@ define_id!(
     Owner, u64, "@"
 );
 
-const GENERATION_BITS: u32 = 30;
-const SLOT_BITS: u32 = 14;
+const GENERATION_BITS: u32 = 20;
+const SLOT_BITS: u32 = 24;
 
 /// Largest number of agents: what an id has room for.
 pub(crate) const MAX_AGENTS: u32 = 1 << (64 - GENERATION_BITS - SLOT_BITS);
-/// Largest number of claim records on one agent.
-pub(crate) const MAX_RECORDS: u16 = (1 << SLOT_BITS) - 1;
+/// Largest number of claim records in one shard.
+pub(crate) const MAX_RECORDS: u32 = (1 << SLOT_BITS) - 1;
 /// Generations count modulo this plus one.
 pub(crate) const GENERATION_MASK: u32 = (1 << GENERATION_BITS) - 1;
 
-/// One claim: `agent:20 | slot:14 | generation:30`. Prints as `a12c7.1`.
+/// One claim: `agent:20 | slot:24 | generation:20`. Prints as `a12c7.1`.
 ///
 /// The agent is part of the id, so the record and the agent's words can be fetched side by side. The generation makes
-/// an id of a released claim recognisable; it wraps after a thousand million claims in one slot.
+/// the id of a released claim recognisable. It wraps when one record was used a million times; an id that old is caught by
+/// its agent and its owner unless these are the same as well.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ClaimId(u64);
 
 impl ClaimId {
-    pub(crate) const fn new(agent: AgentId, slot: u16, generation: u32) -> Self {
-        assert!(agent.0 < MAX_AGENTS && slot <= MAX_RECORDS && generation <= GENERATION_MASK);
+    #[inline(always)]
+    pub(crate) const fn new(agent: AgentId, slot: u32, generation: u32) -> Self {
+        debug_assert!(agent.0 < MAX_AGENTS && slot <= MAX_RECORDS && generation <= GENERATION_MASK);
         Self((agent.0 as u64) << (GENERATION_BITS + SLOT_BITS) | (slot as u64) << GENERATION_BITS | generation as u64)
     }
 
@@ -112,20 +114,23 @@ impl ClaimId {
 
     /// The agent whose PUs and memory the claim holds.
     #[must_use]
+    #[inline(always)]
     pub const fn agent(self) -> AgentId {
         AgentId((self.0 >> (GENERATION_BITS + SLOT_BITS)) as u32)
     }
 
-    /// The record's position on its agent.
+    /// The record's position in the agent's shard.
     #[must_use]
-    #[expect(clippy::cast_possible_truncation, reason = "masked to 14 bits")]
-    pub const fn slot(self) -> u16 {
-        (self.0 >> GENERATION_BITS) as u16 & MAX_RECORDS
+    #[inline(always)]
+    #[expect(clippy::cast_possible_truncation, reason = "masked to 24 bits")]
+    pub const fn slot(self) -> u32 {
+        (self.0 >> GENERATION_BITS) as u32 & MAX_RECORDS
     }
 
     /// How often the record had been used before.
     #[must_use]
-    #[expect(clippy::cast_possible_truncation, reason = "masked to 30 bits")]
+    #[inline(always)]
+    #[expect(clippy::cast_possible_truncation, reason = "masked to 20 bits")]
     pub const fn generation(self) -> u32 {
         self.0 as u32 & GENERATION_MASK
     }

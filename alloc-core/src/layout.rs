@@ -21,19 +21,32 @@ use crate::shape::{Core, CoreSpec, ShapeError};
 const LEAF_PUS: usize = 32;
 
 /// Cores with equal labels that share a word.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct LeafShape {
     pub(crate) pus_per_core: u32,
     /// Positions in the shape's cores.
     pub(crate) cores: Vec<u16>,
     pub(crate) numa_node: Option<NumaNodeId>,
     pub(crate) pool: u16,
+    /// Whether its cores have a label of L3 domain, and of package.
+    pub(crate) has_l3: bool,
+    pub(crate) has_package: bool,
 }
 
 impl LeafShape {
     #[expect(clippy::cast_possible_truncation, reason = "a leaf has at most 32 cores")]
     pub(crate) fn pus(&self) -> u32 {
         self.cores.len() as u32 * self.pus_per_core
+    }
+
+    /// Whether the leaf is inside one domain of a level.
+    pub(crate) const fn is_within(&self, level: Level) -> bool {
+        match level {
+            Level::Core => self.cores.len() == 1,
+            Level::L3 => self.has_l3,
+            Level::NumaNode => self.numa_node.is_some(),
+            Level::Package => self.has_package,
+        }
     }
 
     /// The bits of the core at position `at` of this leaf.
@@ -43,7 +56,7 @@ impl LeafShape {
 }
 
 /// The leaves whose shared claims share a cpuset.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct PoolShape {
     pub(crate) numa_node: Option<NumaNodeId>,
     pub(crate) leaves: Vec<u16>,
@@ -52,14 +65,14 @@ pub(crate) struct PoolShape {
 }
 
 /// Where a core's bits are.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct CorePlace {
     pub(crate) leaf: u16,
     pub(crate) pus: u32,
 }
 
 /// What a shape's labels come to.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Layout {
     pub(crate) leaves: Vec<LeafShape>,
     pub(crate) pools: Vec<PoolShape>,
@@ -201,11 +214,13 @@ fn leaf_shapes(leaves: Vec<(Labels, Vec<u16>)>, pools: &[PoolShape]) -> Vec<Leaf
     let pool_of = |leaf: u16| (0..).zip(pools).find(|(_, pool)| pool.leaves.contains(&leaf)).map_or(0, |(at, _)| at);
     (0..)
         .zip(leaves)
-        .map(|(leaf, ((numa_node, .., pus), cores))| LeafShape {
+        .map(|(leaf, ((numa_node, package, l3, _, pus), cores))| LeafShape {
             pus_per_core: u32::from(pus),
             cores,
             numa_node,
             pool: pool_of(leaf),
+            has_l3: l3.is_some(),
+            has_package: package.is_some(),
         })
         .collect()
 }

@@ -76,45 +76,41 @@ impl LeafWord {
     }
 }
 
-/// A leaf's word as the threads share it.
-#[derive(Debug)]
-pub(crate) struct Leaf(Word64);
+/// The word of a leaf whose `pus` PUs are all free.
+pub(crate) const fn fresh(pus: u32) -> u64 {
+    LeafWord::new(first_pus(pus), 0).0
+}
 
-impl Leaf {
-    /// A leaf whose `pus` are all free.
-    pub(crate) fn new(pus: u32) -> Self {
-        Self(Word64::new(LeafWord::new(pus, 0).0))
-    }
+/// The word at this moment.
+#[inline(always)]
+pub(crate) fn read(word: &Word64) -> LeafWord {
+    // Acquire: pairs with the Release half of `shift`, so whoever sees PUs in a state sees what was done before
+    // they came there (the pool's epoch before Leaving, an undo before Free).
+    LeafWord(word.load(Ordering::Acquire))
+}
 
-    /// The word at this moment.
-    pub(crate) fn read(&self) -> LeafWord {
-        // Acquire: pairs with the Release half of `shift`, so whoever sees PUs in a state sees what was done before
-        // they came there (the pool's epoch before Leaving, the undo counter before Free).
-        LeafWord(self.0.load(Ordering::Acquire))
-    }
-
-    /// [`LeafWord::shift`] as one step; false when some PU was not in `from`.
-    #[must_use]
-    pub(crate) fn shift(&self, pus: u32, from: PuState, to: PuState) -> bool {
-        // AcqRel: Acquire pairs with the Release half of the shift that put the PUs into `from` (the last holder's
-        // work comes before ours); Release publishes ours to the next. Relaxed on failure: nothing is read through it.
-        let shifted = self
-            .0
-            .update(Ordering::AcqRel, Ordering::Relaxed, |word| LeafWord(word).shift(pus, from, to).map(|next| next.0));
-        shifted.is_ok()
-    }
-
-    /// Moves PUs that this call, or the claim it acts for, holds.
-    pub(crate) fn put(&self, pus: u32, to: PuState) {
-        let moved = self.shift(pus, PuState::Held, to);
-        assert!(moved, "rule 3: PUs {pus:#x} were held, and somebody else moved them");
-    }
+/// [`LeafWord::shift`] as one step; the word before and after, or `None` when some PU was not in `from`.
+#[inline(always)]
+#[must_use]
+pub(crate) fn shift(word: &Word64, pus: u32, from: PuState, to: PuState) -> Option<(LeafWord, LeafWord)> {
+    let mut after = LeafWord(0);
+    // AcqRel: Acquire pairs with the Release half of the shift that put the PUs into `from` (the last holder's
+    // work comes before ours); Release publishes ours to the next. Relaxed on failure: nothing is read through it.
+    let before = word.update(Ordering::AcqRel, Ordering::Relaxed, |word| {
+        after = LeafWord(word).shift(pus, from, to)?;
+        Some(after.0)
+    });
+    before.ok().map(|before| (LeafWord(before), after))
 }
 
 /// The lowest `cores` cores of `mask`, whose cores are `pus_per_core` wide.
+#[inline(always)]
 pub(crate) const fn lowest_cores(mask: u32, cores: u32, pus_per_core: u32) -> u32 {
     let mut left = mask;
     let mut pus = cores * pus_per_core;
+    if mask.count_ones() <= pus {
+        return mask;
+    }
     while pus > 0 && left != 0 {
         left &= left - 1;
         pus -= 1;
@@ -123,6 +119,7 @@ pub(crate) const fn lowest_cores(mask: u32, cores: u32, pus_per_core: u32) -> u3
 }
 
 /// The mask of one leaf's first `pus` PUs.
+#[inline(always)]
 pub(crate) const fn first_pus(pus: u32) -> u32 {
     if pus >= 32 { u32::MAX } else { (1 << pus) - 1 }
 }

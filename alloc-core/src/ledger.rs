@@ -1,23 +1,36 @@
 //! Ledger: what each role is charged, in two counters per role, exact at rest.
 //!
-//! A claim charges its role before it takes a word, and refunds when it undoes; release refunds. Roles have a limit per
+//! A claim charges its role before it takes a word, and is refunded when it undoes; release refunds. Roles have a limit per
 //! resource or none.
 //!
-//! Rule 1: a charge is a compare-and-swap that refuses beforehand. It is never added first and taken back afterwards: a
-//! request that cannot fit would make one that does fit be refused in between.
-//! Rule 2: even so, a claim that is charged and then undone was in the way of others for a while. A limited counter therefore
-//! counts the charges in flight beside the amount (`used:48 | in_flight:16`), and a refusal while there are any is not a
-//! no but [`ChargeError::Contended`].
-//! Rule 3: counters without a limit refuse nothing, so nobody needs to know what is in flight on them.
+//! **Credit.** Threads that charge one counter all the time would pass its cache line to and fro with every claim. So a counter
+//! counts what was given out, to claims or as credit, and each desk (see [`desk`](crate::desk)) has a credit per role that it spends
+//! and refills on its own: `cpu_milli:32 | pages:32`, one word, one change for both. What a role is charged = the counter less all
+//! credits, and all tallies.
 //!
-//! CPU is counted in thousandths of a PU, memory in pages: 2⁴⁸ of either is far beyond any cluster.
+//! **Tally.** A role without limits needs no credit, because nobody has to know in time what it has: each desk keeps a tally of its
+//! own of what it charged and refunded, by plain loads and stores. A role that gets limits later keeps its tallies as they are; they
+//! count with the counter. So a refund at one desk may follow a charge at another, and single tallies and counters may be below
+//! zero; their sum never is.
+//!
+//! Rule 1: what is given out never exceeds the limit. It is raised by a compare-and-swap that refuses beforehand, never added to first and
+//! taken back afterwards: a request that cannot fit would make one that does fit be refused in between.
+//! Rule 2: who refills takes a part of the headroom at most, and none near the limit.
+//! Rule 3: credit is nobody's own. Who finds a counter at its limit takes back all desks' credits of the role before it says no,
+//! so that credit never strands what fits; also that of a thread that died.
+//! Rule 4: a no is final only when no other call of the role is in flight, seen *before* a round over the credits that found
+//! none, and no undo was counted meanwhile: what is on its way from the counter to a claim, to a credit or back is in flight. Else
+//! it is contended.
+//!
+//! CPU is counted in thousandths of a PU, memory in pages.
 //!
 //! Roles are one level. A tree would charge the path from the role upwards, one counter after the other, each by these rules;
 //! an undo across levels then is the contended outcome as it is here across resources.
 
+use crate::desk::{Desks, Flight, Watch};
 use crate::ids::RoleId;
 use crate::reason::{OverLimit, Resource};
-use crate::sync::{self, Ordering, Word64};
+use crate::sync::{self, Ordering, Padded, Word64};
 use crate::{PAGE_BYTES, Quantities};
 
 /// The most a role may be charged; `None` where there is no limit.
@@ -29,175 +42,403 @@ pub struct Limit {
     pub mem_bytes: Option<u64>,
 }
 
-const FLIGHT_BITS: u32 = 16;
-const USED_MAX: u64 = (1 << (64 - FLIGHT_BITS)) - 1;
 const RESOURCES: [Resource; 2] = [Resource::CpuMilli, Resource::MemBytes];
+/// The most a refill brings beyond what is asked: 1,000 PUs and 64 GiB.
+const REFILL: [u64; 2] = [1_000_000, 1 << 24];
+/// A desk with more credit than this gives the rest back.
+const CREDIT_MAX: u64 = 1 << 31;
+/// How often a charge is tried against a counter at its limit.
+const ROUNDS: u32 = if cfg!(loom) { 2 } else { 8 };
 
-/// The value of a counter.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Count {
-    used: u64,
-    in_flight: u16,
-}
+/// A desk's credit of one role.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Credit([u64; 2]);
 
-impl Count {
-    #[expect(clippy::cast_possible_truncation, reason = "the low 16 bits are the field")]
-    const fn unpack(word: u64) -> Self {
-        Self { used: word >> FLIGHT_BITS, in_flight: word as u16 }
-    }
-
+impl Credit {
+    #[inline(always)]
     const fn pack(self) -> u64 {
-        self.used << FLIGHT_BITS | self.in_flight as u64
+        self.0[0] << 32 | self.0[1]
     }
 
-    const fn charge(self, amount: u64, limit: u64, mark: bool) -> Option<Self> {
-        if amount > limit.saturating_sub(self.used) || self.in_flight == u16::MAX {
-            return None;
-        }
-        Some(Self { used: self.used + amount, in_flight: self.in_flight + mark as u16 })
+    #[inline(always)]
+    const fn unpack(word: u64) -> Self {
+        Self([word >> 32, word & u32::MAX as u64])
     }
 
-    const fn settle(self) -> Option<Self> {
-        match self.in_flight.checked_sub(1) {
-            Some(in_flight) => Some(Self { in_flight, ..self }),
-            None => None,
-        }
-    }
-
-    const fn refund(self, amount: u64, marked: bool) -> Option<Self> {
-        match (self.used.checked_sub(amount), self.in_flight.checked_sub(marked as u16)) {
-            (Some(used), Some(in_flight)) => Some(Self { used, in_flight }),
+    #[inline(always)]
+    const fn spend(self, owed: [u64; 2]) -> Option<Self> {
+        match (self.0[0].checked_sub(owed[0]), self.0[1].checked_sub(owed[1])) {
+            (Some(cpu_milli), Some(pages)) => Some(Self([cpu_milli, pages])),
             _ => None,
         }
     }
-}
 
-/// One role's counter of one resource, and its limit in the same unit.
-#[derive(Debug)]
-struct Counter {
-    count: Word64,
-    limit: Option<u64>,
-}
-
-impl Counter {
-    fn read(&self) -> Count {
-        // Relaxed: a figure to report; no decision is made on it but by `change`.
-        Count::unpack(self.count.load(Ordering::Relaxed))
-    }
-
-    fn change(&self, rule: impl Fn(Count) -> Option<Count>) -> Result<(), Count> {
-        // Relaxed, both: the counter guards nothing but itself. The words of the agents order what is held, and changes
-        // of one word are in one order whatever their ordering.
-        let changed =
-            self.count.update(Ordering::Relaxed, Ordering::Relaxed, |word| rule(Count::unpack(word)).map(Count::pack));
-        changed.map(|_| ()).map_err(Count::unpack)
+    #[inline(always)]
+    const fn add(self, more: [u64; 2]) -> Option<Self> {
+        let [cpu_milli, pages] = [self.0[0].saturating_add(more[0]), self.0[1].saturating_add(more[1])];
+        if cpu_milli <= CREDIT_MAX && pages <= CREDIT_MAX { Some(Self([cpu_milli, pages])) } else { None }
     }
 }
 
-/// One role.
+/// What a desk has of a role.
 #[derive(Debug)]
-struct Line([Counter; 2]);
+#[repr(align(32))]
+struct Account {
+    credit: Word64,
+    /// CPU, then pages; wrapping: below zero is a large number.
+    tally: [Word64; 2],
+}
+
+impl Account {
+    fn new() -> Self {
+        Self { credit: Word64::new(0), tally: core::array::from_fn(|_| Word64::new(0)) }
+    }
+
+    /// Adds to the tally, or with wrapped amounts takes away. By the desk's thread alone.
+    #[inline(always)]
+    fn count(&self, amounts: [u64; 2]) {
+        for (word, amount) in self.tally.iter().zip(amounts) {
+            // Relaxed, both: nobody else writes it, and who reads it wants a figure.
+            word.store(word.load(Ordering::Relaxed).wrapping_add(amount), Ordering::Relaxed);
+        }
+    }
+}
+
+/// One role: given out, and the limits; CPU, then pages. `u64::MAX` is no limit.
+#[derive(Debug)]
+struct Role {
+    given: [Word64; 2],
+    limit: [Word64; 2],
+}
+
+impl Role {
+    fn new() -> Self {
+        let words = |value| core::array::from_fn(|_| Word64::new(value));
+        Self { given: words(0), limit: words(u64::MAX) }
+    }
+
+    fn given(&self, at: usize) -> u64 {
+        // Relaxed: a figure to report; no decision is made on it but by `raise`.
+        self.given[at].load(Ordering::Relaxed)
+    }
+
+    #[inline(always)]
+    fn limit(&self, at: usize) -> u64 {
+        // Relaxed: a limit that changes meanwhile may be met or missed.
+        self.limit[at].load(Ordering::Relaxed)
+    }
+
+    #[inline(always)]
+    fn is_limited(&self) -> bool {
+        self.limit(0) != u64::MAX || self.limit(1) != u64::MAX
+    }
+
+    /// Raises a counter by `amount` if it and what is tallied then are within the limit.
+    fn raise(&self, at: usize, amount: u64, (limit, tallied): (u64, u64)) -> bool {
+        // AcqRel: Release publishes to who reads the counter at its limit; Acquire pairs with it, so that this one, looking
+        // who is in flight next, sees whoever raised it. Acquire on failure: for the same reason.
+        let raised = self.given[at].update(Ordering::AcqRel, Ordering::Acquire, |given| {
+            let sum = given.wrapping_add(amount);
+            (limit == u64::MAX || within(sum.wrapping_add(tallied), limit)).then_some(sum)
+        });
+        raised.is_ok()
+    }
+
+    fn lower(&self, at: usize, amount: u64) {
+        // AcqRel, Relaxed on failure: as `raise`; it cannot fail.
+        let _always =
+            self.given[at].update(Ordering::AcqRel, Ordering::Relaxed, |given| Some(given.wrapping_sub(amount)));
+    }
+
+    fn lower_both(&self, amounts: [u64; 2]) {
+        for (at, amount) in amounts.into_iter().enumerate().filter(|(_, amount)| *amount > 0) {
+            self.lower(at, amount);
+        }
+    }
+
+    /// Raises both counters, or neither. The first that is at its limit.
+    fn raise_both(&self, flight: &Flight<'_>, amounts: [u64; 2], tallied: [u64; 2]) -> Result<(), usize> {
+        if !self.raise(0, amounts[0], (self.limit(0), tallied[0])) {
+            return Err(0);
+        }
+        if !self.raise(1, amounts[1], (self.limit(1), tallied[1])) {
+            self.lower(0, amounts[0]);
+            flight.count_undone();
+            return Err(1);
+        }
+        Ok(())
+    }
+
+    /// What to refill by beyond what is asked: a sixteenth of the headroom at most.
+    fn refill(&self, tallied: [u64; 2]) -> [u64; 2] {
+        core::array::from_fn(|at| {
+            let given = at_least_zero(self.given(at).wrapping_add(tallied[at]));
+            (self.limit(at).saturating_sub(given) / 16).min(REFILL[at])
+        })
+    }
+}
+
+/// A wrapped sum that may be below zero.
+const fn at_least_zero(sum: u64) -> u64 {
+    if sum.cast_signed() < 0 { 0 } else { sum }
+}
+
+const fn within(sum: u64, limit: u64) -> bool {
+    at_least_zero(sum) <= limit
+}
 
 /// Why a charge was not made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ChargeError {
     NoSuchRole,
     Over(OverLimit),
-    /// It may fit once charges in flight are settled or undone.
+    /// It may fit once calls in flight have ended.
     Contended,
 }
 
-/// All roles' counters.
-#[derive(Debug, Default)]
-pub(crate) struct Ledger(Vec<Line>);
+/// All roles' counters, and all desks' credits.
+#[derive(Debug)]
+pub(crate) struct Ledger {
+    roles: Box<[Padded<Role>]>,
+    /// How many there are.
+    len: Word64,
+    /// Desk by desk, one per role.
+    accounts: Box<[Padded<Box<[Account]>>]>,
+}
 
 impl Ledger {
-    pub(crate) const fn roles(&self) -> usize {
-        self.0.len()
+    pub(crate) fn new(roles: u16, desks: u16) -> Self {
+        let accounts = || Padded((0..roles).map(|_| Account::new()).collect());
+        Self {
+            roles: (0..roles).map(|_| Padded(Role::new())).collect(),
+            len: Word64::new(0),
+            accounts: (0..desks).map(|_| accounts()).collect(),
+        }
     }
 
-    pub(crate) fn add(&mut self, limit: Limit) {
-        let counter = |limit| Counter { count: Word64::new(0), limit };
-        self.0.push(Line([None, None].map(counter)));
-        let last = self.0.len() - 1;
-        self.set(last, limit);
+    /// How many roles there are.
+    #[inline(always)]
+    #[expect(clippy::cast_possible_truncation, reason = "at most a u16")]
+    pub(crate) fn len(&self) -> usize {
+        // Acquire: pairs with the Release half of `add`, so the new role's limit is seen.
+        self.len.load(Ordering::Acquire) as usize
     }
 
-    /// Sets the limit of the role at `at`; false when there is none.
-    pub(crate) fn set(&mut self, at: usize, limit: Limit) -> bool {
-        let Some(Line([cpu, memory])) = self.0.get_mut(at) else { return false };
-        cpu.limit = limit.cpu_milli;
-        memory.limit = limit.mem_bytes.map(|bytes| bytes / PAGE_BYTES);
-        true
+    /// Adds a role; `None` when there is no room. Under the table's lock.
+    pub(crate) fn add(&self, limit: Limit) -> Option<RoleId> {
+        let at = self.len();
+        let role = RoleId::new(u16::try_from(at).ok()?);
+        self.roles.get(at)?;
+        self.write_limit(at, limit);
+        // Release: pairs with the Acquire of `len`.
+        self.len.store(at as u64 + 1, Ordering::Release);
+        Some(role)
+    }
+
+    fn write_limit(&self, at: usize, limit: Limit) {
+        let limits = [limit.cpu_milli, limit.mem_bytes.map(|bytes| bytes / PAGE_BYTES)];
+        for (word, limit) in self.roles[at].0.limit.iter().zip(limits) {
+            // Relaxed: see `Role::limit`.
+            word.store(limit.unwrap_or(u64::MAX), Ordering::Relaxed);
+        }
+    }
+
+    /// Sets the limit of a role; false when there is none. Under the table's lock.
+    pub(crate) fn set(&self, role: RoleId, limit: Limit) -> bool {
+        let known = role.index() < self.len();
+        if known {
+            self.write_limit(role.index(), limit);
+        }
+        known
+    }
+
+    #[inline(always)]
+    fn role(&self, role: RoleId) -> Option<&Role> {
+        if role.index() < self.len() { self.roles.get(role.index()).map(|role| &role.0) } else { None }
+    }
+
+    #[inline(always)]
+    fn account(&self, desk: usize, role: RoleId) -> &Account {
+        &self.accounts[desk].0[role.index()]
+    }
+
+    #[inline(always)]
+    fn credit(&self, desk: usize, role: RoleId) -> &Word64 {
+        &self.account(desk, role).credit
+    }
+
+    /// All desks' tallies of a role.
+    fn tallied(&self, role: RoleId) -> [u64; 2] {
+        let accounts = || self.accounts.iter().map(|desk| &desk.0[role.index()]);
+        // Relaxed: see `Account::count`.
+        let sum = |at: usize| {
+            accounts().fold(0_u64, |sum, account| sum.wrapping_add(account.tally[at].load(Ordering::Relaxed)))
+        };
+        [sum(0), sum(1)]
+    }
+
+    fn used_units(&self, id: RoleId) -> Option<[u64; 2]> {
+        let role = self.role(id)?;
+        let mut credit = [0; 2];
+        for desk in 0..self.accounts.len() {
+            // Relaxed: a figure to report.
+            let Credit(more) = Credit::unpack(self.credit(desk, id).load(Ordering::Relaxed));
+            credit = [credit[0] + more[0], credit[1] + more[1]];
+        }
+        let tallied = self.tallied(id);
+        Some(core::array::from_fn(|at| {
+            at_least_zero(role.given(at).wrapping_add(tallied[at]).wrapping_sub(credit[at]))
+        }))
     }
 
     /// What a role is charged at this moment.
     pub(crate) fn used(&self, role: RoleId) -> Option<Quantities> {
-        let Line([cpu, memory]) = self.0.get(role.index())?;
-        Some(Quantities { cpu_milli: cpu.read().used, mem_bytes: memory.read().used * PAGE_BYTES })
-    }
-
-    /// Charges in flight on a role's counters; 0 at rest.
-    pub(crate) fn in_flight(&self, role: RoleId) -> u32 {
-        self.0
-            .get(role.index())
-            .map_or(0, |line| line.0.iter().map(|counter| u32::from(counter.read().in_flight)).sum())
+        let [cpu_milli, pages] = self.used_units(role)?;
+        Some(Quantities { cpu_milli, mem_bytes: pages * PAGE_BYTES })
     }
 
     /// Why `amount` would be refused at this moment, if it would be.
-    pub(crate) fn refuses(&self, role: RoleId, amount: Quantities) -> Result<(), ChargeError> {
-        let line = self.0.get(role.index()).ok_or(ChargeError::NoSuchRole)?;
-        for ((counter, owed), resource) in line.0.iter().zip(units(amount)).zip(RESOURCES) {
-            let limit = counter.limit.unwrap_or(USED_MAX).min(USED_MAX);
-            let count = counter.read();
-            if count.charge(owed, limit, false).is_none() {
-                return Err(ChargeError::Over(over(role, resource, owed, count.used, limit)));
+    pub(crate) fn refuses(&self, id: RoleId, amount: Quantities) -> Result<(), ChargeError> {
+        let (Some(role), Some(used)) = (self.role(id), self.used_units(id)) else {
+            return Err(ChargeError::NoSuchRole);
+        };
+        let owed = units(amount);
+        let over = (0..2).find(|&at| used[at].saturating_add(owed[at]) > role.limit(at));
+        over.map_or(Ok(()), |at| Err(ChargeError::Over(over_limit(id, at, owed[at], used[at], role.limit(at)))))
+    }
+
+    /// Charges `amount`, in a flight for this role at the desk.
+    #[inline(always)]
+    pub(crate) fn charge(
+        &self,
+        (desks, desk, flight): (&Desks, usize, &Flight<'_>),
+        role: RoleId,
+        amount: Quantities,
+    ) -> Result<(), ChargeError> {
+        let line = self.role(role).ok_or(ChargeError::NoSuchRole)?;
+        let owed = units(amount);
+        if !line.is_limited() {
+            self.account(desk, role).count(owed);
+            return Ok(());
+        }
+        if self.spend(desk, role, owed) {
+            Ok(())
+        } else {
+            self.charge_counter((desks, desk, flight), (role, line), owed)
+        }
+    }
+
+    #[inline(always)]
+    fn spend(&self, desk: usize, role: RoleId, owed: [u64; 2]) -> bool {
+        // AcqRel: Release pairs with the Acquire of `take_credit`; nothing else is guarded. Relaxed on failure: nothing is
+        // read through it.
+        let spent = self
+            .credit(desk, role)
+            .update(Ordering::AcqRel, Ordering::Relaxed, |credit| Credit::unpack(credit).spend(owed).map(Credit::pack));
+        spent.is_ok()
+    }
+
+    /// Charges the counters, and takes some credit with it where there is plenty.
+    #[cold]
+    fn charge_counter(
+        &self,
+        (desks, desk, flight): (&Desks, usize, &Flight<'_>),
+        (id, role): (RoleId, &Role),
+        owed: [u64; 2],
+    ) -> Result<(), ChargeError> {
+        // Nothing between two of the changes below can panic.
+        let _calm = sync::calm();
+        let tallied = self.tallied(id);
+        let extra = role.refill(tallied);
+        if role.raise_both(flight, [owed[0] + extra[0], owed[1] + extra[1]], tallied).is_ok() {
+            self.give_credit(desk, (id, role), extra);
+            return Ok(());
+        }
+        for _ in 0..ROUNDS {
+            let watch = Watch::start(desks);
+            let Err(at) = role.raise_both(flight, owed, self.tallied(id)) else { return Ok(()) };
+            // Rule 4: first who is in flight, then the credits, then the undos. A call that ended before the first look has
+            // left what it took from the counter in a claim, in a credit that the second look finds, or given it back, which
+            // the third tells of.
+            let quiet = !desks.in_flight_for(id, desk);
+            let found = self.take_credits((id, role));
+            if quiet && found == [0; 2] && watch.saw_no_undo(desks, usize::from(at == 1)) {
+                let used = at_least_zero(role.given(at).wrapping_add(self.tallied(id)[at]));
+                return Err(ChargeError::Over(over_limit(id, at, owed[at], used, role.limit(at))));
             }
+        }
+        Err(ChargeError::Contended)
+    }
+
+    /// Takes all desks' credits of a role back to the counters.
+    fn take_credits(&self, (id, role): (RoleId, &Role)) -> [u64; 2] {
+        let mut found = [0; 2];
+        for desk in 0..self.accounts.len() {
+            // AcqRel: Acquire pairs with the Release half of `give_credit`. Relaxed on failure: there was none.
+            let taken =
+                self.credit(desk, id).update(Ordering::AcqRel, Ordering::Relaxed, |credit| (credit != 0).then_some(0));
+            if let Ok(Credit(credit)) = taken.map(Credit::unpack) {
+                role.lower_both(credit);
+                found = [found[0] + credit[0], found[1] + credit[1]];
+            }
+        }
+        found
+    }
+
+    /// Adds to a desk's credit; what would be too much goes back to the counters.
+    #[inline(always)]
+    fn give_credit(&self, desk: usize, (id, role): (RoleId, &Role), more: [u64; 2]) {
+        // AcqRel: Release pairs with the Acquire half of `take_credits`. Relaxed on failure: nothing is read through it.
+        let given = self
+            .credit(desk, id)
+            .update(Ordering::AcqRel, Ordering::Relaxed, |credit| Credit::unpack(credit).add(more).map(Credit::pack));
+        if given.is_err() {
+            role.lower_both(more);
+        }
+    }
+
+    /// Charges `amount` past any limit, for what runs already.
+    pub(crate) fn charge_fact(&self, role: RoleId, amount: Quantities) -> Result<(), ChargeError> {
+        let line = self.role(role).ok_or(ChargeError::NoSuchRole)?;
+        for (at, owed) in units(amount).into_iter().enumerate() {
+            let _always = line.raise(at, owed, (u64::MAX, 0));
         }
         Ok(())
     }
 
-    /// Charges `amount`; undone on drop unless settled.
-    pub(crate) fn charge(&self, role: RoleId, amount: Quantities) -> Result<Charge<'_>, ChargeError> {
-        let line = self.0.get(role.index()).ok_or(ChargeError::NoSuchRole)?;
-        let mut charge = Charge { line, owed: [0; 2], marked: [false; 2] };
-        for (at, owed) in units(amount).into_iter().enumerate() {
-            let counter = &line.0[at];
-            let limit = counter.limit.unwrap_or(USED_MAX).min(USED_MAX);
-            let mark = counter.limit.is_some();
-            if let Err(count) = counter.change(|count| count.charge(owed, limit, mark)) {
-                if count.in_flight > 0 && owed <= limit {
-                    return Err(ChargeError::Contended);
-                }
-                return Err(ChargeError::Over(over(role, RESOURCES[at], owed, count.used, limit)));
+    /// Takes back a charge made earlier.
+    #[inline(always)]
+    pub(crate) fn refund(&self, desk: usize, role: RoleId, amount: Quantities) {
+        let Some(line) = self.role(role) else { return };
+        let owed = units(amount);
+        if line.is_limited() {
+            self.give_credit(desk, (role, line), owed);
+        } else {
+            self.account(desk, role).count(owed.map(u64::wrapping_neg));
+        }
+    }
+
+    /// Takes a desk's credits back, for who leaves it.
+    pub(crate) fn leave(&self, desk: usize) {
+        for role in (0..self.len()).filter_map(|at| u16::try_from(at).ok()).map(RoleId::new) {
+            if let Some(line) = self.role(role) {
+                // AcqRel, Relaxed on failure: as in `take_credits`.
+                let taken = self
+                    .credit(desk, role)
+                    .update(Ordering::AcqRel, Ordering::Relaxed, |credit| (credit != 0).then_some(0));
+                line.lower_both(taken.map_or([0; 2], |credit| Credit::unpack(credit).0));
             }
-            (charge.owed[at], charge.marked[at]) = (owed, mark);
         }
-        Ok(charge)
-    }
-
-    /// Charges `amount` past any limit, for what runs already; undone on drop unless settled.
-    pub(crate) fn charge_fact(&self, role: RoleId, amount: Quantities) -> Result<Charge<'_>, ChargeError> {
-        let line = self.0.get(role.index()).ok_or(ChargeError::NoSuchRole)?;
-        let mut charge = Charge { line, owed: [0; 2], marked: [false; 2] };
-        for (at, owed) in units(amount).into_iter().enumerate() {
-            line.0[at].change(|count| count.charge(owed, USED_MAX, false)).map_err(|_| ChargeError::Contended)?;
-            charge.owed[at] = owed;
-        }
-        Ok(charge)
-    }
-
-    /// A charge made earlier, to be refunded on drop.
-    pub(crate) fn refund(&self, role: RoleId, amount: Quantities) -> Option<Charge<'_>> {
-        Some(Charge { line: self.0.get(role.index())?, owed: units(amount), marked: [false; 2] })
     }
 }
 
-fn units(amount: Quantities) -> [u64; 2] {
+#[inline(always)]
+const fn units(amount: Quantities) -> [u64; 2] {
     [amount.cpu_milli, amount.mem_bytes / PAGE_BYTES]
 }
 
-const fn over(role: RoleId, resource: Resource, asked: u64, used: u64, limit: u64) -> OverLimit {
+const fn over_limit(role: RoleId, at: usize, asked: u64, used: u64, limit: u64) -> OverLimit {
+    let resource = RESOURCES[at];
     let unit = match resource {
         Resource::CpuMilli => 1,
         Resource::MemBytes => PAGE_BYTES,
@@ -211,86 +452,100 @@ const fn over(role: RoleId, resource: Resource, asked: u64, used: u64, limit: u6
     }
 }
 
-/// A charge that this call answers for: dropped, it is refunded.
-#[derive(Debug)]
-pub(crate) struct Charge<'a> {
-    line: &'a Line,
-    owed: [u64; 2],
-    marked: [bool; 2],
-}
-
-impl Charge<'_> {
-    /// Keeps the charge: the claim is made.
-    pub(crate) fn settle(mut self) {
-        for at in 0..2 {
-            if self.marked[at] {
-                let settled = self.line.0[at].change(Count::settle);
-                assert!(settled.is_ok(), "rule 2: a charge in flight is counted until it is settled");
-                self.marked[at] = false;
-            }
-        }
-        self.owed = [0; 2];
-    }
-}
-
-impl Drop for Charge<'_> {
-    fn drop(&mut self) {
-        let _calm = sync::calm();
-        for at in 0..2 {
-            let (owed, marked) = (self.owed[at], self.marked[at]);
-            if owed > 0 || marked {
-                let refunded = self.line.0[at].change(|count| count.refund(owed, marked));
-                assert!(refunded.is_ok(), "a role is refunded what it was charged, and no more");
-            }
-        }
-    }
-}
-
 #[cfg(test)]
+#[cfg(not(loom))]
 mod tests {
     use super::*;
 
-    fn ledger(cpu_milli: u64, mem_bytes: u64) -> Ledger {
-        let mut ledger = Ledger::default();
-        ledger.add(Limit { cpu_milli: Some(cpu_milli), mem_bytes: Some(mem_bytes) });
-        ledger
+    const ROLE: RoleId = RoleId::new(0);
+    const DESK: usize = 0;
+
+    fn charge(ledger: &Ledger, desks: &Desks, desk: usize, amount: Quantities) -> Result<(), ChargeError> {
+        ledger.charge((desks, desk, &desks.flight(desk, (0, 0), ROLE)), ROLE, amount)
     }
 
-    const ROLE: RoleId = RoleId::new(0);
+    fn ledger(cpu_milli: u64, pages: u64) -> (Ledger, Desks) {
+        let ledger = Ledger::new(1, 2);
+        ledger.add(Limit { cpu_milli: Some(cpu_milli), mem_bytes: Some(pages * PAGE_BYTES) });
+        (ledger, Desks::new(2))
+    }
 
     fn quantities(cpu_milli: u64, pages: u64) -> Quantities {
         Quantities { cpu_milli, mem_bytes: pages * PAGE_BYTES }
     }
 
-    #[cfg(not(loom))]
     #[test]
-    fn a_charge_is_kept_when_settled_and_refunded_when_dropped() {
-        let ledger = ledger(3000, 8 * PAGE_BYTES);
-        ledger.charge(ROLE, quantities(1000, 2)).unwrap().settle();
-        drop(ledger.charge(ROLE, quantities(2000, 6)).unwrap());
-        assert_eq!((ledger.used(ROLE), ledger.in_flight(ROLE)), (Some(quantities(1000, 2)), 0));
-        drop(ledger.refund(ROLE, quantities(1000, 2)));
+    fn what_is_charged_is_refunded() {
+        let (ledger, desks) = ledger(3000, 8);
+        charge(&ledger, &desks, DESK, quantities(1000, 2)).unwrap();
+        charge(&ledger, &desks, DESK, quantities(2000, 6)).unwrap();
+        ledger.refund(DESK, ROLE, quantities(2000, 6));
+        assert_eq!(ledger.used(ROLE), Some(quantities(1000, 2)));
+        ledger.refund(DESK, ROLE, quantities(1000, 2));
         assert_eq!(ledger.used(ROLE), Some(Quantities::default()));
     }
 
-    #[cfg(not(loom))]
     #[test]
-    fn a_refusal_is_final_only_when_nothing_is_in_flight() {
-        let ledger = ledger(3000, 8 * PAGE_BYTES);
-        let first = ledger.charge(ROLE, quantities(2000, 1)).unwrap();
-        assert_eq!(ledger.charge(ROLE, quantities(2000, 1)).unwrap_err(), ChargeError::Contended);
-        first.settle();
+    fn a_refusal_names_the_figures_and_is_final_only_when_nobody_is_in_flight() {
+        let (ledger, desks) = ledger(3000, 8);
+        charge(&ledger, &desks, DESK, quantities(2000, 1)).unwrap();
         let over = OverLimit { role: ROLE, resource: Resource::CpuMilli, asked: 2000, used: 2000, limit: 3000 };
-        assert_eq!(ledger.charge(ROLE, quantities(2000, 1)).unwrap_err(), ChargeError::Over(over));
-        assert!(matches!(ledger.charge(ROLE, quantities(0, 9)), Err(ChargeError::Over(_))));
-        assert_eq!(ledger.charge(RoleId::new(7), quantities(0, 0)).unwrap_err(), ChargeError::NoSuchRole);
+        let try_charge = |cpu_milli, pages| charge(&ledger, &desks, DESK, quantities(cpu_milli, pages)).err();
+        assert_eq!(try_charge(2000, 1), Some(ChargeError::Over(over)));
+        assert!(matches!(try_charge(0, 9), Some(ChargeError::Over(_))));
+        let other = desks.flight(1, (0, 0), ROLE);
+        assert_eq!(try_charge(2000, 1), Some(ChargeError::Contended));
+        drop(other);
+        assert!(matches!(try_charge(2000, 1), Some(ChargeError::Over(_))));
+        assert_eq!(
+            ledger.charge((&desks, DESK, &desks.flight(DESK, (0, 0), ROLE)), RoleId::new(7), quantities(0, 0)).err(),
+            Some(ChargeError::NoSuchRole)
+        );
     }
 
-    #[cfg(not(loom))]
+    #[test]
+    fn credit_never_strands_what_fits() {
+        let (ledger, desks) = ledger(100_000, 1000);
+        // A first charge at each desk leaves credit there.
+        for desk in [0, 1] {
+            charge(&ledger, &desks, desk, quantities(1, 1)).unwrap();
+        }
+        assert_eq!(ledger.used(ROLE), Some(quantities(2, 2)));
+        charge(&ledger, &desks, 0, quantities(99_998, 998)).unwrap();
+        assert_eq!(ledger.used(ROLE), Some(quantities(100_000, 1000)));
+        assert!(matches!(charge(&ledger, &desks, 1, quantities(1, 0)), Err(ChargeError::Over(_))));
+    }
+
     #[test]
     fn facts_are_charged_past_the_limit() {
-        let ledger = ledger(1000, 0);
-        ledger.charge_fact(ROLE, quantities(5000, 1)).unwrap().settle();
+        let (ledger, _) = ledger(1000, 0);
+        ledger.charge_fact(ROLE, quantities(5000, 1)).unwrap();
         assert_eq!(ledger.used(ROLE), Some(quantities(5000, 1)));
+    }
+
+    #[test]
+    fn a_role_may_gain_and_lose_limits_between_charge_and_refund() {
+        let (ledger, desks) = ledger(1000, 10);
+        let limits = Limit { cpu_milli: Some(1000), mem_bytes: None };
+        ledger.set(ROLE, Limit::default());
+        charge(&ledger, &desks, 0, quantities(5000, 50)).unwrap();
+        ledger.set(ROLE, limits);
+        assert!(matches!(charge(&ledger, &desks, 1, quantities(1, 0)), Err(ChargeError::Over(_))));
+        ledger.refund(1, ROLE, quantities(4500, 45));
+        assert_eq!(ledger.used(ROLE), Some(quantities(500, 5)));
+        charge(&ledger, &desks, 1, quantities(500, 0)).unwrap();
+        assert!(matches!(charge(&ledger, &desks, 0, quantities(1, 0)), Err(ChargeError::Over(_))));
+        ledger.set(ROLE, Limit::default());
+        ledger.refund(0, ROLE, quantities(1000, 5));
+        assert_eq!(ledger.used(ROLE), Some(Quantities::default()));
+    }
+
+    #[test]
+    fn who_leaves_a_desk_leaves_no_credit() {
+        let (ledger, desks) = ledger(1 << 40, 1 << 40);
+        charge(&ledger, &desks, DESK, quantities(1, 1)).unwrap();
+        ledger.leave(DESK);
+        assert_eq!(ledger.roles[0].0.given(0), 1);
+        assert_eq!(ledger.used(ROLE), Some(quantities(1, 1)));
     }
 }

@@ -23,7 +23,7 @@
 //!     numa_nodes: vec![NumaNodeSpec { mem_bytes: 8 << 30 }],
 //!     distances: vec![],
 //! })?;
-//! let mut table = Table::new(Capacity { agents: 1, records_per_agent: 64, roles: 1 })?;
+//! let table = Table::new(Capacity::for_agents(1, &shape))?;
 //! let role = table.add_role(Limit::default())?;
 //! let agent = table.add_agent(shape)?;
 //!
@@ -66,16 +66,20 @@
 //!
 //! Every rule is a pure function on a `Copy` value; every shared change is one read-modify-write that runs such a function.
 
-mod agent;
+mod block;
 mod claim;
 mod cores;
+mod desk;
 mod exact;
 mod explain;
 mod hold;
 mod ids;
+mod index;
 mod layout;
 mod leaf;
 mod ledger;
+mod local;
+mod machine;
 mod memory;
 mod memory_plan;
 mod nodeset;
@@ -92,7 +96,10 @@ mod record;
 mod request;
 mod restore;
 mod shape;
+mod shard;
 mod shared;
+mod site;
+mod slots;
 mod split;
 mod stock;
 pub mod sync;
@@ -102,6 +109,7 @@ mod taking;
 mod testing;
 #[cfg(test)]
 mod tests;
+mod topology;
 mod usage;
 mod validate;
 mod why;
@@ -110,14 +118,16 @@ pub use claim::Holder;
 pub use explain::Explanation;
 pub use ids::{AgentId, ClaimId, FrameworkId, NumaNodeId, OfferId, Owner, PuId, RoleId};
 pub use ledger::Limit;
+pub use local::{DesksFull, Local};
 pub use outcome::{Confirmed, Contended, Grant, Outcome, Released, Transferred};
-pub use place::Placed;
+pub use place::{Placed, Unplaced};
 pub use placement::{MemoryHold, NumaNodeMemory, Placement, PoolOrder, PoolShare};
 pub use quantity::{MILLI_PER_PU, PAGE_BYTES, Quantities};
 pub use reason::{Invalid, OverLimit, Reason, ReasonKind, Refusal, Resource, Shortage, Wanted};
 pub use request::{Cpus, HoldLimit, Level, Locality, MemoryLocality, Policy, Request};
 pub use restore::RestoreError;
 pub use shape::{Core, CoreSpec, MAX_PUS, NumaNodeSpec, Shape, ShapeError, ShapeSpec};
+pub use shard::AgentState;
 pub use table::{Capacity, Table, TableError};
 pub use usage::{MemoryMode, MemoryUsage, PoolUsage, Usage};
 pub use validate::ValidateError;

@@ -4,8 +4,8 @@
 //! moment during the call.
 
 use crate::Quantities;
-use crate::ids::{ClaimId, Owner};
-use crate::reason::Refusal;
+use crate::ids::{AgentId, ClaimId, Owner};
+use crate::reason::{Reason, Refusal};
 
 /// The answer to claim, hold and split.
 #[must_use]
@@ -20,6 +20,11 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    /// The no for an agent that is not there.
+    pub(crate) const fn gone(agent: AgentId) -> Self {
+        Self::Refused(Refusal { agent, reason: Reason::Gone })
+    }
+
     /// The grant, if it is one.
     #[must_use]
     pub const fn granted(self) -> Option<Grant> {

@@ -29,8 +29,7 @@ const LOW32: u64 = u32::MAX as u64;
 
 /// The most leaves, and the most pools, of an agent.
 pub(crate) const MAX_INDEX: usize = 1 << 10;
-/// The most pages of a NUMA node.
-pub(crate) const MAX_PAGES: u64 = PAGES_MASK;
+const _: () = assert!(crate::memory::MAX_PAGES <= PAGES_MASK);
 /// The most groups of a shape.
 pub(crate) const MAX_GROUPS: usize = 1 << (INDEX_SHIFT - GROUP_SHIFT);
 
@@ -83,6 +82,7 @@ impl Part {
     }
 
     /// What the role is charged for this part.
+    #[inline(always)]
     pub(crate) fn quantities(self) -> Quantities {
         match self {
             Self::Empty => Quantities::default(),
@@ -140,7 +140,7 @@ mod tests {
             Part::Share { pool: 64, cpu_milli: 4_194_000 },
         ];
         for seat in [Seat::Held, Seat::SingleStrict, Seat::SingleLoose, Seat::MultiLoose, Seat::Group(127)] {
-            parts.push(Part::Memory { numa_node, seat, pages: MAX_PAGES });
+            parts.push(Part::Memory { numa_node, seat, pages: crate::memory::MAX_PAGES });
         }
         parts
     }

@@ -18,9 +18,10 @@ use crate::nodeset::NodeSet;
 use crate::part::Part;
 use crate::quantity::pages_up;
 use crate::reason::Invalid;
-use crate::record::{OpenRecord, RecordsFull};
+use crate::record::OpenRecord;
 use crate::request::{Cpus, Level, Locality, MemoryLocality, Request};
 use crate::shared;
+use crate::slots::RecordsFull;
 use crate::stock::Stock;
 
 /// Why there is no plan.

@@ -51,14 +51,14 @@ impl PoolWord {
         if self.epoch() == EPOCH_MASK { 1 } else { self.epoch() + 1 }
     }
 
-    const fn commit(self, cpu_milli: u32) -> Option<Self> {
+    pub(crate) const fn commit(self, cpu_milli: u32) -> Option<Self> {
         if cpu_milli > self.room_milli() {
             return None;
         }
         Some(Self::new(self.capacity_milli(), self.committed_milli() + cpu_milli, self.epoch()))
     }
 
-    const fn uncommit(self, cpu_milli: u32) -> Option<Self> {
+    pub(crate) const fn uncommit(self, cpu_milli: u32) -> Option<Self> {
         match self.committed_milli().checked_sub(cpu_milli) {
             Some(committed) => Some(Self::new(self.capacity_milli(), committed, self.epoch())),
             None => None,
@@ -66,12 +66,12 @@ impl PoolWord {
     }
 
     /// A core joined, and `committed` of its millis are promised already.
-    const fn grow(self, cpu_milli: u32, committed: u32) -> Self {
+    pub(crate) const fn grow(self, cpu_milli: u32, committed: u32) -> Self {
         Self::new(self.capacity_milli() + cpu_milli, self.committed_milli() + committed, self.next_epoch())
     }
 
     /// A core goes; refused while its millis are promised.
-    const fn shrink(self, cpu_milli: u32) -> Option<Self> {
+    pub(crate) const fn shrink(self, cpu_milli: u32) -> Option<Self> {
         if cpu_milli > self.room_milli() {
             return None;
         }
@@ -79,56 +79,27 @@ impl PoolWord {
     }
 }
 
-/// A pool's word as the threads share it.
-#[derive(Debug)]
-pub(crate) struct Pool(Word64);
+/// The word of a pool without cores.
+pub(crate) const FRESH: u64 = PoolWord::new(0, 0, 0).0;
 
-impl Pool {
-    pub(crate) fn new() -> Self {
-        Self(Word64::new(PoolWord::new(0, 0, 0).0))
-    }
+/// The word at this moment.
+#[inline]
+pub(crate) fn read(word: &Word64) -> PoolWord {
+    // Acquire: pairs with the Release half of `change`, so the cores moved before this epoch are seen moved.
+    PoolWord(word.load(Ordering::Acquire))
+}
 
-    /// The word at this moment.
-    pub(crate) fn read(&self) -> PoolWord {
-        // Acquire: pairs with the Release half of `change`, so the cores moved before this epoch are seen moved.
-        PoolWord(self.0.load(Ordering::Acquire))
-    }
-
-    fn change(&self, rule: impl Fn(PoolWord) -> Option<PoolWord>) -> bool {
-        // AcqRel: Release publishes the cores moved before it to `read`; Acquire pairs with the Release half of the
-        // change before ours, so one chain of changes orders them all. Relaxed on failure: nothing is read through it.
-        let changed =
-            self.0.update(Ordering::AcqRel, Ordering::Relaxed, |word| rule(PoolWord(word)).map(|next| next.0));
-        changed.is_ok()
-    }
-
-    /// Promises `cpu_milli` if there is room.
-    #[must_use]
-    pub(crate) fn commit(&self, cpu_milli: u32) -> bool {
-        self.change(|word| word.commit(cpu_milli))
-    }
-
-    /// Takes a promise back.
-    pub(crate) fn uncommit(&self, cpu_milli: u32) {
-        let done = self.change(|word| word.uncommit(cpu_milli));
-        assert!(done, "a pool gives back only what it promised, and {cpu_milli} millis were not promised");
-    }
-
-    /// Counts a core that joined.
-    pub(crate) fn grow(&self, cpu_milli: u32, committed: u32) {
-        let _always = self.change(|word| Some(word.grow(cpu_milli, committed)));
-    }
-
-    /// Stops counting a core; false while its millis are promised.
-    #[must_use]
-    pub(crate) fn shrink(&self, cpu_milli: u32) -> bool {
-        self.change(|word| word.shrink(cpu_milli))
-    }
-
-    /// Moves the epoch alone: the order of this epoch has to be read again.
-    pub(crate) fn touch(&self) {
-        let _always = self.change(|word| Some(word.grow(0, 0)));
-    }
+/// Changes the word by a rule, in one step; the word before and after.
+#[inline]
+pub(crate) fn change(word: &Word64, rule: impl Fn(PoolWord) -> Option<PoolWord>) -> Option<(PoolWord, PoolWord)> {
+    let mut after = PoolWord(0);
+    // AcqRel: Release publishes the cores moved before it to `read`; Acquire pairs with the Release half of the
+    // change before ours, so one chain of changes orders them all. Relaxed on failure: nothing is read through it.
+    let before = word.update(Ordering::AcqRel, Ordering::Relaxed, |word| {
+        after = rule(PoolWord(word))?;
+        Some(after.0)
+    });
+    before.ok().map(|before| (PoolWord(before), after))
 }
 
 #[cfg(test)]

@@ -20,11 +20,10 @@
 //! A pool keeps less than one core more than it promised; what is more starts to leave when shared claims are released.
 
 use crate::MILLI_PER_PU;
-use crate::agent::Machine;
 use crate::leaf::{PuState, lowest_cores};
+use crate::machine::Machine;
 use crate::outcome::Confirmed;
 use crate::placement::PoolOrder;
-use crate::pool::Pool;
 use crate::sync;
 
 /// Tries to find room before giving up: each failure means that another claim of this pool succeeded.
@@ -45,13 +44,12 @@ impl CoreBits {
 
 /// Promises `cpu_milli` of a pool, letting cores join it if need be. `changed` is set when cores moved.
 #[must_use]
-pub(crate) fn commit(machine: &Machine, pool: u16, cpu_milli: u32, changed: &mut bool) -> bool {
-    let word = machine.pool(pool);
+pub(crate) fn commit(machine: &Machine<'_>, pool: u16, cpu_milli: u32, changed: &mut bool) -> bool {
     for _ in 0..TRIES {
-        if word.commit(cpu_milli) {
+        if machine.commit(pool, cpu_milli) {
             return true;
         }
-        let lacking = cpu_milli.saturating_sub(word.read().room_milli());
+        let lacking = cpu_milli.saturating_sub(machine.pool(pool).room_milli());
         if !grow(machine, pool, lacking, changed) {
             break;
         }
@@ -63,13 +61,13 @@ pub(crate) fn commit(machine: &Machine, pool: u16, cpu_milli: u32, changed: &mut
 }
 
 /// Lets cores join until they bring `lacking` millis; false when there are too few.
-fn grow(machine: &Machine, pool: u16, lacking: u32, changed: &mut bool) -> bool {
+fn grow(machine: &Machine<'_>, pool: u16, lacking: u32, changed: &mut bool) -> bool {
     let mut brought = 0;
     while brought < lacking {
         let Some((core, from)) = next_to_join(machine, pool) else { return false };
-        if machine.leaf(core.leaf).shift(core.pus, from, PuState::Pool) {
+        if machine.shift(core.leaf, core.pus, from, PuState::Pool) {
             *changed = true;
-            drop(Joined { pool: machine.pool(pool), cpu_milli: core.cpu_milli(), committed: 0 });
+            drop(Joined { machine, pool, cpu_milli: core.cpu_milli(), committed: 0 });
             brought += core.cpu_milli();
         }
     }
@@ -78,7 +76,8 @@ fn grow(machine: &Machine, pool: u16, lacking: u32, changed: &mut bool) -> bool 
 
 /// A core whose leaf says Pool and which is not counted yet: counted on drop, also when unwinding.
 struct Joined<'a> {
-    pool: &'a Pool,
+    machine: &'a Machine<'a>,
+    pool: u16,
     cpu_milli: u32,
     committed: u32,
 }
@@ -86,13 +85,13 @@ struct Joined<'a> {
 impl Drop for Joined<'_> {
     fn drop(&mut self) {
         let _calm = sync::calm();
-        self.pool.grow(self.cpu_milli, self.committed);
+        self.machine.grow_pool(self.pool, self.cpu_milli, self.committed);
     }
 }
 
 /// Which core to let join: one that is about to leave, else a free one beside cores of the pool, else one of the leaf with
 /// the fewest free cores.
-fn next_to_join(machine: &Machine, pool: u16) -> Option<(CoreBits, PuState)> {
+fn next_to_join(machine: &Machine<'_>, pool: u16) -> Option<(CoreBits, PuState)> {
     let layout = &machine.shape.layout;
     let mut best: Option<((bool, u32), CoreBits)> = None;
     for &leaf in &layout.pools[usize::from(pool)].leaves {
@@ -111,7 +110,7 @@ fn next_to_join(machine: &Machine, pool: u16) -> Option<(CoreBits, PuState)> {
 }
 
 /// Lets cores that a pool no longer needs begin to leave; true when any did.
-pub(crate) fn trim(machine: &Machine, pool: u16) -> bool {
+pub(crate) fn trim(machine: &Machine<'_>, pool: u16) -> bool {
     let mut left = false;
     while let Some(core) = next_to_leave(machine, pool) {
         match leave(machine, pool, core) {
@@ -124,9 +123,9 @@ pub(crate) fn trim(machine: &Machine, pool: u16) -> bool {
 }
 
 /// Which core to let leave: the last of the leaf with the fewest cores in the pool, of those that fit the surplus.
-fn next_to_leave(machine: &Machine, pool: u16) -> Option<CoreBits> {
+fn next_to_leave(machine: &Machine<'_>, pool: u16) -> Option<CoreBits> {
     let layout = &machine.shape.layout;
-    let surplus = machine.pool(pool).read().room_milli();
+    let surplus = machine.pool(pool).room_milli();
     let mut best: Option<(u32, CoreBits)> = None;
     for &leaf in &layout.pools[usize::from(pool)].leaves {
         let width = layout.leaves[usize::from(leaf)].pus_per_core;
@@ -143,12 +142,12 @@ fn next_to_leave(machine: &Machine, pool: u16) -> Option<CoreBits> {
 }
 
 /// `None` when the core is no longer in the pool, `Some(false)` when the pool needs it after all.
-fn leave(machine: &Machine, pool: u16, core: CoreBits) -> Option<bool> {
-    if !machine.leaf(core.leaf).shift(core.pus, PuState::Pool, PuState::Held) {
+fn leave(machine: &Machine<'_>, pool: u16, core: CoreBits) -> Option<bool> {
+    if !machine.shift(core.leaf, core.pus, PuState::Pool, PuState::Held) {
         return None;
     }
     let mut hands = Hands { machine, pool, core, to: PuState::Pool, touch: true };
-    let left = machine.pool(pool).shrink(core.cpu_milli());
+    let left = machine.shrink_pool(pool, core.cpu_milli());
     if left {
         hands.to = PuState::Leaving;
     }
@@ -157,7 +156,7 @@ fn leave(machine: &Machine, pool: u16, core: CoreBits) -> Option<bool> {
 
 /// A core in this call's hands: put where it belongs on drop, also when unwinding.
 struct Hands<'a> {
-    machine: &'a Machine,
+    machine: &'a Machine<'a>,
     pool: u16,
     core: CoreBits,
     to: PuState,
@@ -167,29 +166,28 @@ struct Hands<'a> {
 impl Drop for Hands<'_> {
     fn drop(&mut self) {
         let _calm = sync::calm();
-        self.machine.leaf(self.core.leaf).put(self.core.pus, self.to);
+        self.machine.put(self.core.leaf, self.core.pus, self.to);
         if self.touch {
-            self.machine.pool(self.pool).touch();
+            self.machine.touch_pool(self.pool);
         }
     }
 }
 
 /// Frees the cores that left a pool before the order of this epoch was given.
-pub(crate) fn confirm(machine: &Machine, pool: u16, epoch: u32) -> Confirmed {
-    let word = machine.pool(pool);
+pub(crate) fn confirm(machine: &Machine<'_>, pool: u16, epoch: u32) -> Confirmed {
     let mut pus = 0;
     for &leaf in &machine.shape.layout.pools[usize::from(pool)].leaves {
-        let now = word.read().epoch();
+        let now = machine.pool(pool).epoch();
         if now != epoch {
             return Confirmed::Stale { epoch: now };
         }
         let leaving = machine.pus_in(leaf, PuState::Leaving);
-        if leaving == 0 || !machine.leaf(leaf).shift(leaving, PuState::Leaving, PuState::Held) {
+        if leaving == 0 || !machine.shift(leaf, leaving, PuState::Leaving, PuState::Held) {
             continue;
         }
         let core = CoreBits { leaf, pus: leaving };
         let mut hands = Hands { machine, pool, core, to: PuState::Leaving, touch: true };
-        let now = word.read().epoch();
+        let now = machine.pool(pool).epoch();
         if now != epoch {
             return Confirmed::Stale { epoch: now };
         }
@@ -200,13 +198,13 @@ pub(crate) fn confirm(machine: &Machine, pool: u16, epoch: u32) -> Confirmed {
 }
 
 /// What the agent is to run the pool's claims on, as of now.
-pub(crate) fn order(machine: &Machine, pool: u16) -> PoolOrder {
+pub(crate) fn order(machine: &Machine<'_>, pool: u16) -> PoolOrder {
     // The epoch first: see the module's argument.
-    let epoch = machine.pool(pool).read().epoch();
+    let epoch = machine.pool(pool).epoch();
     let shape = &machine.shape.layout.pools[usize::from(pool)];
     let mut pus = Vec::new();
     for &leaf in &shape.leaves {
-        crate::exact::push_pus(&machine.shape, leaf, machine.pus_in(leaf, PuState::Pool), &mut pus);
+        crate::exact::push_pus(machine.shape, leaf, machine.pus_in(leaf, PuState::Pool), &mut pus);
     }
     pus.sort_unstable();
     PoolOrder { numa_node: shape.numa_node, pus, epoch }
@@ -214,21 +212,21 @@ pub(crate) fn order(machine: &Machine, pool: u16) -> PoolOrder {
 
 /// Puts a claim's core into the pool, its millis promised to the same claim. The caller holds the core and rewrites the
 /// claim's parts.
-pub(crate) fn convert(machine: &Machine, leaf: u16, pus: u32) -> u32 {
+pub(crate) fn convert(machine: &Machine<'_>, leaf: u16, pus: u32) -> u32 {
     let pool = machine.shape.layout.leaves[usize::from(leaf)].pool;
     let cpu_milli = CoreBits { leaf, pus }.cpu_milli();
-    machine.leaf(leaf).put(pus, PuState::Pool);
-    drop(Joined { pool: machine.pool(pool), cpu_milli, committed: cpu_milli });
+    machine.put(leaf, pus, PuState::Pool);
+    drop(Joined { machine, pool, cpu_milli, committed: cpu_milli });
     cpu_milli
 }
 
 /// Puts free cores into a pool with nothing promised of them: how a pool is restored.
 #[must_use]
-pub(crate) fn adopt(machine: &Machine, leaf: u16, pus: u32) -> bool {
+pub(crate) fn adopt(machine: &Machine<'_>, leaf: u16, pus: u32) -> bool {
     let pool = machine.shape.layout.leaves[usize::from(leaf)].pool;
-    let joined = machine.leaf(leaf).shift(pus, PuState::Free, PuState::Pool);
+    let joined = machine.shift(leaf, pus, PuState::Free, PuState::Pool);
     if joined {
-        drop(Joined { pool: machine.pool(pool), cpu_milli: CoreBits { leaf, pus }.cpu_milli(), committed: 0 });
+        drop(Joined { machine, pool, cpu_milli: CoreBits { leaf, pus }.cpu_milli(), committed: 0 });
     }
     joined
 }

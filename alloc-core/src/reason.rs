@@ -28,8 +28,10 @@ pub enum Reason {
     Invalid(Invalid),
     /// The role is unknown.
     NoSuchRole(RoleId),
-    /// The agent takes no new claims.
+    /// The agent takes no new claims for now.
     Inactive,
+    /// The agent takes no new claims, and those it has are to end.
+    Draining,
     /// It would not fit the empty machine either.
     LargerThanMachine(Shortage),
     /// It would fit the empty machine.
@@ -40,10 +42,10 @@ pub enum Reason {
     StrictMemory(Shortage),
     /// The role's limit.
     RoleLimit(OverLimit),
-    /// The agent's claim records are used up.
+    /// The shard's claim records are used up.
     RecordsFull {
-        /// How many there are.
-        records: u16,
+        /// How many the agent's shard has.
+        records: u32,
     },
 }
 
@@ -145,6 +147,8 @@ pub enum ReasonKind {
     NoSuchRole,
     /// [`Reason::Inactive`].
     Inactive,
+    /// [`Reason::Draining`].
+    Draining,
     /// [`Reason::LargerThanMachine`], for lack of this.
     LargerThanMachine(Wanted),
     /// [`Reason::Busy`], for lack of this.
@@ -169,6 +173,7 @@ impl Reason {
             Self::Invalid(_) => ReasonKind::Invalid,
             Self::NoSuchRole(_) => ReasonKind::NoSuchRole,
             Self::Inactive => ReasonKind::Inactive,
+            Self::Draining => ReasonKind::Draining,
             Self::LargerThanMachine(shortage) => ReasonKind::LargerThanMachine(shortage.what),
             Self::Busy(shortage) => ReasonKind::Busy(shortage.what),
             Self::CoresLeaving(_) => ReasonKind::CoresLeaving,
@@ -195,7 +200,7 @@ impl Reason {
             Self::CoresLeaving(shortage) => (5, part(shortage)),
             Self::Busy(shortage) | Self::StrictMemory(shortage) => (4, part(shortage)),
             Self::RoleLimit(_) | Self::RecordsFull { .. } => (3, 0),
-            Self::Inactive => (2, 0),
+            Self::Inactive | Self::Draining => (2, 0),
             Self::LargerThanMachine(shortage) => (1, part(shortage)),
             Self::Gone | Self::NotOwner { .. } | Self::Invalid(_) | Self::NoSuchRole(_) => (0, 0),
         }
@@ -210,6 +215,7 @@ impl fmt::Display for ReasonKind {
             Self::Invalid => f.write_str("request cannot be meant"),
             Self::NoSuchRole => f.write_str("role unknown"),
             Self::Inactive => f.write_str("taking no new claims"),
+            Self::Draining => f.write_str("draining"),
             Self::LargerThanMachine(what) => write!(f, "too small for the {}", what.noun()),
             Self::Busy(what) => write!(f, "too few free {}", what.noun()),
             Self::CoresLeaving => f.write_str("waiting for cores to leave the shared pool"),
@@ -306,6 +312,7 @@ impl fmt::Display for Refusal {
             Reason::Invalid(invalid) => write!(f, "{invalid}"),
             Reason::NoSuchRole(role) => write!(f, "role {role} is unknown"),
             Reason::Inactive => write!(f, "agent {agent} takes no new claims"),
+            Reason::Draining => write!(f, "agent {agent} is draining: it takes no new claims"),
             Reason::LargerThanMachine(shortage) => shortage.fmt_larger(agent, f),
             Reason::Busy(shortage) => shortage.fmt_busy(agent, f),
             Reason::CoresLeaving(shortage) => {
@@ -317,7 +324,9 @@ impl fmt::Display for Refusal {
                 f.write_str(", but beside claims that require memory locality")
             }
             Reason::RoleLimit(over) => write!(f, "{over}"),
-            Reason::RecordsFull { records } => write!(f, "agent {agent} has used up its {records} claim records"),
+            Reason::RecordsFull { records } => {
+                write!(f, "agent {agent}: the {records} claim records of its shard are used up")
+            }
         }
     }
 }

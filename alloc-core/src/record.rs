@@ -1,11 +1,11 @@
-//! Claim records: who holds what, kept beside the words of an agent, in slots that are reused.
+//! Claim records: who holds what, in slots of a shard that are reused.
 //!
-//! A record is a header, an owner, and five parts; a claim of more parts goes on in further records, linked from one to the
-//! next. The header is `state:2 | version:32 | generation:30`:
+//! A record is one cache line: a header, an owner, where the words are, the chain, and four parts; a claim of more parts goes
+//! on in further records, linked from one to the next. The header is `state:2 | version:42 | generation:20`:
 //!
 //! | state | means | who may touch the record |
 //! |---|---|---|
-//! | Free | unused | who takes its bit out of the slot map |
+//! | Free | unused | whose [`Magazine`] has the slot |
 //! | Busy | in the hands of one call: a claim being made, or one being changed | that call alone |
 //! | Live | a claim | anybody may read, or make it Busy |
 //! | Chained | a further record of a claim | as its head |
@@ -15,13 +15,16 @@
 //! Rule 2: a thread that stalls in Busy hides that one claim and nothing else.
 //! Rule 3: readers take no lock: header, parts, header again; the same Live header twice means an untorn reading.
 //! Rule 4: a claim writes its record before it takes a word, so that undo always knows what there is to undo.
+//! Rule 5: a record names the block its words are in. So a claim outlives its agent's incarnation, and is released exactly.
 
 use crate::Quantities;
-use crate::ids::{GENERATION_MASK, MAX_RECORDS, Owner, RoleId};
+use crate::ids::{AgentId, GENERATION_MASK, Owner, RoleId};
 use crate::part::Part;
-use crate::sync::{self, Ordering, Word64};
+use crate::slots::{Magazine, RecordsFull, SlotMap};
+use crate::sync::{self, Ordering, Word64, Words};
 
-const PARTS: usize = 5;
+/// Parts in one record.
+pub(crate) const PARTS: usize = 4;
 
 /// In which state a record is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,20 +39,23 @@ pub(crate) enum State {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Header {
     pub(crate) state: State,
-    pub(crate) version: u32,
+    pub(crate) version: u64,
     pub(crate) generation: u32,
 }
 
 const STATE_SHIFT: u32 = 62;
-const VERSION_SHIFT: u32 = 30;
+const VERSION_SHIFT: u32 = 20;
+const VERSION_MASK: u64 = (1 << (STATE_SHIFT - VERSION_SHIFT)) - 1;
 const _: () = assert!(GENERATION_MASK as u64 == (1 << VERSION_SHIFT) - 1);
 
 impl Header {
+    #[inline(always)]
     const fn pack(self) -> u64 {
-        (self.state as u64) << STATE_SHIFT | (self.version as u64) << VERSION_SHIFT | self.generation as u64
+        (self.state as u64) << STATE_SHIFT | self.version << VERSION_SHIFT | self.generation as u64
     }
 
-    #[expect(clippy::cast_possible_truncation, reason = "each field is masked to its width, or as wide as its type")]
+    #[inline(always)]
+    #[expect(clippy::cast_possible_truncation, reason = "the low bits are masked")]
     const fn unpack(word: u64) -> Self {
         let state = match word >> STATE_SHIFT {
             0 => State::Free,
@@ -57,10 +63,11 @@ impl Header {
             2 => State::Live,
             _ => State::Chained,
         };
-        Self { state, version: (word >> VERSION_SHIFT) as u32, generation: word as u32 & GENERATION_MASK }
+        Self { state, version: word >> VERSION_SHIFT & VERSION_MASK, generation: word as u32 & GENERATION_MASK }
     }
 
     /// Takes a live record of this generation.
+    #[inline(always)]
     const fn lock(self, generation: u32) -> Result<Self, Unlocked> {
         if self.generation != generation {
             return Err(Unlocked::Gone);
@@ -72,10 +79,12 @@ impl Header {
         }
     }
 
+    #[inline(always)]
     const fn publish(self) -> Self {
-        Self { state: State::Live, version: self.version.wrapping_add(1), ..self }
+        Self { state: State::Live, version: (self.version + 1) & VERSION_MASK, ..self }
     }
 
+    #[inline(always)]
     const fn free(self) -> Self {
         Self { state: State::Free, generation: (self.generation + 1) & GENERATION_MASK, ..self }
     }
@@ -88,188 +97,269 @@ pub(crate) enum Unlocked {
     Contended,
 }
 
-/// Every slot is taken.
+/// Where the words of a claim are: `line:28 | shape:12 | role:16`, and whom they are charged to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct RecordsFull;
-
-/// One cache line.
-#[derive(Debug)]
-#[repr(align(64))]
-struct Record {
-    header: Word64,
-    /// Head only: who may change the claim.
-    owner: Word64,
-    /// `parts of the claim:16 (head only) | role:16 (head only) | next slot + 1:16`.
-    meta: Word64,
-    parts: [Word64; PARTS],
+pub(crate) struct Place {
+    /// First line of the block.
+    pub(crate) line: u32,
+    /// Which of the table's shapes.
+    pub(crate) shape: u16,
+    pub(crate) role: RoleId,
 }
 
-impl Record {
-    fn new() -> Self {
-        let header = Header { state: State::Free, version: 0, generation: 0 };
-        Self {
-            header: Word64::new(header.pack()),
-            owner: Word64::new(0),
-            meta: Word64::new(0),
-            parts: core::array::from_fn(|_| Word64::new(0)),
-        }
+/// Largest number of lines of a shard.
+pub(crate) const MAX_LINES: u32 = 1 << 28;
+/// Largest number of shapes of a table.
+pub(crate) const MAX_SHAPES: u16 = 1 << 12;
+
+impl Place {
+    #[inline(always)]
+    const fn pack(self) -> u64 {
+        (self.line as u64) << 28 | (self.shape as u64) << 16 | self.role.get() as u64
     }
 
-    fn header(&self) -> Header {
-        // Acquire: pairs with the Release store of `set_header`, so a Live record's parts are seen whole, and an undo
-        // that ended in Free is seen done.
-        Header::unpack(self.header.load(Ordering::Acquire))
+    #[inline(always)]
+    #[expect(clippy::cast_possible_truncation, reason = "three fields of 28, 12 and 16 bits")]
+    const fn unpack(word: u64) -> Self {
+        Self {
+            line: (word >> 28) as u32,
+            shape: (word >> 16) as u16 & (MAX_SHAPES - 1),
+            role: RoleId::new(word as u16),
+        }
+    }
+}
+
+/// How a claim's records hang together: `agent:20 | parts of the claim:12 | next slot + 1:32`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Chain {
+    agent: AgentId,
+    len: u16,
+    next: Option<u32>,
+}
+
+const MAX_LEN: u16 = (1 << 12) - 1;
+
+impl Chain {
+    #[inline(always)]
+    const fn pack(self) -> u64 {
+        let next = match self.next {
+            Some(slot) => slot as u64 + 1,
+            None => 0,
+        };
+        (self.agent.get() as u64) << 44 | (self.len as u64) << 32 | next
+    }
+
+    #[inline(always)]
+    #[expect(clippy::cast_possible_truncation, reason = "three fields of 20, 12 and 32 bits")]
+    const fn unpack(word: u64) -> Self {
+        Self {
+            agent: AgentId::new((word >> 44) as u32),
+            len: (word >> 32) as u16 & MAX_LEN,
+            next: (word as u32).checked_sub(1),
+        }
+    }
+}
+
+/// Words of a record.
+const WORDS: usize = 4 + PARTS;
+
+/// A record's words, by what they are.
+#[derive(Clone, Copy, Debug)]
+struct Record<'a>(&'a Words<WORDS>);
+
+impl<'a> Record<'a> {
+    /// A [`Header`].
+    #[inline(always)]
+    const fn head(self) -> &'a Word64 {
+        &self.0.0[0]
+    }
+
+    /// Head only: who may change the claim.
+    #[inline(always)]
+    const fn owner(self) -> &'a Word64 {
+        &self.0.0[1]
+    }
+
+    /// Head only: a [`Place`].
+    #[inline(always)]
+    const fn place(self) -> &'a Word64 {
+        &self.0.0[2]
+    }
+
+    /// A [`Chain`]; `next` is each record's own, the rest the head's.
+    #[inline(always)]
+    const fn chain(self) -> &'a Word64 {
+        &self.0.0[3]
+    }
+
+    /// The word of a part, if the record has so many.
+    #[inline(always)]
+    fn part(self, at: usize) -> Option<&'a Word64> {
+        self.0.0.get(4 + at)
+    }
+
+    #[inline(always)]
+    fn header(self) -> Header {
+        // Acquire: pairs with the Release store of `set_header`, so a Live record's parts are seen whole.
+        Header::unpack(self.head().load(Ordering::Acquire))
     }
 
     /// Only for the thread that owns the record.
-    fn set_header(&self, header: Header) {
+    #[inline(always)]
+    fn set_header(self, header: Header) {
         // Release: publishes what was written while Busy; pairs with the Acquire of `header` and of `lock`.
-        self.header.store(header.pack(), Ordering::Release);
+        self.head().store(header.pack(), Ordering::Release);
     }
 }
 
-/// The claim records of one agent. They outlive its incarnations, so ids never come back.
+/// A live claim, as a listing sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Seen {
+    pub(crate) owner: Owner,
+    pub(crate) agent: AgentId,
+    pub(crate) place: Place,
+}
+
+/// The claim records of one shard.
 #[derive(Debug)]
 pub(crate) struct Records {
-    slots: Box<[Record]>,
-    /// A bit per slot: 1 = free.
-    map: Box<[Word64]>,
+    records: Box<[Words<WORDS>]>,
+    map: SlotMap,
 }
 
 impl Records {
-    pub(crate) fn new(records: u16) -> Self {
-        let full = |word: u16| crate::record::map_word(records, word);
-        Self {
-            slots: (0..records.min(MAX_RECORDS)).map(|_| Record::new()).collect(),
-            map: (0..records.div_ceil(64)).map(|word| Word64::new(full(word))).collect(),
+    /// At least so many records.
+    pub(crate) fn new(records: u32) -> Self {
+        let map = SlotMap::new(records);
+        Self { records: sync::zeroed(map.len() as usize), map }
+    }
+
+    #[inline(always)]
+    pub(crate) fn len(&self) -> u32 {
+        self.map.len()
+    }
+
+    pub(crate) const fn map(&self) -> &SlotMap {
+        &self.map
+    }
+
+    #[inline(always)]
+    fn record(&self, slot: u32) -> Record<'_> {
+        Record(&self.records[slot as usize])
+    }
+
+    #[inline(always)]
+    fn get(&self, slot: u32) -> Option<Record<'_>> {
+        self.records.get(slot as usize).map(Record)
+    }
+
+    /// Every record's first word.
+    pub(crate) fn first_words(&self) -> impl Iterator<Item = &Word64> {
+        self.records.iter().map(|words| Record(words).head())
+    }
+
+    /// Asks for the record's line ahead of time.
+    #[inline(always)]
+    pub(crate) fn prefetch(&self, slot: u32) {
+        if let Some(record) = self.records.get(slot as usize) {
+            sync::prefetch(record);
         }
     }
 
-    #[expect(clippy::cast_possible_truncation, reason = "made from a u16")]
-    pub(crate) fn len(&self) -> u16 {
-        self.slots.len() as u16
-    }
-
-    /// Takes a free slot out of the map.
-    fn take_slot(&self) -> Result<u16, RecordsFull> {
-        for (word, map) in (0_u16..).zip(&self.map) {
-            // AcqRel: Acquire pairs with the Release half of `give_slot`: the last user's last write precedes our
-            // first. Relaxed on failure: a full word tells nothing.
-            let taken = map.update(Ordering::AcqRel, Ordering::Relaxed, |free| (free != 0).then(|| free & (free - 1)));
-            if let Ok(free) = taken {
-                #[expect(clippy::cast_possible_truncation, reason = "at most 63")]
-                return Ok(word * 64 + free.trailing_zeros() as u16);
-            }
-        }
-        Err(RecordsFull)
-    }
-
-    fn give_slot(&self, slot: u16) {
-        // AcqRel: Release pairs with the Acquire half of `take_slot`. Relaxed on failure: it cannot fail.
-        let _always = self.map[usize::from(slot / 64)]
-            .update(Ordering::AcqRel, Ordering::Relaxed, |free| Some(free | 1 << (slot % 64)));
-    }
-
-    fn record(&self, slot: u16) -> &Record {
-        &self.slots[usize::from(slot)]
+    /// A record's place and first part as they are at this moment, perhaps of no one moment: to guess by.
+    #[inline(always)]
+    pub(crate) fn peek(&self, slot: u32) -> Option<(Place, Part)> {
+        let record = self.get(slot)?;
+        // Relaxed, both: nothing but a guess is made from them; the header tells whether there ever was something.
+        let place = Place::unpack(record.place().load(Ordering::Relaxed));
+        let part = Part::unpack(record.part(0)?.load(Ordering::Relaxed));
+        (record.header().state == State::Live).then_some((place, part))
     }
 
     /// Opens a new record, Busy; it is freed again unless it is published.
-    pub(crate) fn begin(&self, owner: Owner, role: RoleId) -> Result<OpenRecord<'_>, RecordsFull> {
-        let slot = self.take_slot()?;
-        let record = self.record(slot);
-        let header = Header { state: State::Busy, ..record.header() };
-        record.set_header(header);
-        let open = OpenRecord { records: self, slot, header, owner, role, len: 0, fate: Fate::Free };
-        // Relaxed: `publish` releases it.
-        record.owner.store(owner.get(), Ordering::Relaxed);
-        open.set_next(slot, None);
-        Ok(open)
+    #[inline(always)]
+    pub(crate) fn begin<'a>(
+        &'a self,
+        magazine: &'a Magazine,
+        owner: Owner,
+        agent: AgentId,
+        place: Place,
+    ) -> Result<OpenRecord<'a>, RecordsFull> {
+        let slot = magazine.take(&self.map)?;
+        let head = self.record(slot);
+        // Relaxed: the slot came from this thread's magazine, or through the map, whose change was the Acquire.
+        let header = Header { state: State::Busy, ..Header::unpack(head.head().load(Ordering::Relaxed)) };
+        head.set_header(header);
+        // Relaxed, both: the header releases them when it is Live.
+        head.owner().store(owner.get(), Ordering::Relaxed);
+        head.place().store(place.pack(), Ordering::Relaxed);
+        let chain = Chain { agent, len: 0, next: None };
+        Ok(OpenRecord { records: self, head, magazine, slot, header, owner, place, chain, fate: Fate::Free })
     }
 
     /// Makes a claim Busy; it is Live again, as it then is, unless it is freed.
-    pub(crate) fn lock(&self, slot: u16, generation: u32) -> Result<OpenRecord<'_>, Unlocked> {
-        let record = self.slots.get(usize::from(slot)).ok_or(Unlocked::Gone)?;
+    #[inline(always)]
+    pub(crate) fn lock<'a>(
+        &'a self,
+        magazine: &'a Magazine,
+        slot: u32,
+        generation: u32,
+    ) -> Result<OpenRecord<'a>, Unlocked> {
+        let head = self.get(slot).ok_or(Unlocked::Gone)?;
         let mut why = Unlocked::Gone;
         // AcqRel: Acquire pairs with the Release of `set_header` that made it Live. The parts are written with Release
         // after this, so no reader can see them under the old header. Relaxed on failure: nothing is read through it.
-        let locked = record.header.update(Ordering::AcqRel, Ordering::Relaxed, |word| {
+        let locked = head.head().update(Ordering::AcqRel, Ordering::Relaxed, |word| {
             let locked = Header::unpack(word).lock(generation);
             why = locked.err().unwrap_or(why);
             locked.ok().map(Header::pack)
         });
         let before = Header::unpack(locked.map_err(|_| why)?);
-        // Relaxed, both: owned since the update above.
-        let owner = Owner::new(record.owner.load(Ordering::Relaxed));
-        let (len, role, _) = unpack_meta(record.meta.load(Ordering::Relaxed));
+        // Relaxed, all: owned since the update above.
+        let owner = Owner::new(head.owner().load(Ordering::Relaxed));
+        let place = Place::unpack(head.place().load(Ordering::Relaxed));
+        let chain = Chain::unpack(head.chain().load(Ordering::Relaxed));
         let header = Header { state: State::Busy, ..before };
-        Ok(OpenRecord { records: self, slot, header, owner, role, len, fate: Fate::Live })
+        Ok(OpenRecord { records: self, head, magazine, slot, header, owner, place, chain, fate: Fate::Live })
     }
 
-    /// Whether some call is in the middle of something here.
-    pub(crate) fn any_busy(&self) -> bool {
-        self.slots.iter().any(|record| record.header().state == State::Busy)
+    /// The header of every record that is in use, or in somebody's magazine, with its slot.
+    pub(crate) fn headers(&self) -> impl Iterator<Item = (u32, Header)> {
+        self.map.taken().map(|slot| (slot, self.record(slot).header()))
     }
 
-    /// The header of a slot, for listings.
-    pub(crate) fn header(&self, slot: u16) -> Option<Header> {
-        self.slots.get(usize::from(slot)).map(Record::header)
-    }
-
-    /// Whether a slot is in the map of free ones.
-    pub(crate) fn is_in_map(&self, slot: u16) -> bool {
-        // Acquire: pairs with the Release half of `give_slot`.
-        self.map[usize::from(slot / 64)].load(Ordering::Acquire) >> (slot % 64) & 1 == 1
-    }
-
-    /// Reads a live claim without disturbing it: owner, role, and each part to `each`.
+    /// Reads a live claim without disturbing it: whose it is, and each part to `each`.
     ///
     /// `None` when it is not live, or changed meanwhile; `each` may then have seen parts of no one moment.
-    pub(crate) fn read(&self, slot: u16, generation: u32, mut each: impl FnMut(Part)) -> Option<(Owner, RoleId)> {
-        let head = self.slots.get(usize::from(slot))?;
+    pub(crate) fn read(&self, slot: u32, generation: u32, mut each: impl FnMut(Part)) -> Option<Seen> {
+        let head = self.get(slot)?;
         let before = head.header();
         if before.state != State::Live || before.generation != generation {
             return None;
         }
         // Acquire, all: each pairs with the Release store of the same word in `OpenRecord`: who sees a newer value
         // also sees the header Busy (or later) in the last reading.
-        let owner = Owner::new(head.owner.load(Ordering::Acquire));
-        let (len, role, mut next) = unpack_meta(head.meta.load(Ordering::Acquire));
+        let owner = Owner::new(head.owner().load(Ordering::Acquire));
+        let place = Place::unpack(head.place().load(Ordering::Acquire));
+        let Chain { agent, len, mut next } = Chain::unpack(head.chain().load(Ordering::Acquire));
         let mut record = head;
         for at in 0..usize::from(len) {
             if at > 0 && at % PARTS == 0 {
-                record = self.slots.get(usize::from(next?))?;
-                (.., next) = unpack_meta(record.meta.load(Ordering::Acquire));
+                record = self.get(next?)?;
+                // Acquire: as above.
+                Chain { next, .. } = Chain::unpack(record.chain().load(Ordering::Acquire));
             }
             // Acquire: as above.
-            each(Part::unpack(record.parts[at % PARTS].load(Ordering::Acquire)));
+            each(Part::unpack(record.part(at % PARTS)?.load(Ordering::Acquire)));
         }
-        (head.header() == before).then_some((owner, role))
-    }
-}
-
-/// The starting value of a word of the slot map.
-fn map_word(records: u16, word: u16) -> u64 {
-    match records.saturating_sub(word * 64) {
-        64.. => u64::MAX,
-        some => (1 << some) - 1,
+        (head.header() == before).then_some(Seen { owner, agent, place })
     }
 }
 
 /// How many records a claim of this many parts has besides its head.
-#[expect(clippy::cast_possible_truncation, reason = "fewer than the parts, which a u16 counts")]
+#[expect(clippy::cast_possible_truncation, reason = "fewer than the parts, which 12 bits count")]
 pub(crate) const fn further_records(parts: usize) -> u32 {
     parts.div_ceil(PARTS).saturating_sub(1) as u32
-}
-
-fn pack_meta(len: u16, role: RoleId, next: Option<u16>) -> u64 {
-    let next = next.map_or(0, |slot| slot + 1);
-    u64::from(len) << 32 | u64::from(role.get()) << 16 | u64::from(next)
-}
-
-#[expect(clippy::cast_possible_truncation, reason = "three fields of 16 bits")]
-fn unpack_meta(word: u64) -> (u16, RoleId, Option<u16>) {
-    ((word >> 32) as u16, RoleId::new((word >> 16) as u16), (word as u16).checked_sub(1))
 }
 
 /// What becomes of an open record that is dropped.
@@ -280,75 +370,96 @@ enum Fate {
 }
 
 /// A record in state Busy: this call's alone.
+///
+/// How long the claim is and where it goes on is kept here, and written when the record is let go.
 #[derive(Debug)]
 pub(crate) struct OpenRecord<'a> {
     records: &'a Records,
-    slot: u16,
+    head: Record<'a>,
+    magazine: &'a Magazine,
+    slot: u32,
     header: Header,
     owner: Owner,
-    role: RoleId,
-    len: u16,
+    place: Place,
+    chain: Chain,
     fate: Fate,
 }
 
 impl OpenRecord<'_> {
-    pub(crate) const fn slot(&self) -> u16 {
+    #[inline(always)]
+    pub(crate) const fn slot(&self) -> u32 {
         self.slot
     }
 
+    #[inline(always)]
     pub(crate) const fn generation(&self) -> u32 {
         self.header.generation
     }
 
+    #[inline(always)]
     pub(crate) const fn owner(&self) -> Owner {
         self.owner
     }
 
+    #[inline(always)]
+    pub(crate) const fn agent(&self) -> AgentId {
+        self.chain.agent
+    }
+
+    #[inline(always)]
+    pub(crate) const fn place(&self) -> Place {
+        self.place
+    }
+
+    #[inline(always)]
     pub(crate) const fn role(&self) -> RoleId {
-        self.role
+        self.place.role
     }
 
     /// How many parts were written, empty ones too.
+    #[inline(always)]
     pub(crate) const fn len(&self) -> u16 {
-        self.len
+        self.chain.len
     }
 
     pub(crate) fn set_owner(&mut self, owner: Owner) {
         self.owner = owner;
         // Release: pairs with the Acquire in `Records::read`.
-        self.records.record(self.slot).owner.store(owner.get(), Ordering::Release);
+        self.head.owner().store(owner.get(), Ordering::Release);
     }
 
-    fn next(&self, slot: u16) -> Option<u16> {
+    fn next(&self, slot: u32) -> Option<u32> {
+        if slot == self.slot {
+            return self.chain.next;
+        }
         // Relaxed: owned.
-        unpack_meta(self.records.record(slot).meta.load(Ordering::Relaxed)).2
+        Chain::unpack(self.records.record(slot).chain().load(Ordering::Relaxed)).next
     }
 
-    fn set_next(&self, slot: u16, next: Option<u16>) {
-        // Release: pairs with the Acquire in `Records::read`.
-        self.records.record(slot).meta.store(pack_meta(self.len, self.role, next), Ordering::Release);
-    }
-
-    /// The slot in which part `at` lies.
-    fn slot_of(&self, at: u16) -> u16 {
+    /// The word of a part beyond the head's.
+    #[cold]
+    fn further(&self, at: u16) -> &Word64 {
         let mut slot = self.slot;
         for _ in 0..usize::from(at) / PARTS {
             slot = self.next(slot).unwrap_or(slot);
         }
-        slot
+        &self.records.record(slot).0.0[4 + usize::from(at) % PARTS]
     }
 
+    #[inline(always)]
     fn word(&self, at: u16) -> &Word64 {
-        &self.records.record(self.slot_of(at)).parts[usize::from(at) % PARTS]
+        self.head.part(usize::from(at)).unwrap_or_else(|| self.further(at))
     }
 
     /// The part at a position below `len`.
+    #[inline(always)]
     pub(crate) fn part(&self, at: u16) -> Part {
         // Relaxed: owned.
         Part::unpack(self.word(at).load(Ordering::Relaxed))
     }
 
     /// Overwrites the part at a position below `len`.
+    #[inline(always)]
     pub(crate) fn set(&mut self, at: u16, part: Part) {
         // Release: pairs with the Acquire in `Records::read`.
         self.word(at).store(part.pack(), Ordering::Release);
@@ -356,7 +467,7 @@ impl OpenRecord<'_> {
 
     /// All parts that are not empty, with their positions.
     pub(crate) fn parts(&self) -> impl Iterator<Item = (u16, Part)> {
-        (0..self.len).map(|at| (at, self.part(at))).filter(|(_, part)| *part != Part::Empty)
+        (0..self.len()).map(|at| (at, self.part(at))).filter(|(_, part)| *part != Part::Empty)
     }
 
     /// The claim's part of the same leaf, pool or NUMA node.
@@ -365,32 +476,56 @@ impl OpenRecord<'_> {
     }
 
     /// What the role is charged for all of it.
+    #[inline(always)]
     pub(crate) fn quantities(&self) -> Quantities {
-        self.parts().fold(Quantities::default(), |sum, (_, part)| {
-            let more = part.quantities();
-            Quantities { cpu_milli: sum.cpu_milli + more.cpu_milli, mem_bytes: sum.mem_bytes + more.mem_bytes }
-        })
+        let (mut cpu_milli, mut mem_bytes) = (0, 0);
+        for at in 0..self.len() {
+            let more = self.part(at).quantities();
+            (cpu_milli, mem_bytes) = (cpu_milli + more.cpu_milli, mem_bytes + more.mem_bytes);
+        }
+        Quantities { cpu_milli, mem_bytes }
     }
 
     /// Adds a part, in a further record if need be.
+    #[inline(always)]
     pub(crate) fn push(&mut self, part: Part) -> Result<(), RecordsFull> {
-        let at = self.len;
-        if at > 0 && usize::from(at) % PARTS == 0 {
-            let next = self.records.take_slot()?;
-            let record = self.records.record(next);
-            record.set_header(Header { state: State::Chained, ..record.header() });
-            self.set_next(next, None);
-            self.set_next(self.slot_of(at - 1), Some(next));
+        let at = self.chain.len;
+        if usize::from(at) >= PARTS && usize::from(at) % PARTS == 0 {
+            self.lengthen(at)?;
         }
-        self.len += 1;
-        self.set_next(self.slot, self.next(self.slot));
+        self.chain.len += 1;
         self.set(at, part);
+        Ok(())
+    }
+
+    /// Hangs a further record on the last one, for part `at`.
+    #[cold]
+    fn lengthen(&mut self, at: u16) -> Result<(), RecordsFull> {
+        if at == MAX_LEN {
+            return Err(RecordsFull);
+        }
+        let next = self.magazine.take(&self.records.map)?;
+        let record = self.records.record(next);
+        record.set_header(Header { state: State::Chained, ..record.header() });
+        let (agent, len) = (self.chain.agent, 0);
+        // Release, both: pairs with the Acquire in `Records::read`.
+        record.chain().store(Chain { agent, len, next: None }.pack(), Ordering::Release);
+        let mut last = self.slot;
+        while let Some(next) = self.next(last) {
+            last = next;
+        }
+        if last == self.slot {
+            self.chain.next = Some(next);
+        } else {
+            // Release: as above.
+            self.records.record(last).chain().store(Chain { agent, len, next: Some(next) }.pack(), Ordering::Release);
+        }
         Ok(())
     }
 
     /// Brings the parts into canonical order. They nearly are, so moving each to its place is quick.
     pub(crate) fn sort(&mut self) {
-        for end in 1..self.len {
+        for end in 1..self.len() {
             let part = self.part(end);
             let mut at = end;
             while at > 0 && self.part(at - 1).pack() > part.pack() {
@@ -402,36 +537,45 @@ impl OpenRecord<'_> {
     }
 
     /// Makes it a claim: from here on it outlives this call.
+    #[inline(always)]
     pub(crate) fn publish(&mut self) {
         self.fate = Fate::Live;
     }
 
     /// Lets it go with this call.
+    #[inline(always)]
     pub(crate) fn discard(&mut self) {
         self.fate = Fate::Free;
     }
 
+    #[cold]
     fn free_chain(&self) {
-        let mut next = self.next(self.slot);
+        let mut next = self.chain.next;
         while let Some(slot) = next {
             next = self.next(slot);
             let record = self.records.record(slot);
             record.set_header(Header { state: State::Free, ..record.header() });
-            self.records.give_slot(slot);
+            self.magazine.give(slot, &self.records.map);
         }
     }
 }
 
 impl Drop for OpenRecord<'_> {
+    #[inline(always)]
     fn drop(&mut self) {
         let _calm = sync::calm();
-        let record = self.records.record(self.slot);
         match self.fate {
-            Fate::Live => record.set_header(self.header.publish()),
+            Fate::Live => {
+                // Release: pairs with the Acquire in `Records::read`.
+                self.head.chain().store(self.chain.pack(), Ordering::Release);
+                self.head.set_header(self.header.publish());
+            }
             Fate::Free => {
-                self.free_chain();
-                record.set_header(self.header.free());
-                self.records.give_slot(self.slot);
+                if self.chain.next.is_some() {
+                    self.free_chain();
+                }
+                self.head.set_header(self.header.free());
+                self.magazine.give(self.slot, &self.records.map);
             }
         }
     }

@@ -7,17 +7,18 @@
 use core::fmt;
 
 use crate::PAGE_BYTES;
-use crate::agent::Agent;
 use crate::claim::Holder;
 use crate::exact::{self, Inexact};
 use crate::ids::{AgentId, ClaimId, NumaNodeId, PuId, RoleId};
 use crate::leaf::PuState;
-use crate::ledger::{ChargeError, Ledger};
+use crate::ledger::ChargeError;
+use crate::machine::Machine;
 use crate::outcome::Grant;
 use crate::part::Part;
 use crate::placement::Placement;
 use crate::pooling;
 use crate::reason::Invalid;
+use crate::site::Site;
 use crate::taking::Taking;
 
 /// Why something cannot be restored. The rest of what is to be restored is not affected.
@@ -71,7 +72,7 @@ impl fmt::Display for RestoreError {
                 write!(f, "{numa_node} has {free_bytes} free bytes for {asked_bytes}, ")?;
                 f.write_str("or claims this one may not be mixed with")
             }
-            Self::RecordsFull => f.write_str("the agent's claim records are used up: raise records_per_agent"),
+            Self::RecordsFull => f.write_str("the agent's claim records are used up: raise Capacity::claims"),
             Self::Contended => f.write_str("another call is at work on the agent: ask again"),
         }
     }
@@ -89,65 +90,61 @@ impl From<Inexact> for RestoreError {
 }
 
 /// Restores the cores of a pool. On an error those before the one named are in the pool; `trim_pools` lets them go.
-pub(crate) fn restore_pool(agent: &Agent, numa_node: Option<NumaNodeId>, pus: &[PuId]) -> Result<(), RestoreError> {
-    let machine = agent.machine.as_ref().ok_or(RestoreError::NoSuchAgent(agent.id))?;
+pub(crate) fn restore_pool(
+    machine: Machine<'_>,
+    numa_node: Option<NumaNodeId>,
+    pus: &[PuId],
+) -> Result<(), RestoreError> {
     let layout = &machine.shape.layout;
     let pool = layout.pool_of(numa_node).ok_or(RestoreError::Invalid(Invalid::UnknownPool(numa_node)))?;
-    for (leaf, bits) in exact::leaf_bits(&machine.shape, pus).map_err(RestoreError::Invalid)? {
+    for (leaf, bits) in exact::leaf_bits(machine.shape, pus).map_err(RestoreError::Invalid)? {
         if layout.leaves[usize::from(leaf)].pool != pool {
             return Err(RestoreError::Invalid(Invalid::UnknownPool(numa_node)));
         }
-        if !pooling::adopt(machine, leaf, bits) {
-            return Err(taken(agent, Part::Cores { leaf, pus: bits }));
+        if !pooling::adopt(&machine, leaf, bits) {
+            return Err(taken(machine, Part::Cores { leaf, pus: bits }));
         }
     }
     Ok(())
 }
 
 /// Restores a claim.
-pub(crate) fn restore(
-    agent: &Agent,
-    ledger: &Ledger,
-    holder: Holder,
-    placement: &Placement,
-) -> Result<Grant, RestoreError> {
-    let machine = agent.machine.as_ref().ok_or(RestoreError::NoSuchAgent(agent.id))?;
-    let mut record = agent.records.begin(holder.owner, holder.role).map_err(|_| RestoreError::RecordsFull)?;
-    exact::parts(&machine.shape, placement, &mut record)?;
+pub(crate) fn restore(site: &Site<'_>, holder: Holder, placement: &Placement) -> Result<Grant, RestoreError> {
+    let (machine, hands) = (site.machine, site.hands);
+    let mut record = site.begin(holder.owner, holder.role).map_err(|_| RestoreError::RecordsFull)?;
+    exact::parts(machine.shape, placement, &mut record)?;
     record.sort();
     let charged = record.quantities();
-    let charge = ledger.charge_fact(holder.role, charged).map_err(|why| match why {
+    let claim = ClaimId::new(site.agent, record.slot(), record.generation());
+    let mut taking = Taking::start(&hands, &machine, &mut record);
+    taking.charge_fact(charged).map_err(|why| match why {
         ChargeError::NoSuchRole => RestoreError::NoSuchRole(holder.role),
         ChargeError::Over(_) | ChargeError::Contended => RestoreError::Contended,
     })?;
-    let claim = ClaimId::new(agent.id, record.slot(), record.generation());
-    let mut taking = Taking::start_exact(machine, record);
     if !taking.take_all() {
-        return Err(taken(agent, taking.stopped_at()));
+        return Err(taken(machine, taking.stopped_at()));
     }
-    charge.settle();
     Ok(Grant { claim, charged, pools_changed: taking.keep() })
 }
 
 /// The error for a part that was not to be had.
-fn taken(agent: &Agent, part: Part) -> RestoreError {
-    let Some(machine) = agent.machine.as_ref() else { return RestoreError::NoSuchAgent(agent.id) };
+fn taken(machine: Machine<'_>, part: Part) -> RestoreError {
     match part {
         Part::Empty => RestoreError::Contended,
         Part::Cores { leaf, pus } => {
             let mut list = Vec::new();
-            exact::push_pus(&machine.shape, leaf, pus & !machine.pus_in(leaf, PuState::Free), &mut list);
+            exact::push_pus(machine.shape, leaf, pus & !machine.pus_in(leaf, PuState::Free), &mut list);
             list.first().map_or(RestoreError::Contended, |pu| RestoreError::PuTaken(*pu))
         }
         Part::Share { pool, cpu_milli } => RestoreError::PoolTooSmall {
-            numa_node: exact::pool_numa_node(&machine.shape, pool),
+            numa_node: exact::pool_numa_node(machine.shape, pool),
             asked_milli: cpu_milli,
-            room_milli: machine.pool(pool).read().room_milli(),
+            room_milli: machine.pool(pool).room_milli(),
         },
         Part::Memory { numa_node, pages, .. } => RestoreError::MemoryTaken {
             numa_node,
             asked_bytes: pages * PAGE_BYTES,
-            free_bytes: machine.memory[numa_node.index()].free_pages() * PAGE_BYTES,
+            free_bytes: machine.memory(numa_node).pages() * PAGE_BYTES,
         },
     }
 }

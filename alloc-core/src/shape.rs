@@ -10,10 +10,11 @@
 
 use core::fmt;
 
+use crate::block::BlockMap;
 use crate::ids::{NumaNodeId, PuId};
 use crate::layout::Layout;
+use crate::memory::MAX_PAGES;
 use crate::nodeset::{MAX_NUMA_NODES, NodeSet};
-use crate::part::MAX_PAGES;
 use crate::pool::MAX_POOL_PUS;
 use crate::{MILLI_PER_PU, PAGE_BYTES, Quantities};
 
@@ -60,7 +61,7 @@ pub struct Core {
 }
 
 /// A machine's shape, checked. Cheap to read, never changes; a changed machine is a new incarnation of its agent.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Shape {
     cores: Vec<Core>,
     core_of_pu: Vec<u16>,
@@ -68,6 +69,7 @@ pub struct Shape {
     distances: Vec<u32>,
     ordinary: NodeSet,
     pub(crate) layout: Layout,
+    pub(crate) block: BlockMap,
 }
 
 /// The most PUs of one machine: they could all be in one pool.
@@ -175,7 +177,8 @@ impl Shape {
         let all: NodeSet = (0_u16..).zip(&pages).map(|(at, _)| NumaNodeId::new(at)).collect();
         let ordinary = if with_cores.len() > 0 { with_cores } else { all };
         let layout = Layout::new(&cores)?;
-        Ok(Self { cores, core_of_pu, pages, distances: spec.distances.clone(), ordinary, layout })
+        let block = BlockMap::new(&layout, pages.len());
+        Ok(Self { cores, core_of_pu, pages, distances: spec.distances.clone(), ordinary, layout, block })
     }
 
     /// PUs of the machine.
@@ -221,6 +224,12 @@ impl Shape {
             cpu_milli: u64::from(self.pus()) * u64::from(MILLI_PER_PU),
             mem_bytes: self.pages.iter().sum::<u64>() * PAGE_BYTES,
         }
+    }
+
+    /// Cache lines that the words of such an agent take in a table: for [`Capacity::lines`](crate::Capacity::lines).
+    #[must_use]
+    pub const fn lines(&self) -> u32 {
+        self.block.lines()
     }
 
     /// The NUMA nodes whose memory serves claims that name none.

@@ -10,19 +10,21 @@
 //! to the last bit stays, empty, until its owner releases it.
 
 use crate::MILLI_PER_PU;
-use crate::agent::{Agent, Machine, Watch};
-use crate::claim::{Unopened, open};
+use crate::desk::{Flight, Watch};
 use crate::exact::{self, Inexact};
 use crate::ids::{ClaimId, Owner};
 use crate::leaf::lowest_cores;
+use crate::machine::Machine;
 use crate::outcome::{Contended, Grant, Outcome};
 use crate::part::Part;
 use crate::placement::Placement;
 use crate::plan::{Lack, check, plan};
 use crate::pooling;
 use crate::reason::{Invalid, Reason, Refusal};
-use crate::record::{OpenRecord, RecordsFull, Unlocked};
+use crate::record::{OpenRecord, Unlocked};
 use crate::request::Request;
+use crate::site::{Hands, Unopened};
+use crate::slots::RecordsFull;
 use crate::stock::Held;
 use crate::sync;
 use crate::why;
@@ -49,14 +51,14 @@ impl From<Invalid> for Unsplit {
 }
 
 /// Splits a piece off a claim.
-pub(crate) fn split(agent: &Agent, claim: ClaimId, owner: Owner, piece: Piece<'_>) -> Outcome {
-    let refused = |reason| Outcome::Refused(Refusal { agent: agent.id, reason });
-    let Some(machine) = agent.machine.as_ref() else { return refused(Reason::Gone) };
-    let watch = Watch::start(machine);
+pub(crate) fn split(hands: Hands<'_>, claim: ClaimId, owner: Owner, piece: Piece<'_>) -> Outcome {
+    let refused = |reason| Outcome::Refused(Refusal { agent: claim.agent(), reason });
+    let watch = Watch::start(hands.table.desks());
+    let mut line = 0;
     let mut pools_changed = false;
-    match attempt(agent, machine, claim, owner, piece, &mut pools_changed) {
+    match attempt(hands, claim, owner, piece, (&mut line, &mut pools_changed)) {
         Ok(grant) => Outcome::Granted(grant),
-        Err(Unsplit::Seats(reason)) if watch.was_quiet(machine, &agent.records) => refused(reason),
+        Err(Unsplit::Seats(reason)) if hands.was_quiet(watch, line) => refused(reason),
         Err(Unsplit::Reason(reason)) if !pools_changed => refused(reason),
         Err(Unsplit::Reason(_) | Unsplit::Seats(_) | Unsplit::Contended) => {
             Outcome::Contended(Contended { pools_changed })
@@ -65,27 +67,29 @@ pub(crate) fn split(agent: &Agent, claim: ClaimId, owner: Owner, piece: Piece<'_
 }
 
 fn attempt(
-    agent: &Agent,
-    machine: &Machine,
+    hands: Hands<'_>,
     claim: ClaimId,
     owner: Owner,
     piece: Piece<'_>,
-    pools_changed: &mut bool,
+    (line, pools_changed): (&mut u32, &mut bool),
 ) -> Result<Grant, Unsplit> {
-    let full = |RecordsFull: RecordsFull| Unsplit::Reason(Reason::RecordsFull { records: agent.records.len() });
-    let mut parent = open(agent, claim, owner).map_err(|unopened| match unopened {
+    let full = |RecordsFull: RecordsFull| Unsplit::Reason(hands.full());
+    let mut parent = hands.open(claim, owner).map_err(|unopened| match unopened {
         Unopened::NotOwner(owner) => Unsplit::Reason(Reason::NotOwner { owner }),
         Unopened::Unlocked(Unlocked::Gone) => Unsplit::Reason(Reason::Gone),
         Unopened::Unlocked(Unlocked::Contended) => Unsplit::Contended,
     })?;
-    let mut record = agent.records.begin(owner, parent.role()).map_err(full)?;
+    let machine = hands.machine_of(parent.place());
+    *line = parent.place().line;
+    let records = &hands.shard.records;
+    let mut record = records.begin(hands.magazine, owner, parent.agent(), parent.place()).map_err(full)?;
     match piece {
         Piece::Request(request) => {
             check(request)?;
             let held = Held { machine, record: &parent, all_admitted: false };
-            plan(request, &held, &mut record).map_err(|lack| unsplit(lack, held, request, agent))?;
+            plan(request, &held, &mut record).map_err(|lack| unsplit(lack, held, request, hands))?;
         }
-        Piece::Exact(placement) => exact::parts(&machine.shape, placement, &mut record).map_err(|why| match why {
+        Piece::Exact(placement) => exact::parts(machine.shape, placement, &mut record).map_err(|why| match why {
             Inexact::Invalid(invalid) => Unsplit::from(invalid),
             Inexact::Records => full(RecordsFull),
         })?,
@@ -95,13 +99,14 @@ fn attempt(
         return Err(Invalid::NotHeld.into());
     }
     make_room_for_shares(&record, &mut parent).map_err(full)?;
-    let mut child = Child { machine, record, seated: 0 };
+    let flight = hands.flight(record.place());
+    let mut child = Child { machine, record, flight, seated: 0 };
     if !child.take_seats() {
         return Err(Unsplit::Contended);
     }
     *pools_changed = convert_shares(machine, &child.record, &mut parent);
     let grant = Grant {
-        claim: ClaimId::new(agent.id, child.record.slot(), child.record.generation()),
+        claim: ClaimId::new(claim.agent(), child.record.slot(), child.record.generation()),
         charged: child.record.quantities(),
         pools_changed: *pools_changed,
     };
@@ -110,10 +115,10 @@ fn attempt(
     Ok(grant)
 }
 
-fn unsplit(lack: Lack, held: Held<'_>, request: &Request, agent: &Agent) -> Unsplit {
+fn unsplit(lack: Lack, held: Held<'_>, request: &Request, hands: Hands<'_>) -> Unsplit {
     match lack {
         Lack::Moved => Unsplit::Contended,
-        Lack::Records => Unsplit::Reason(Reason::RecordsFull { records: agent.records.len() }),
+        Lack::Records => Unsplit::Reason(hands.full()),
         Lack::Cpus | Lack::Memory => match why::of_split(lack, held, request) {
             reason @ Reason::StrictMemory(_) => Unsplit::Seats(reason),
             reason => Unsplit::Reason(reason),
@@ -122,7 +127,7 @@ fn unsplit(lack: Lack, held: Held<'_>, request: &Request, agent: &Agent) -> Unsp
 }
 
 /// Whether the claim holds all that the child is to get; shares may also come from cores that join the pool.
-fn is_inside(machine: &Machine, child: &OpenRecord<'_>, parent: &OpenRecord<'_>) -> bool {
+fn is_inside(machine: Machine<'_>, child: &OpenRecord<'_>, parent: &OpenRecord<'_>) -> bool {
     child.parts().all(|(_, part)| match part {
         Part::Share { pool, cpu_milli } => {
             let has = match parent.find(part) {
@@ -138,7 +143,7 @@ fn is_inside(machine: &Machine, child: &OpenRecord<'_>, parent: &OpenRecord<'_>)
 
 /// The claim's cores that could join a pool: positions of its parts, and the PUs the child does not get.
 fn spare_cores(
-    machine: &Machine,
+    machine: Machine<'_>,
     pool: u16,
     child: &OpenRecord<'_>,
     parent: &OpenRecord<'_>,
@@ -168,7 +173,7 @@ fn make_room_for_shares(child: &OpenRecord<'_>, parent: &mut OpenRecord<'_>) -> 
 }
 
 /// Lets cores of the claim join the pools until it has the shares the child is to get; true when any did.
-fn convert_shares(machine: &Machine, child: &OpenRecord<'_>, parent: &mut OpenRecord<'_>) -> bool {
+fn convert_shares(machine: Machine<'_>, child: &OpenRecord<'_>, parent: &mut OpenRecord<'_>) -> bool {
     let mut changed = false;
     for (_, part) in child.parts() {
         let Part::Share { pool, cpu_milli: wanted } = part else { continue };
@@ -180,7 +185,7 @@ fn convert_shares(machine: &Machine, child: &OpenRecord<'_>, parent: &mut OpenRe
             let width = machine.shape.layout.leaves[usize::from(leaf)].pus_per_core;
             let core = Part::Cores { leaf, pus: lowest_cores(spare, 1, width) };
             let Some(rest) = Part::Cores { leaf, pus }.without(core) else { break };
-            let brought = pooling::convert(machine, leaf, lowest_cores(spare, 1, width));
+            let brought = pooling::convert(&machine, leaf, lowest_cores(spare, 1, width));
             parent.set(from, rest);
             parent.set(at, Part::Share { pool, cpu_milli: has + brought });
             changed = true;
@@ -203,8 +208,9 @@ fn take_off(child: &OpenRecord<'_>, parent: &mut OpenRecord<'_>) {
 
 /// A child that is not a claim yet: dropped, it leaves the seats it took.
 struct Child<'a> {
-    machine: &'a Machine,
+    machine: Machine<'a>,
     record: OpenRecord<'a>,
+    flight: Flight<'a>,
     /// Parts of the record whose seats are taken.
     seated: u16,
 }
@@ -213,7 +219,7 @@ impl Child<'_> {
     fn take_seats(&mut self) -> bool {
         while self.seated < self.record.len() {
             if let Part::Memory { numa_node, seat, .. } = self.record.part(self.seated)
-                && !self.machine.memory[numa_node.index()].enter(seat)
+                && !self.machine.take_memory(numa_node, seat, 0)
             {
                 return false;
             }
@@ -231,14 +237,15 @@ impl Child<'_> {
 impl Drop for Child<'_> {
     fn drop(&mut self) {
         let _calm = sync::calm();
-        if self.seated > 0 {
-            self.machine.count_undone();
-        }
+        let undone = self.seated > 0;
         while self.seated > 0 {
             self.seated -= 1;
             if let Part::Memory { numa_node, seat, .. } = self.record.part(self.seated) {
-                self.machine.memory[numa_node.index()].leave(seat);
+                self.machine.give_memory(numa_node, seat, 0);
             }
+        }
+        if undone {
+            self.flight.count_undone();
         }
     }
 }

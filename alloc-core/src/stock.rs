@@ -2,9 +2,9 @@
 //! questions behind a refusal; only the stock differs.
 
 use crate::MILLI_PER_PU;
-use crate::agent::Machine;
 use crate::ids::NumaNodeId;
 use crate::leaf::{PuState, first_pus};
+use crate::machine::Machine;
 use crate::memory::Seat;
 use crate::part::Part;
 use crate::record::OpenRecord;
@@ -33,7 +33,7 @@ pub(crate) trait Stock {
 /// An agent, as it is or as it might be.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct View<'a> {
-    pub(crate) machine: &'a Machine,
+    pub(crate) machine: Machine<'a>,
     pub(crate) what_if: WhatIf,
 }
 
@@ -58,7 +58,7 @@ impl View<'_> {
 
 impl Stock for View<'_> {
     fn shape(&self) -> &Shape {
-        &self.machine.shape
+        self.machine.shape
     }
 
     fn pus(&self, leaf: u16) -> u32 {
@@ -73,17 +73,15 @@ impl Stock for View<'_> {
         if self.is(WhatIf::Empty) {
             return self.machine.shape.pages()[numa_node.index()];
         }
-        self.machine.memory[numa_node.index()].free_pages()
+        self.machine.memory(numa_node).pages()
     }
 
     fn admits(&self, numa_node: NumaNodeId, seat: Seat) -> bool {
-        self.is(WhatIf::Empty)
-            || self.is(WhatIf::AllAdmitted)
-            || self.machine.memory[numa_node.index()].seats().enter(seat).is_some()
+        self.is(WhatIf::Empty) || self.is(WhatIf::AllAdmitted) || self.machine.memory(numa_node).admits(seat)
     }
 
     fn room_milli(&self, pool: u16) -> u32 {
-        if self.is(WhatIf::Empty) { 0 } else { self.machine.pool(pool).read().room_milli() }
+        if self.is(WhatIf::Empty) { 0 } else { self.machine.pool(pool).room_milli() }
     }
 
     fn joinable(&self, pool: u16) -> u32 {
@@ -97,7 +95,7 @@ impl Stock for View<'_> {
 /// What a claim holds, to be split.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Held<'a> {
-    pub(crate) machine: &'a Machine,
+    pub(crate) machine: Machine<'a>,
     pub(crate) record: &'a OpenRecord<'a>,
     /// As if anybody could use any NUMA node's memory with anybody.
     pub(crate) all_admitted: bool,
@@ -105,7 +103,7 @@ pub(crate) struct Held<'a> {
 
 impl Stock for Held<'_> {
     fn shape(&self) -> &Shape {
-        &self.machine.shape
+        self.machine.shape
     }
 
     fn pus(&self, leaf: u16) -> u32 {
@@ -123,7 +121,7 @@ impl Stock for Held<'_> {
     }
 
     fn admits(&self, numa_node: NumaNodeId, seat: Seat) -> bool {
-        self.all_admitted || self.machine.memory[numa_node.index()].seats().enter(seat).is_some()
+        self.all_admitted || self.machine.memory(numa_node).admits(seat)
     }
 
     fn room_milli(&self, pool: u16) -> u32 {

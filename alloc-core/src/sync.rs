@@ -29,13 +29,13 @@ impl Word64 {
     }
 
     /// Reads the word.
-    #[inline]
+    #[inline(always)]
     pub fn load(&self, order: Ordering) -> u64 {
         self.0.load(order)
     }
 
     /// Overwrites the word; see rule 3.
-    #[inline]
+    #[inline(always)]
     pub fn store(&self, value: u64, order: Ordering) {
         self.0.store(value, order);
     }
@@ -44,24 +44,127 @@ impl Word64 {
     ///
     /// # Errors
     /// The value that was there, when `change` answers `None`.
-    #[inline]
+    #[inline(always)]
     pub fn update(
         &self,
         success: Ordering,
         failure: Ordering,
-        change: impl FnMut(u64) -> Option<u64>,
+        mut change: impl FnMut(u64) -> Option<u64>,
     ) -> Result<u64, u64> {
         #[cfg(all(test, not(loom)))]
         fault::point();
-        self.0.fetch_update(success, failure, change)
+        let mut before = self.0.load(failure);
+        while let Some(after) = change(before) {
+            match self.0.compare_exchange_weak(before, after, success, failure) {
+                Ok(_) => return Ok(before),
+                Err(newer) => before = newer,
+            }
+        }
+        Err(before)
     }
+
+    /// Sets bits; gives back the value before.
+    #[inline(always)]
+    pub fn set_bits(&self, bits: u64, order: Ordering) -> u64 {
+        #[cfg(all(test, not(loom)))]
+        fault::point();
+        self.0.fetch_or(bits, order)
+    }
+
+    /// Clears bits; gives back the value before.
+    #[inline(always)]
+    pub fn clear_bits(&self, bits: u64, order: Ordering) -> u64 {
+        #[cfg(all(test, not(loom)))]
+        fault::point();
+        self.0.fetch_and(!bits, order)
+    }
+}
+
+/// Words that are zero to begin with, at an address that is a multiple of a cache line when `T` says so.
+///
+/// Fresh memory from the operating system is zero already, so nothing is written: what is never used costs address space only,
+/// and each page comes to be on the NUMA node of the thread that uses it first.
+#[cfg(not(loom))]
+pub(crate) fn zeroed<T: Zero>(len: usize) -> Box<[T]> {
+    // SAFETY: `T: Zero` promises that all-zero bytes are a value of `T`; its implementors uphold it.
+    unsafe { Box::<[T]>::new_zeroed_slice(len).assume_init() }
+}
+
+/// As above; loom's words have to be made one by one.
+#[cfg(loom)]
+pub(crate) fn zeroed<T: Zero>(len: usize) -> Box<[T]> {
+    (0..len).map(|_| T::zero()).collect()
+}
+
+/// What may be made of zero bytes.
+///
+/// # Safety
+/// All-zero bytes must be a value of the type, the same as [`Zero::zero`] makes.
+pub(crate) unsafe trait Zero: Sized {
+    /// The value.
+    #[cfg_attr(not(loom), expect(dead_code, reason = "fresh memory is zero already"))]
+    fn zero() -> Self;
+}
+
+// SAFETY: an atomic integer has the representation of its integer, for which zero is a value.
+unsafe impl Zero for Word64 {
+    fn zero() -> Self {
+        Self::new(0)
+    }
+}
+
+/// Words that start at a cache line.
+#[derive(Debug)]
+#[cfg_attr(not(loom), repr(C, align(64)))]
+#[cfg_attr(loom, repr(C))]
+pub(crate) struct Words<const N: usize>(pub(crate) [Word64; N]);
+
+/// One cache line of words.
+pub(crate) type Line = Words<WORDS_PER_LINE>;
+
+/// Words in a cache line. One under loom, which makes every word of every run anew.
+pub(crate) const WORDS_PER_LINE: usize = if cfg!(loom) { 1 } else { 8 };
+
+// SAFETY: words, for each of which zero is a value; padding may be anything.
+unsafe impl<const N: usize> Zero for Words<N> {
+    fn zero() -> Self {
+        Self(core::array::from_fn(|_| Word64::new(0)))
+    }
+}
+
+/// The words of lines, side by side.
+#[inline]
+pub(crate) fn words_of(lines: &[Line]) -> &[Word64] {
+    // SAFETY: a `Line` is exactly eight words without padding (asserted below), so `lines` is this many words in a row;
+    // they live as long as the borrow.
+    unsafe { core::slice::from_raw_parts(lines.as_ptr().cast::<Word64>(), lines.len() * WORDS_PER_LINE) }
+}
+
+const _: () = assert!(size_of::<Line>() == WORDS_PER_LINE * size_of::<Word64>());
+
+/// A value with cache lines of its own: a neighbour's changes do not take it out of this core's cache. Two lines, because
+/// processors fetch them in pairs.
+#[derive(Debug)]
+#[repr(align(128))]
+pub(crate) struct Padded<T>(pub(crate) T);
+
+/// Asks the processor to fetch the line of a value that will soon be wanted. Changes nothing else.
+#[inline]
+pub(crate) fn prefetch<T>(value: &T) {
+    #[cfg(all(target_arch = "x86_64", not(miri), not(loom)))]
+    // SAFETY: the instruction is part of every x86-64 processor, and never faults whatever the address; this one is valid.
+    unsafe {
+        core::arch::x86_64::_mm_prefetch::<{ core::arch::x86_64::_MM_HINT_T0 }>(core::ptr::from_ref(value).cast());
+    }
+    #[cfg(not(all(target_arch = "x86_64", not(miri), not(loom))))]
+    let _ = value;
 }
 
 /// While it lives, no panic is injected on this thread: a destructor must not fail half-way. Nothing outside of tests.
 #[derive(Debug)]
 pub(crate) struct Calm;
 
-/// To be held by every destructor that changes words.
+/// To be held by every destructor that changes words, and where several changes belong together and nothing between them can panic.
 #[inline]
 pub(crate) fn calm() -> Calm {
     #[cfg(all(test, not(loom)))]

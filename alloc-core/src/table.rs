@@ -1,43 +1,78 @@
 //! Table: all agents and roles, and every call on them.
 //!
-//! `&self` calls may come from any number of threads at once; `&mut self` calls (agents and roles come and go) from the one
-//! that owns the table. Nothing is allocated by claim, hold, split, transfer, release, confirm and place when they succeed.
+//! All calls take `&self` and may come from any number of threads at once. Claims and all that is done with them take no lock;
+//! agents and roles come and go under one that nobody else waits for. Nothing is allocated by claim, hold, split, transfer,
+//! release, confirm and place when they succeed. A thread that makes many calls does best through a [`Local`](crate::Local) of its own.
 //!
 //! **Who charges**: the table does. `claim`, `hold`, `place` and `restore` charge the role of the holder, `release` and
 //! `remove_agent` refund it, `split` and `transfer` move nothing between roles.
 
 use core::fmt;
+use std::sync::{Mutex, OnceLock};
 
 use crate::Quantities;
-use crate::agent::{Agent, Machine};
-use crate::claim::{self, Ask, Holder};
+use crate::claim::{Ask, Holder};
+use crate::desk::Desks;
 use crate::exact;
 use crate::explain::{self, Explanation};
 use crate::ids::{AgentId, ClaimId, MAX_AGENTS, MAX_RECORDS, NumaNodeId, Owner, PuId, RoleId};
 use crate::ledger::{Ledger, Limit};
-use crate::outcome::{Confirmed, Outcome, Released, Transferred};
+use crate::local::Caller;
+use crate::outcome::{Confirmed, Contended, Outcome, Released, Transferred};
 use crate::place::{self, Placed};
 use crate::placement::{Placement, PoolOrder};
 use crate::pooling;
-use crate::reason::{Reason, Refusal};
-use crate::record::State;
+use crate::record::{MAX_LINES, MAX_SHAPES, State};
 use crate::request::{HoldLimit, Policy, Request};
 use crate::restore::{self, RestoreError};
 use crate::shape::Shape;
-use crate::split::{self, Piece};
+use crate::shard::{AgentState, Shard, ShardCapacity};
+use crate::site::{Hands, Site};
+use crate::split::Piece;
+use crate::topology::{self, Topology};
 use crate::usage::{self, Usage};
 use crate::validate::{self, ValidateError};
 
-/// How much a table has room for. Said once.
+/// How much a table has room for. Said once; memory that is not used yet costs addresses only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Capacity {
-    /// Agents, at most 2²⁰.
+    /// Shards, 1 to 64: parts with memory and index of their own. One per NUMA node of the machine the table is on, or per
+    /// thread that claims much.
+    pub shards: u8,
+    /// Agents of all shards together, at most 2²⁰ (each shard's part is rounded up to a power of two).
     pub agents: u32,
-    /// Claim records per agent, 1 to 16,383. A claim takes one per five parts; a part is the cores of one leaf, the share of
+    /// Cache lines for the agents' words, all together: [`Shape::lines`] for each.
+    pub lines: u32,
+    /// Claim records of all shards together. A claim takes one per four parts; a part is the cores of one leaf, the share of
     /// one pool or the memory of one NUMA node.
-    pub records_per_agent: u16,
+    pub claims: u32,
     /// Roles.
     pub roles: u16,
+    /// Threads that may work at once, with a handle of their own or not.
+    pub threads: u16,
+    /// Different shapes, at most 4,096.
+    pub shapes: u16,
+}
+
+impl Capacity {
+    /// For so many agents of a shape, or of others as large: one shard, 64 claims an agent, 64 roles, 16 threads, 64 shapes.
+    #[must_use]
+    pub const fn for_agents(agents: u32, shape: &Shape) -> Self {
+        let lines = agents.saturating_mul(shape.lines());
+        Self { shards: 1, agents, lines, claims: agents.saturating_mul(64), roles: 64, threads: 16, shapes: 64 }
+    }
+
+    fn check(self) -> Result<Self, TableError> {
+        let Self { shards, agents, lines, claims, roles, threads, shapes } = self;
+        let some = shards > 0 && agents > 0 && lines > 0 && claims > 0 && roles > 0 && threads > 0 && shapes > 0;
+        let each = |all: u32| all.div_ceil(u32::from(shards).max(1));
+        let fits = shards <= 64
+            && u64::from(each(agents).next_power_of_two()) * u64::from(shards) <= u64::from(MAX_AGENTS)
+            && each(lines) < MAX_LINES
+            && each(claims) <= MAX_RECORDS
+            && shapes <= MAX_SHAPES;
+        if some && fits { Ok(self) } else { Err(TableError::Capacity(self)) }
+    }
 }
 
 /// Why the table cannot be changed so.
@@ -50,13 +85,37 @@ pub enum TableError {
         /// [`Capacity::agents`].
         agents: u32,
     },
+    /// There is no room for the agent's words.
+    LinesFull {
+        /// [`Capacity::lines`].
+        lines: u32,
+        /// What the shape takes.
+        wanted: u32,
+    },
+    /// All shapes' places are taken.
+    ShapesFull {
+        /// [`Capacity::shapes`].
+        shapes: u16,
+    },
     /// All roles' places are taken.
     RolesFull {
         /// [`Capacity::roles`].
         roles: u16,
     },
+    /// All desks are taken.
+    Desks {
+        /// [`Capacity::threads`].
+        threads: u16,
+    },
+    /// The shard is unknown.
+    NoSuchShard {
+        /// Which.
+        shard: usize,
+    },
     /// The agent is unknown.
     NoSuchAgent(AgentId),
+    /// The agent is there already.
+    AgentPresent(AgentId),
     /// The role is unknown.
     NoSuchRole(RoleId),
 }
@@ -66,11 +125,22 @@ impl fmt::Display for TableError {
         match self {
             Self::Capacity(capacity) => write!(
                 f,
-                "{capacity:?}: give 1 to {MAX_AGENTS} agents, 1 to {MAX_RECORDS} records_per_agent and at least 1 role"
+                "{capacity:?}: give at least 1 of each; at most 64 shards, {MAX_AGENTS} agents, {MAX_SHAPES} shapes, and \
+                 per shard {} lines and {MAX_RECORDS} claims",
+                MAX_LINES - 1
             ),
             Self::AgentsFull { agents } => write!(f, "the table has its {agents} agents: raise Capacity::agents"),
+            Self::LinesFull { lines, wanted } => {
+                write!(f, "the agent's words take {wanted} of the table's {lines} lines: raise Capacity::lines")
+            }
+            Self::ShapesFull { shapes } => write!(f, "the table has its {shapes} shapes: raise Capacity::shapes"),
             Self::RolesFull { roles } => write!(f, "the table has its {roles} roles: raise Capacity::roles"),
+            Self::Desks { threads } => {
+                write!(f, "all {threads} threads of the table are at work: raise Capacity::threads, or ask again")
+            }
+            Self::NoSuchShard { shard } => write!(f, "shard {shard} is beyond Capacity::shards"),
             Self::NoSuchAgent(agent) => write!(f, "agent {agent} is unknown"),
+            Self::AgentPresent(agent) => write!(f, "agent {agent} is here already: remove it first"),
             Self::NoSuchRole(role) => write!(f, "role {role} is unknown"),
         }
     }
@@ -81,9 +151,97 @@ impl core::error::Error for TableError {}
 /// All agents and roles.
 #[derive(Debug)]
 pub struct Table {
-    agents: Vec<Agent>,
+    shards: Box<[Shard]>,
+    /// An agent's shard is its id shifted right by this.
+    shard_shift: u32,
+    shapes: Box<[OnceLock<Box<Shape>>]>,
     ledger: Ledger,
+    desks: Desks,
     capacity: Capacity,
+    /// How far apart two neighbouring desks start their searches.
+    start_step: u32,
+    topology: Mutex<Topology>,
+}
+
+/// The parts, for the other modules.
+impl Table {
+    pub(crate) fn shards(&self) -> &[Shard] {
+        &self.shards
+    }
+
+    #[inline(always)]
+    pub(crate) fn shard(&self, at: u8) -> &Shard {
+        &self.shards[usize::from(at)]
+    }
+
+    #[inline(always)]
+    pub(crate) const fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    #[inline(always)]
+    pub(crate) const fn desks(&self) -> &Desks {
+        &self.desks
+    }
+
+    pub(crate) const fn lock(&self) -> &Mutex<Topology> {
+        &self.topology
+    }
+
+    /// Where in a shard the thread at a desk starts to search, in parts of 2³².
+    #[inline(always)]
+    #[expect(clippy::cast_possible_truncation, reason = "desks are below the threads, whose share is rounded down")]
+    pub(crate) const fn start_of(&self, desk: usize) -> u32 {
+        desk as u32 * self.start_step
+    }
+
+    /// A shape by its number; a number comes from a cell or a record, where only known ones are.
+    #[inline(always)]
+    pub(crate) fn shape_at(&self, at: u16) -> &Shape {
+        match self.shapes[usize::from(at)].get() {
+            Some(shape) => shape,
+            None => unreachable!("a cell names a shape that was kept before it"),
+        }
+    }
+
+    /// Keeps a shape under a number; false when there is no such place.
+    pub(crate) fn keep_shape(&self, at: u16, shape: Shape) -> bool {
+        self.shapes.get(usize::from(at)).is_some_and(|place| place.set(Box::new(shape)).is_ok())
+    }
+
+    /// The shard of an agent, and its cell there; `None` when no agent can have the id.
+    #[inline(always)]
+    pub(crate) fn locate(&self, agent: AgentId) -> Option<(u8, u32)> {
+        let shard = agent.get() >> self.shard_shift;
+        let at = agent.get() & ((1 << self.shard_shift) - 1);
+        let shard = u8::try_from(shard).ok().filter(|shard| usize::from(*shard) < self.shards.len())?;
+        Some((shard, at))
+    }
+
+    /// Lends a desk for one call; `None` when all are taken.
+    pub(crate) fn with_guest<R>(&self, work: impl FnOnce(&Caller<'_>) -> R) -> Option<R> {
+        let guest = Guest { table: self, desk: self.desks.sit()? };
+        let home = u8::try_from(guest.desk % self.shards.len()).unwrap_or(0);
+        Some(work(&Caller { table: self, desk: guest.desk, magazines: None, home }))
+    }
+
+    fn with_site<R>(&self, agent: AgentId, work: impl FnOnce(Site<'_>) -> R) -> Option<R> {
+        self.with_guest(|guest| guest.at(agent, |hands, at| hands.site(at).map(work)).flatten()).flatten()
+    }
+}
+
+/// One call's desk.
+struct Guest<'a> {
+    table: &'a Table,
+    desk: usize,
+}
+
+impl Drop for Guest<'_> {
+    fn drop(&mut self) {
+        let _calm = crate::sync::calm();
+        self.table.ledger.leave(self.desk);
+        self.table.desks.stand_up(self.desk);
+    }
 }
 
 /// Agents and roles.
@@ -93,34 +251,45 @@ impl Table {
     /// # Errors
     /// [`TableError::Capacity`].
     pub fn new(capacity: Capacity) -> Result<Self, TableError> {
-        let Capacity { agents, records_per_agent, roles } = capacity;
-        if agents == 0 || agents > MAX_AGENTS || records_per_agent == 0 || records_per_agent > MAX_RECORDS || roles == 0
-        {
-            return Err(TableError::Capacity(capacity));
-        }
-        Ok(Self { agents: Vec::new(), ledger: Ledger::default(), capacity })
+        let Capacity { shards, agents, lines, claims, roles, threads, shapes } = capacity.check()?;
+        let each = |all: u32| all.div_ceil(u32::from(shards));
+        let size =
+            ShardCapacity { agents: each(agents).next_power_of_two(), lines: each(lines), records: each(claims) };
+        let first = |shard: u8| AgentId::new(u32::from(shard) * size.agents);
+        Ok(Self {
+            shards: (0..shards).map(|shard| Shard::new(first(shard), size)).collect(),
+            shard_shift: size.agents.trailing_zeros(),
+            shapes: (0..shapes).map(|_| OnceLock::new()).collect(),
+            ledger: Ledger::new(roles, threads),
+            desks: Desks::new(threads),
+            capacity,
+            start_step: u32::MAX / u32::from(threads),
+            topology: Mutex::new(topology::stores(usize::from(shards))),
+        })
+    }
+
+    /// What there is room for.
+    #[must_use]
+    pub const fn capacity(&self) -> Capacity {
+        self.capacity
     }
 
     /// Adds a role.
     ///
     /// # Errors
     /// [`TableError::RolesFull`].
-    pub fn add_role(&mut self, limit: Limit) -> Result<RoleId, TableError> {
-        match u16::try_from(self.ledger.roles()) {
-            Ok(at) if at < self.capacity.roles => {
-                self.ledger.add(limit);
-                Ok(RoleId::new(at))
-            }
-            _ => Err(TableError::RolesFull { roles: self.capacity.roles }),
-        }
+    pub fn add_role(&self, limit: Limit) -> Result<RoleId, TableError> {
+        let _topology = self.topology.lock();
+        self.ledger.add(limit).ok_or(TableError::RolesFull { roles: self.capacity.roles })
     }
 
     /// Changes a role's limit. What it has already stays, even beyond it.
     ///
     /// # Errors
     /// [`TableError::NoSuchRole`].
-    pub fn set_limit(&mut self, role: RoleId, limit: Limit) -> Result<(), TableError> {
-        if self.ledger.set(role.index(), limit) { Ok(()) } else { Err(TableError::NoSuchRole(role)) }
+    pub fn set_limit(&self, role: RoleId, limit: Limit) -> Result<(), TableError> {
+        let _topology = self.topology.lock();
+        if self.ledger.set(role, limit) { Ok(()) } else { Err(TableError::NoSuchRole(role)) }
     }
 
     /// What a role is charged at this moment.
@@ -129,100 +298,50 @@ impl Table {
         self.ledger.used(role)
     }
 
-    /// Adds an agent, active, with everything free. The id of a removed agent may come back.
-    ///
-    /// # Errors
-    /// [`TableError::AgentsFull`].
-    pub fn add_agent(&mut self, shape: Shape) -> Result<AgentId, TableError> {
-        let at = match self.agents.iter().position(|agent| agent.machine.is_none()) {
-            Some(at) => at,
-            None => self.new_place()?,
-        };
-        let agent = &mut self.agents[at];
-        agent.machine = Some(Machine::new(shape));
-        agent.incarnation += 1;
-        agent.active = true;
-        Ok(agent.id)
+    fn known(&self, agent: AgentId) -> Option<(&Shard, crate::shard::Cell)> {
+        let (shard, at) = self.locate(agent)?;
+        let shard = self.shard(shard);
+        let cell = shard.cell(at);
+        cell.state.map(|_| (shard, cell))
     }
 
-    fn new_place(&mut self) -> Result<usize, TableError> {
-        let Capacity { agents, records_per_agent, .. } = self.capacity;
-        let at = self.agents.len();
-        let id = u32::try_from(at).ok().filter(|id| *id < agents).ok_or(TableError::AgentsFull { agents })?;
-        self.agents.push(Agent::new(AgentId::new(id), records_per_agent));
-        Ok(at)
-    }
-
-    /// Removes an agent and all claims on it; tells how many. Their roles are refunded.
-    ///
-    /// # Errors
-    /// [`TableError::NoSuchAgent`].
-    pub fn remove_agent(&mut self, agent: AgentId) -> Result<u32, TableError> {
-        let gone = self.claims(agent).count();
-        for claim in self.claims(agent).collect::<Vec<_>>() {
-            if let Ok(mut record) = self.agents[agent.index()].records.lock(claim.slot(), claim.generation()) {
-                drop(self.ledger.refund(record.role(), record.quantities()));
-                record.discard();
-            }
-        }
-        let removed = self.agents.get_mut(agent.index()).and_then(|agent| agent.machine.take());
-        match removed {
-            Some(_) => Ok(u32::try_from(gone).unwrap_or(u32::MAX)),
-            None => Err(TableError::NoSuchAgent(agent)),
-        }
-    }
-
-    /// Whether an agent takes new claims (not splits: what a claim holds stays divisible).
-    ///
-    /// # Errors
-    /// [`TableError::NoSuchAgent`].
-    pub fn set_active(&mut self, agent: AgentId, active: bool) -> Result<(), TableError> {
-        match self.agents.get_mut(agent.index()).filter(|agent| agent.machine.is_some()) {
-            Some(agent) => {
-                agent.active = active;
-                Ok(())
-            }
-            None => Err(TableError::NoSuchAgent(agent)),
-        }
-    }
-
-    /// Whether an agent takes new claims.
+    /// Whether an agent takes new claims; `None` when it is not there.
     #[must_use]
-    pub fn is_active(&self, agent: AgentId) -> bool {
-        self.known(agent).is_some_and(|(agent, _)| agent.active)
+    pub fn state(&self, agent: AgentId) -> Option<AgentState> {
+        self.known(agent).and_then(|(_, cell)| cell.state)
     }
 
     /// Counts the machines that had this id, this one included.
     #[must_use]
     pub fn incarnation(&self, agent: AgentId) -> Option<u32> {
-        self.known(agent).map(|(agent, _)| agent.incarnation)
+        self.known(agent).map(|(_, cell)| cell.incarnation)
     }
 
     /// An agent's shape.
     #[must_use]
     pub fn shape(&self, agent: AgentId) -> Option<&Shape> {
-        self.known(agent).map(|(_, machine)| &machine.shape)
+        self.known(agent).map(|(_, cell)| self.shape_at(cell.shape))
     }
 
     /// All agents.
     pub fn agents(&self) -> impl Iterator<Item = AgentId> {
-        self.agents.iter().filter(|agent| agent.machine.is_some()).map(|agent| agent.id)
+        self.shards.iter().flat_map(|shard| {
+            let there = (0..shard.agents()).filter(|at| shard.cell(*at).state.is_some());
+            there.map(|at| AgentId::new(shard.first.get() + at))
+        })
     }
 
     /// What an agent has, at this moment.
     #[must_use]
     pub fn usage(&self, agent: AgentId) -> Option<Usage> {
-        self.known(agent).map(|(_, machine)| usage::usage(machine))
+        let (shard, cell) = self.known(agent)?;
+        Some(usage::usage(shard.machine(self.shape_at(cell.shape), cell.line)))
     }
 
-    #[cfg(test)]
-    pub(crate) fn agent_for_test(&self, agent: AgentId) -> &Agent {
-        &self.agents[agent.index()]
-    }
-
-    fn known(&self, agent: AgentId) -> Option<(&Agent, &Machine)> {
-        let agent = self.agents.get(agent.index())?;
-        agent.machine.as_ref().map(|machine| (agent, machine))
+    /// Bytes the table takes beside claim records, for as many agents as there is room for.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.shards.iter().map(Shard::bytes).sum()
     }
 }
 
@@ -230,80 +349,71 @@ impl Table {
 impl Table {
     /// Claims what is asked on one agent, all or nothing.
     pub fn claim(&self, agent: AgentId, holder: Holder, request: &Request) -> Outcome {
-        match self.known(agent) {
-            Some((agent, _)) => claim::claim(agent, &self.ledger, holder, Ask::Request(request)),
-            None => gone(agent),
-        }
+        self.with_guest(|guest| guest.claim(agent, holder, Ask::Request(request))).unwrap_or(CONTENDED)
     }
 
     /// Claims what is free on one agent, up to a limit: whole cores, room in pools, memory usable together. Nothing runs in
     /// it; to be split, transferred and released.
     pub fn hold(&self, agent: AgentId, holder: Holder, limit: HoldLimit) -> Outcome {
-        match self.known(agent) {
-            Some((agent, _)) => claim::claim(agent, &self.ledger, holder, Ask::Hold(limit)),
-            None => gone(agent),
-        }
+        self.with_guest(|guest| guest.claim(agent, holder, Ask::Hold(limit))).unwrap_or(CONTENDED)
     }
 
     /// Makes a part of a claim a claim of its own, of the same owner and role. A shared request takes from the claim's
     /// share of a pool, and where that is too little, cores of the claim join the pool.
     pub fn split(&self, claim: ClaimId, owner: Owner, request: &Request) -> Outcome {
-        self.split_piece(claim, owner, Piece::Request(request))
+        self.with_guest(|guest| guest.split(claim, owner, Piece::Request(request))).unwrap_or(CONTENDED)
     }
 
     /// As [`Table::split`], with the piece said exactly.
     pub fn split_exact(&self, claim: ClaimId, owner: Owner, piece: &Placement) -> Outcome {
-        self.split_piece(claim, owner, Piece::Exact(piece))
-    }
-
-    fn split_piece(&self, claim: ClaimId, owner: Owner, piece: Piece<'_>) -> Outcome {
-        match self.known(claim.agent()) {
-            Some((agent, _)) => split::split(agent, claim, owner, piece),
-            None => gone(claim.agent()),
-        }
+        self.with_guest(|guest| guest.split(claim, owner, Piece::Exact(piece))).unwrap_or(CONTENDED)
     }
 
     /// Gives a claim to another owner. Its role stays.
     pub fn transfer(&self, claim: ClaimId, from: Owner, to: Owner) -> Transferred {
-        match self.known(claim.agent()) {
-            Some((agent, _)) => claim::transfer(agent, claim, from, to),
-            None => Transferred::Gone,
-        }
+        self.with_guest(|guest| guest.transfer(claim, from, to)).unwrap_or(Transferred::Contended)
     }
 
     /// Ends a claim: exactly what it holds is free again.
     pub fn release(&self, claim: ClaimId, owner: Owner) -> Released {
-        match self.known(claim.agent()) {
-            Some((agent, _)) => claim::release(agent, &self.ledger, claim, owner),
-            None => Released::Gone,
-        }
+        self.with_guest(|guest| guest.release(claim, owner)).unwrap_or(Released::Contended)
     }
 
     /// What a claim holds; `None` when it is gone, or being changed at this moment.
     #[must_use]
     pub fn placement(&self, claim: ClaimId) -> Option<Placement> {
-        let (agent, machine) = self.known(claim.agent())?;
         let mut parts = Vec::new();
-        agent.records.read(claim.slot(), claim.generation(), |part| parts.push(part))?;
-        Some(exact::placement(&machine.shape, parts.into_iter()))
+        let seen = self.read(claim, |part| parts.push(part))?;
+        Some(exact::placement(self.shape_at(seen.place.shape), parts.into_iter()))
     }
 
     /// Who holds a claim; `None` when it is gone, or being changed at this moment.
     #[must_use]
     pub fn holder(&self, claim: ClaimId) -> Option<Holder> {
-        let (agent, _) = self.known(claim.agent())?;
-        let (owner, role) = agent.records.read(claim.slot(), claim.generation(), |_| {})?;
-        Some(Holder { owner, role })
+        let seen = self.read(claim, |_| {})?;
+        Some(Holder { owner: seen.owner, role: seen.place.role })
     }
 
-    /// The live claims on an agent. Complete when nothing is in flight.
-    pub fn claims(&self, agent: AgentId) -> impl Iterator<Item = ClaimId> {
-        let known = self.known(agent).map(|(agent, _)| agent);
-        known.into_iter().flat_map(|agent| {
-            let live = (0..agent.records.len()).filter_map(|slot| Some((slot, agent.records.header(slot)?)));
-            live.filter(|(_, header)| header.state == State::Live)
-                .map(|(slot, header)| ClaimId::new(agent.id, slot, header.generation))
+    fn read(&self, claim: ClaimId, each: impl FnMut(crate::part::Part)) -> Option<crate::record::Seen> {
+        let (shard, _) = self.locate(claim.agent())?;
+        let seen = self.shard(shard).records.read(claim.slot(), claim.generation(), each)?;
+        (seen.agent == claim.agent()).then_some(seen)
+    }
+
+    /// All live claims. Complete when nothing is in flight.
+    pub fn claims(&self) -> impl Iterator<Item = ClaimId> {
+        self.shards.iter().flat_map(|shard| {
+            let live = shard.records.headers().filter(|(_, header)| header.state == State::Live);
+            live.filter_map(|(slot, header)| {
+                let seen = shard.records.read(slot, header.generation, |_| {})?;
+                Some(ClaimId::new(seen.agent, slot, header.generation))
+            })
         })
+    }
+
+    /// The live claims on an agent, found by going through all of its shard.
+    pub fn claims_on(&self, agent: AgentId) -> impl Iterator<Item = ClaimId> {
+        self.claims().filter(move |claim| claim.agent() == agent)
     }
 
     /// Restores a pool as the agent runs it. Pools come first, then exclusive claims, then shared ones, then `trim_pools`.
@@ -316,8 +426,8 @@ impl Table {
         numa_node: Option<NumaNodeId>,
         pus: &[PuId],
     ) -> Result<(), RestoreError> {
-        let (agent, _) = self.known(agent).ok_or(RestoreError::NoSuchAgent(agent))?;
-        restore::restore_pool(agent, numa_node, pus)
+        let (shard, cell) = self.known(agent).ok_or(RestoreError::NoSuchAgent(agent))?;
+        restore::restore_pool(shard.machine(self.shape_at(cell.shape), cell.line), numa_node, pus)
     }
 
     /// Restores a claim that exists already, exactly; past the role's limit if need be.
@@ -325,44 +435,62 @@ impl Table {
     /// # Errors
     /// [`RestoreError`]; nothing is held then.
     pub fn restore(&self, agent: AgentId, holder: Holder, placement: &Placement) -> Result<crate::Grant, RestoreError> {
-        let (agent, _) = self.known(agent).ok_or(RestoreError::NoSuchAgent(agent))?;
-        restore::restore(agent, &self.ledger, holder, placement)
+        self.with_site(agent, |site| restore::restore(&site, holder, placement))
+            .unwrap_or(Err(RestoreError::NoSuchAgent(agent)))
     }
 }
+
+/// What is answered when all desks are taken.
+const CONTENDED: Outcome = Outcome::Contended(Contended { pools_changed: false });
 
 /// Pools, placement over all agents, and the check of everything.
 impl Table {
     /// The newest order of each of an agent's pools.
     #[must_use]
     pub fn pool_orders(&self, agent: AgentId) -> Vec<PoolOrder> {
-        let Some((_, machine)) = self.known(agent) else { return Vec::new() };
-        (0..).zip(&machine.pools).map(|(pool, _)| pooling::order(machine, pool)).collect()
+        let Some((shard, cell)) = self.known(agent) else { return Vec::new() };
+        let machine = shard.machine(self.shape_at(cell.shape), cell.line);
+        (0..).zip(&machine.shape.layout.pools).map(|(pool, _)| pooling::order(&machine, pool)).collect()
     }
 
     /// The agent runs the order of this epoch: cores that had left the pool by then become free.
     pub fn confirm_pool(&self, agent: AgentId, numa_node: Option<NumaNodeId>, epoch: u32) -> Confirmed {
-        let Some((_, machine)) = self.known(agent) else { return Confirmed::NoSuchPool };
+        let Some((shard, cell)) = self.known(agent) else { return Confirmed::NoSuchPool };
+        let machine = shard.machine(self.shape_at(cell.shape), cell.line);
         match machine.shape.layout.pool_of(numa_node) {
-            Some(pool) => pooling::confirm(machine, pool, epoch),
+            Some(pool) => pooling::confirm(&machine, pool, epoch),
             None => Confirmed::NoSuchPool,
         }
     }
 
     /// Lets cores that an agent's pools do not need begin to leave, as a release does; true when any did.
     pub fn trim_pools(&self, agent: AgentId) -> bool {
-        let Some((_, machine)) = self.known(agent) else { return false };
-        (0..).zip(&machine.pools).fold(false, |changed, (pool, _)| pooling::trim(machine, pool) || changed)
+        let Some((shard, cell)) = self.known(agent) else { return false };
+        let machine = shard.machine(self.shape_at(cell.shape), cell.line);
+        let pools = (0..).zip(&machine.shape.layout.pools);
+        pools.fold(false, |changed, (pool, _)| pooling::trim(&machine, pool) || changed)
     }
 
     /// Finds an agent for a request and claims there.
     pub fn place(&self, holder: Holder, request: &Request, policy: Policy) -> Placed {
-        place::place(&self.agents, &self.ledger, holder, request, policy)
+        let placed = self.with_guest(|guest| place::place(guest, holder, request, policy));
+        placed.unwrap_or(Placed::Contended { pools_changed: None })
     }
 
     /// Why a request of a role is pending, over all agents.
     #[must_use]
     pub fn explain(&self, role: RoleId, request: &Request) -> Explanation {
-        explain::explain(&self.agents, &self.ledger, role, request)
+        let explained = self.with_guest(|guest| {
+            let mut explanation = Explanation::default();
+            for shard in (0..).take(self.shards.len()) {
+                guest.with(shard, |hands: Hands<'_>| {
+                    let sites = (0..hands.shard.agents()).filter_map(|at| hands.site(at));
+                    explain::explain(&mut explanation, sites, (&self.ledger, role), request);
+                });
+            }
+            explanation
+        });
+        explained.unwrap_or_default()
     }
 
     /// Recomputes every fast figure from the records. For the quiet state only.
@@ -370,10 +498,14 @@ impl Table {
     /// # Errors
     /// The first contradiction.
     pub fn validate(&self) -> Result<(), ValidateError> {
-        validate::validate(&self.agents, &self.ledger)
+        validate::validate(self)
     }
-}
 
-const fn gone(agent: AgentId) -> Outcome {
-    Outcome::Refused(Refusal { agent, reason: Reason::Gone })
+    /// Touches every page of a shard's memory, so that it comes to be on the NUMA node of the calling thread. To be called before
+    /// the shard is used; harmless later.
+    pub fn touch(&self, shard: usize) {
+        if let Some(shard) = self.shards.get(shard) {
+            shard.touch();
+        }
+    }
 }

@@ -1,68 +1,92 @@
-//! Taking: the words of one claim taken one after the other, and given back in reverse.
+//! Taking: a claim being made or ended: its role charged, its words taken one after the other; and all given back in reverse.
 //!
 //! The claim's record says what there is to take (see [`record`](crate::record), rule 4); this guard counts how far it came.
-//! Dropped before [`Taking::keep`], by a refusal half-way or a panic, it gives back exactly what was taken. A release is
-//! the same guard started at the end.
+//! Dropped before [`Taking::keep`], by a refusal half-way or a panic, it gives back exactly what was taken, and ends the flight
+//! that it announced (see [`desk`](crate::desk)). A release is the same guard started at the end.
 
-use crate::agent::Machine;
+use crate::Quantities;
+use crate::desk::Flight;
 use crate::leaf::PuState;
+use crate::ledger::ChargeError;
+use crate::machine::Machine;
 use crate::part::Part;
 use crate::pooling;
 use crate::record::OpenRecord;
+use crate::site::Hands;
 use crate::sync;
 
-/// How far the words of a record were taken.
+/// How far a claim was taken.
 #[derive(Debug)]
-pub(crate) struct Taking<'a> {
-    machine: &'a Machine,
-    record: OpenRecord<'a>,
-    /// Parts taken whole.
+pub(crate) struct Taking<'r, 'a> {
+    hands: &'r Hands<'a>,
+    machine: &'r Machine<'a>,
+    record: &'r mut OpenRecord<'a>,
+    /// For a claim being made: others may have to know of its undo.
+    flight: Option<Flight<'a>>,
+    /// What the role is charged.
+    charged: Quantities,
+    /// Parts taken.
     taken: u16,
-    /// The next part is memory, and its seat is taken.
-    seated: bool,
-    /// Whether this is a claim being made, whose undo others may have to know of.
-    making: bool,
     /// Whether a pool may gain cores for a share; a restored share has to find its room.
     may_grow: bool,
     pools_changed: bool,
 }
 
-impl<'a> Taking<'a> {
-    /// Nothing of the record was taken yet.
-    pub(crate) fn start(machine: &'a Machine, record: OpenRecord<'a>) -> Self {
-        Self { machine, record, taken: 0, seated: false, making: true, may_grow: true, pools_changed: false }
+impl<'r, 'a> Taking<'r, 'a> {
+    /// Announces a claim; nothing of the record was taken yet.
+    #[inline(always)]
+    pub(crate) fn start(hands: &'r Hands<'a>, machine: &'r Machine<'a>, record: &'r mut OpenRecord<'a>) -> Self {
+        let flight = Some(hands.flight(record.place()));
+        let charged = Quantities { cpu_milli: 0, mem_bytes: 0 };
+        Self { hands, machine, record, flight, charged, taken: 0, may_grow: true, pools_changed: false }
     }
 
-    /// As [`Taking::start`], for a claim that exists already: pools are as they are.
-    pub(crate) fn start_exact(machine: &'a Machine, record: OpenRecord<'a>) -> Self {
-        let mut taking = Self::start(machine, record);
-        taking.may_grow = false;
-        taking
-    }
-
-    /// All of the record was taken, and is to be given back.
-    pub(crate) fn finish(machine: &'a Machine, mut record: OpenRecord<'a>) -> Self {
-        record.discard();
-        Self {
-            machine,
-            taken: record.len(),
-            record,
-            seated: false,
-            making: false,
-            may_grow: false,
-            pools_changed: false,
+    /// Charges the role.
+    #[inline(always)]
+    pub(crate) fn charge(&mut self, amount: Quantities) -> Result<(), ChargeError> {
+        let table = self.hands.table;
+        if let Some(flight) = &self.flight {
+            table.ledger().charge((table.desks(), self.hands.desk, flight), self.record.role(), amount)?;
+            self.charged = amount;
         }
+        Ok(())
+    }
+
+    /// Charges the role past its limit: what is to be taken is taken in fact.
+    pub(crate) fn charge_fact(&mut self, amount: Quantities) -> Result<(), ChargeError> {
+        let _calm = sync::calm();
+        self.hands.table.ledger().charge_fact(self.record.role(), amount)?;
+        self.charged = amount;
+        // What exists already does not change the pools.
+        self.may_grow = false;
+        Ok(())
+    }
+
+    /// Ends a claim: gives back all of it, and its role's charge. True when pools changed.
+    #[inline(always)]
+    pub(crate) fn end(
+        hands: &'r Hands<'a>,
+        machine: &'r Machine<'a>,
+        record: &'r mut OpenRecord<'a>,
+        charged: Quantities,
+    ) -> bool {
+        record.discard();
+        let taken = record.len();
+        let mut taking =
+            Self { hands, machine, record, flight: None, charged, taken, may_grow: false, pools_changed: false };
+        taking.give_back();
+        taking.pools_changed
     }
 
     /// Takes every part, in canonical order; false as soon as one is not to be had.
     #[must_use]
+    #[inline(always)]
     pub(crate) fn take_all(&mut self) -> bool {
         while self.taken < self.record.len() {
             if !self.take(self.record.part(self.taken)) {
                 return false;
             }
             self.taken += 1;
-            self.seated = false;
         }
         true
     }
@@ -72,78 +96,80 @@ impl<'a> Taking<'a> {
         self.record.part(self.taken)
     }
 
+    #[inline(always)]
     fn take(&mut self, part: Part) -> bool {
         match part {
             Part::Empty => true,
-            Part::Cores { leaf, pus } => self.machine.leaf(leaf).shift(pus, PuState::Free, PuState::Held),
+            Part::Cores { leaf, pus } => self.machine.shift(leaf, pus, PuState::Free, PuState::Held),
             Part::Share { pool, cpu_milli } if self.may_grow => {
                 pooling::commit(self.machine, pool, cpu_milli, &mut self.pools_changed)
             }
-            Part::Share { pool, cpu_milli } => self.machine.pool(pool).commit(cpu_milli),
-            Part::Memory { numa_node, seat, pages } => {
-                let memory = &self.machine.memory[numa_node.index()];
-                self.seated = memory.enter(seat);
-                self.seated && memory.take(pages)
-            }
+            Part::Share { pool, cpu_milli } => self.machine.commit(pool, cpu_milli),
+            Part::Memory { numa_node, seat, pages } => self.machine.take_memory(numa_node, seat, pages),
         }
     }
 
-    /// Gives back what was taken, last first. Progress is counted step by step, so a panic in between is taken up by drop.
+    /// Gives back what was taken, last first, then the charge. Progress is counted step by step, so a panic in between is
+    /// taken up by drop.
+    #[inline(always)]
     fn give_back(&mut self) {
-        while self.taken > 0 || self.seated {
-            if !self.seated {
-                self.taken -= 1;
-                self.give(self.record.part(self.taken));
-            }
-            if self.seated {
-                if let Part::Memory { numa_node, seat, .. } = self.record.part(self.taken) {
-                    self.machine.memory[numa_node.index()].leave(seat);
-                }
-                self.seated = false;
-            }
+        let _calm = sync::calm();
+        while self.taken > 0 {
+            self.taken -= 1;
+            self.give(self.record.part(self.taken));
+        }
+        let charged = core::mem::take(&mut self.charged);
+        if charged != Quantities::default() {
+            self.hands.table.ledger().refund(self.hands.desk, self.record.role(), charged);
         }
     }
 
+    #[inline(always)]
     fn give(&mut self, part: Part) {
         match part {
             Part::Empty => {}
-            Part::Cores { leaf, pus } => self.machine.leaf(leaf).put(pus, PuState::Free),
+            Part::Cores { leaf, pus } => self.machine.put(leaf, pus, PuState::Free),
             Part::Share { pool, cpu_milli } => {
-                self.machine.pool(pool).uncommit(cpu_milli);
+                self.machine.uncommit(pool, cpu_milli);
                 self.pools_changed |= pooling::trim(self.machine, pool);
             }
-            Part::Memory { numa_node, pages, .. } => {
-                self.machine.memory[numa_node.index()].give(pages);
-                self.seated = true;
-            }
+            Part::Memory { numa_node, seat, pages } => self.machine.give_memory(numa_node, seat, pages),
         }
     }
 
     /// Gives everything back; true when pools changed.
+    #[cold]
     pub(crate) fn undo(mut self) -> bool {
-        self.give_back_counted();
+        self.undo_counted();
         self.pools_changed
     }
 
-    fn give_back_counted(&mut self) {
-        let _calm = sync::calm();
-        let undone = self.making && (self.taken > 0 || self.seated || self.pools_changed);
+    #[cold]
+    fn undo_counted(&mut self) {
+        let undone = self.taken > 0 || self.pools_changed || self.charged != Quantities::default();
         self.give_back();
-        if undone {
-            self.machine.count_undone();
+        if let Some(flight) = self.flight.take()
+            && undone
+        {
+            flight.count_undone();
         }
     }
 
     /// Keeps what was taken and makes the record a claim; true when pools changed.
+    #[inline(always)]
     pub(crate) fn keep(mut self) -> bool {
-        (self.taken, self.seated, self.making) = (0, false, false);
+        self.taken = 0;
+        self.charged = Quantities { cpu_milli: 0, mem_bytes: 0 };
         self.record.publish();
-        self.pools_changed
+        core::mem::take(&mut self.pools_changed)
     }
 }
 
-impl Drop for Taking<'_> {
+impl Drop for Taking<'_, '_> {
+    #[inline(always)]
     fn drop(&mut self) {
-        self.give_back_counted();
+        if self.taken > 0 || self.pools_changed || self.charged != Quantities::default() {
+            self.undo_counted();
+        }
     }
 }

@@ -1,9 +1,9 @@
 //! Usage: what an agent has, free and taken, to be shown. Figures of a moment; exact when nothing is in flight.
 
 use crate::PAGE_BYTES;
-use crate::agent::Machine;
 use crate::ids::NumaNodeId;
 use crate::leaf::PuState;
+use crate::machine::Machine;
 
 /// What an agent has.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,9 +60,9 @@ pub enum MemoryMode {
 }
 
 /// What an agent has at this moment.
-pub(crate) fn usage(machine: &Machine) -> Usage {
-    let pools = machine.shape.layout.pools.iter().zip(&machine.pools).map(|(shape, pool)| {
-        let word = pool.read();
+pub(crate) fn usage(machine: Machine<'_>) -> Usage {
+    let pools = machine.shape.layout.pools.iter().zip(0..).map(|(shape, pool)| {
+        let word = machine.pool(pool);
         PoolUsage {
             numa_node: shape.numa_node,
             capacity_milli: word.capacity_milli(),
@@ -70,17 +70,18 @@ pub(crate) fn usage(machine: &Machine) -> Usage {
             epoch: word.epoch(),
         }
     });
-    let memory = (0..).zip(&machine.memory).map(|(at, memory)| {
-        let seats = memory.seats();
+    let memory = (0..).zip(machine.shape.pages()).map(|(at, &pages)| {
+        let word = machine.memory(NumaNodeId::new(at));
+        let seats = word.seats();
         let mode = match (seats.group, seats.strict) {
-            (0, 0) => MemoryMode::Open,
-            (0, _) => MemoryMode::Single,
-            _ => MemoryMode::Group,
+            (None, 0) => MemoryMode::Open,
+            (None, _) => MemoryMode::Single,
+            (Some(_), _) => MemoryMode::Group,
         };
         MemoryUsage {
             numa_node: NumaNodeId::new(at),
-            total_bytes: machine.shape.pages()[usize::from(at)] * PAGE_BYTES,
-            free_bytes: memory.free_pages() * PAGE_BYTES,
+            total_bytes: pages * PAGE_BYTES,
+            free_bytes: word.pages() * PAGE_BYTES,
             mode,
         }
     });

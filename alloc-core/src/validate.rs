@@ -3,33 +3,38 @@
 //! For the quiet state only: a call in flight is between two steps, and is reported as a fault.
 
 use core::fmt;
+use std::collections::BTreeMap;
 
 use crate::MILLI_PER_PU;
 use crate::Quantities;
-use crate::agent::{Agent, Machine};
 use crate::ids::{AgentId, NumaNodeId, RoleId};
 use crate::leaf::{PuState, first_pus};
-use crate::ledger::Ledger;
-use crate::memory::SeatWord;
+use crate::machine::Machine;
+use crate::memory::MemoryWord;
 use crate::part::Part;
 use crate::record::State;
+use crate::shard::Shard;
+use crate::table::Table;
 
 /// A figure that does not agree with the records. Any of these is a bug of this crate, or a call was in flight.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ValidateError {
-    /// A call is in flight on this record, or died in it.
+    /// A call is in flight, or died.
+    InFlight,
+    /// A call is at work on this record, or died in it.
     Busy {
-        /// The agent.
-        agent: AgentId,
         /// The record's slot.
-        slot: u16,
+        slot: u32,
     },
-    /// A record is free and not in the map of free ones, or the reverse, or hangs on no claim.
+    /// Further records hang on no claim, or claims lack some.
     Slot {
+        /// The record's slot.
+        slot: u32,
+    },
+    /// The index does not tell what is free.
+    Index {
         /// The agent.
         agent: AgentId,
-        /// The record's slot.
-        slot: u16,
     },
     /// Two claims hold the same PU.
     DoubleClaim {
@@ -69,13 +74,13 @@ pub enum ValidateError {
         /// By the word.
         word: (u32, u32),
     },
-    /// Pages free and pages held do not make up the whole.
+    /// The pages that claims leave are not those that the word says are free.
     Memory {
         /// The agent.
         agent: AgentId,
         /// The NUMA node.
         numa_node: NumaNodeId,
-        /// Pages that claims hold.
+        /// Pages that claims leave.
         recorded: u64,
         /// Pages that the word says are free.
         free: u64,
@@ -87,7 +92,7 @@ pub enum ValidateError {
         /// The NUMA node.
         numa_node: NumaNodeId,
     },
-    /// A role is charged something else than its claims hold, or charges are in flight.
+    /// A role is charged something else than its claims hold.
     Role {
         /// The role.
         role: RoleId,
@@ -106,84 +111,104 @@ impl fmt::Display for ValidateError {
 
 impl core::error::Error for ValidateError {}
 
-/// What the records of one agent come to.
+/// What the records of one block come to.
 struct Truth {
+    agent: AgentId,
     cores: Vec<u32>,
     shares: Vec<u32>,
-    pages: Vec<u64>,
-    seats: Vec<SeatWord>,
+    /// What is left of each NUMA node, and who is there.
+    memory: Vec<MemoryWord>,
 }
 
 /// Checks everything.
-pub(crate) fn validate(agents: &[Agent], ledger: &Ledger) -> Result<(), ValidateError> {
-    let mut charged = vec![Quantities::default(); ledger.roles()];
-    for agent in agents {
-        check_slots(agent)?;
-        if let Some(machine) = &agent.machine {
-            let truth = read_records(agent, machine, &mut charged)?;
-            check_leaves(agent.id, machine, &truth)?;
-            check_pools(agent.id, machine, &truth)?;
-            check_memory(agent.id, machine, &truth)?;
+pub(crate) fn validate(table: &Table) -> Result<(), ValidateError> {
+    let mut charged = vec![Quantities::default(); table.ledger().len()];
+    for shard in table.shards() {
+        check_slots(shard)?;
+        let truths = read_records(table, shard, &mut charged)?;
+        for (&line, (shape, truth)) in &truths {
+            check_block(shard.machine(table.shape_at(*shape), line), truth)?;
         }
+        check_others(table, shard, &truths)?;
     }
     for (role, recorded) in (0..).map(RoleId::new).zip(charged) {
-        let charged = ledger.used(role).unwrap_or_default();
-        if charged != recorded || ledger.in_flight(role) != 0 {
+        let charged = table.ledger().used(role).unwrap_or_default();
+        if charged != recorded {
             return Err(ValidateError::Role { role, recorded, charged });
+        }
+    }
+    if table.desks().any_in_flight() { Err(ValidateError::InFlight) } else { Ok(()) }
+}
+
+/// By a block's first line: its shape's number, and what claims hold of it.
+type Truths = BTreeMap<u32, (u16, Truth)>;
+
+fn check_block(machine: Machine<'_>, truth: &Truth) -> Result<(), ValidateError> {
+    check_leaves(truth.agent, machine, truth)?;
+    check_pools(truth.agent, machine, truth)?;
+    check_memory(truth.agent, machine, truth)?;
+    if machine.is_indexed() { Ok(()) } else { Err(ValidateError::Index { agent: truth.agent }) }
+}
+
+/// Checks the agents that have no claims.
+fn check_others(table: &Table, shard: &Shard, truths: &Truths) -> Result<(), ValidateError> {
+    for (agent, cell) in (shard.first.get()..).map(AgentId::new).zip((0..shard.agents()).map(|at| shard.cell(at))) {
+        if cell.state.is_some() && !truths.contains_key(&cell.line) {
+            let machine = shard.machine(table.shape_at(cell.shape), cell.line);
+            check_block(machine, &Truth::new(agent, machine))?;
         }
     }
     Ok(())
 }
 
-fn check_slots(agent: &Agent) -> Result<(), ValidateError> {
-    let agent_id = agent.id;
+fn check_slots(shard: &Shard) -> Result<(), ValidateError> {
+    let records = &shard.records;
     let (mut chained, mut linked) = (0_u32, 0_u32);
-    for slot in 0..agent.records.len() {
-        let Some(header) = agent.records.header(slot) else { continue };
+    for (slot, header) in records.headers() {
         if header.state == State::Busy {
-            return Err(ValidateError::Busy { agent: agent_id, slot });
-        }
-        if (header.state == State::Free) != agent.records.is_in_map(slot) {
-            return Err(ValidateError::Slot { agent: agent_id, slot });
+            return Err(ValidateError::Busy { slot });
         }
         chained += u32::from(header.state == State::Chained);
         if header.state == State::Live {
             let mut parts = 0;
-            let _owner = agent.records.read(slot, header.generation, |_| parts += 1);
+            let _seen = records.read(slot, header.generation, |_| parts += 1);
             linked += crate::record::further_records(parts);
         }
     }
-    if chained == linked { Ok(()) } else { Err(ValidateError::Slot { agent: agent_id, slot: agent.records.len() }) }
+    if chained == linked { Ok(()) } else { Err(ValidateError::Slot { slot: records.len() }) }
 }
 
-fn read_records(agent: &Agent, machine: &Machine, charged: &mut [Quantities]) -> Result<Truth, ValidateError> {
-    let mut truth = Truth {
-        cores: vec![0; machine.leaves.len()],
-        shares: vec![0; machine.pools.len()],
-        pages: vec![0; machine.memory.len()],
-        seats: vec![SeatWord::default(); machine.memory.len()],
-    };
-    for slot in 0..agent.records.len() {
-        let Some(header) = agent.records.header(slot).filter(|header| header.state == State::Live) else { continue };
-        let mut fault = None;
-        let mut sum = Quantities::default();
-        let read = agent.records.read(slot, header.generation, |part| {
-            sum = sum.checked_add(part.quantities()).unwrap_or(sum);
-            fault = fault.or_else(|| truth.add(agent.id, part).err());
-        });
-        let Some((_, role)) = read else { return Err(ValidateError::Busy { agent: agent.id, slot }) };
-        if let Some(fault) = fault {
-            return Err(fault);
-        }
-        if let Some(charged) = charged.get_mut(role.index()) {
-            *charged = charged.checked_add(sum).unwrap_or(*charged);
+fn read_records(table: &Table, shard: &Shard, charged: &mut [Quantities]) -> Result<Truths, ValidateError> {
+    let mut truths = Truths::new();
+    for (slot, header) in shard.records.headers().filter(|(_, header)| header.state == State::Live) {
+        let mut parts = Vec::new();
+        let seen = shard.records.read(slot, header.generation, |part| parts.push(part));
+        let Some(seen) = seen else { return Err(ValidateError::Busy { slot }) };
+        let machine = shard.machine(table.shape_at(seen.place.shape), seen.place.line);
+        let (_, truth) =
+            truths.entry(seen.place.line).or_insert_with(|| (seen.place.shape, Truth::new(seen.agent, machine)));
+        for part in parts {
+            truth.add(part)?;
+            if let Some(charged) = charged.get_mut(seen.place.role.index()) {
+                *charged = charged.checked_add(part.quantities()).unwrap_or(*charged);
+            }
         }
     }
-    Ok(truth)
+    Ok(truths)
 }
 
 impl Truth {
-    fn add(&mut self, agent: AgentId, part: Part) -> Result<(), ValidateError> {
+    fn new(agent: AgentId, machine: Machine<'_>) -> Self {
+        Self {
+            agent,
+            cores: vec![0; machine.shape.layout.leaves.len()],
+            shares: vec![0; machine.shape.layout.pools.len()],
+            memory: machine.shape.pages().iter().map(|&pages| MemoryWord::fresh(pages)).collect(),
+        }
+    }
+
+    fn add(&mut self, part: Part) -> Result<(), ValidateError> {
+        let agent = self.agent;
         match part {
             Part::Empty => {}
             Part::Cores { leaf, pus } => {
@@ -195,16 +220,16 @@ impl Truth {
             }
             Part::Share { pool, cpu_milli } => self.shares[usize::from(pool)] += cpu_milli,
             Part::Memory { numa_node, seat, pages } => {
-                self.pages[numa_node.index()] += pages;
-                let seats = &mut self.seats[numa_node.index()];
-                *seats = seats.enter(seat).ok_or(ValidateError::Seats { agent, numa_node })?;
+                let word = &mut self.memory[numa_node.index()];
+                let recorded = word.pages();
+                *word = word.take(seat, pages).ok_or(ValidateError::Memory { agent, numa_node, recorded, free: 0 })?;
             }
         }
         Ok(())
     }
 }
 
-fn check_leaves(agent: AgentId, machine: &Machine, truth: &Truth) -> Result<(), ValidateError> {
+fn check_leaves(agent: AgentId, machine: Machine<'_>, truth: &Truth) -> Result<(), ValidateError> {
     for (leaf, shape) in (0..).zip(&machine.shape.layout.leaves) {
         let (word, recorded) = (machine.pus_in(leaf, PuState::Held), truth.cores[usize::from(leaf)]);
         if word != recorded {
@@ -221,10 +246,10 @@ fn check_leaves(agent: AgentId, machine: &Machine, truth: &Truth) -> Result<(), 
     Ok(())
 }
 
-fn check_pools(agent: AgentId, machine: &Machine, truth: &Truth) -> Result<(), ValidateError> {
+fn check_pools(agent: AgentId, machine: Machine<'_>, truth: &Truth) -> Result<(), ValidateError> {
     for (pool, shape) in (0_u16..).zip(&machine.shape.layout.pools) {
         let pus: u32 = shape.leaves.iter().map(|&leaf| machine.pus_in(leaf, PuState::Pool).count_ones()).sum();
-        let word = machine.pool(pool).read();
+        let word = machine.pool(pool);
         let word = (word.capacity_milli(), word.committed_milli());
         let recorded = (pus * MILLI_PER_PU, truth.shares[usize::from(pool)]);
         if word != recorded {
@@ -234,14 +259,13 @@ fn check_pools(agent: AgentId, machine: &Machine, truth: &Truth) -> Result<(), V
     Ok(())
 }
 
-fn check_memory(agent: AgentId, machine: &Machine, truth: &Truth) -> Result<(), ValidateError> {
-    for (at, memory) in (0..).zip(&machine.memory) {
-        let numa_node = NumaNodeId::new(at);
-        let (free, recorded) = (memory.free_pages(), truth.pages[usize::from(at)]);
-        if free + recorded != machine.shape.pages()[usize::from(at)] {
-            return Err(ValidateError::Memory { agent, numa_node, recorded, free });
+fn check_memory(agent: AgentId, machine: Machine<'_>, truth: &Truth) -> Result<(), ValidateError> {
+    for (numa_node, &recorded) in (0..).map(NumaNodeId::new).zip(&truth.memory) {
+        let word = machine.memory(numa_node);
+        if word.pages() != recorded.pages() {
+            return Err(ValidateError::Memory { agent, numa_node, recorded: recorded.pages(), free: word.pages() });
         }
-        if memory.seats() != truth.seats[usize::from(at)] {
+        if word.seats() != recorded.seats() {
             return Err(ValidateError::Seats { agent, numa_node });
         }
     }

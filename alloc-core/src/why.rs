@@ -1,32 +1,33 @@
 //! Why: the figures behind a refusal, found by planning the same request on what-if views of the same agent.
 
 use crate::PAGE_BYTES;
-use crate::agent::{Agent, Machine};
 use crate::cores;
 use crate::hold;
 use crate::leaf::PuState;
+use crate::machine::Machine;
 use crate::plan::{Lack, Nowhere, Scope, check, cpus_fit, group_scopes, plan, single_scopes};
 use crate::quantity::pages_up;
 use crate::reason::{Invalid, Reason, Shortage, Wanted};
 use crate::request::{Cpus, HoldLimit, Level, Locality, MemoryLocality, Request};
 use crate::shared::{Reach, reach_milli};
+use crate::site::Site;
 use crate::stock::{Held, Stock, View, WhatIf};
 
 /// Whether an agent could grant a request at this moment, and why not.
-pub(crate) fn refuses(agent: &Agent, request: &Request) -> Option<Reason> {
+pub(crate) fn refuses(site: &Site<'_>, request: &Request) -> Option<Reason> {
     if let Err(invalid) = check(request) {
         return Some(Reason::Invalid(invalid));
     }
-    let Some(machine) = agent.machine.as_ref() else { return Some(Reason::Gone) };
-    if !agent.active {
-        return Some(Reason::Inactive);
+    let machine = site.machine;
+    if let Some(reason) = site.closed() {
+        return Some(reason);
     }
     let as_is = View { machine, what_if: WhatIf::AsIs };
     plan(request, &as_is, &mut Nowhere).err().and_then(|_| of_agent(machine, request))
 }
 
 /// The reason for which an agent refuses a request; `None` when by now it would fit.
-pub(crate) fn of_agent(machine: &Machine, request: &Request) -> Option<Reason> {
+pub(crate) fn of_agent(machine: Machine<'_>, request: &Request) -> Option<Reason> {
     let view = |what_if| View { machine, what_if };
     let lack = |what_if| plan(request, &view(what_if), &mut Nowhere).err();
     let short = |lack| shortage(lack, request, &view(WhatIf::AsIs), &view(WhatIf::Empty), machine);
@@ -44,7 +45,7 @@ pub(crate) fn of_agent(machine: &Machine, request: &Request) -> Option<Reason> {
 }
 
 /// The reason for which there is nothing to hold; `None` when by now there is.
-pub(crate) fn of_hold(machine: &Machine, limit: HoldLimit) -> Option<Reason> {
+pub(crate) fn of_hold(machine: Machine<'_>, limit: HoldLimit) -> Option<Reason> {
     let as_is = View { machine, what_if: WhatIf::AsIs };
     match of_agent(machine, &hold::ANYTHING) {
         Some(reason) => Some(reason),
@@ -62,7 +63,7 @@ pub(crate) fn of_split(lack: Lack, held: Held<'_>, request: &Request) -> Reason 
     Reason::Busy(shortage(lack, request, &held, &held, held.machine))
 }
 
-fn shortage(lack: Lack, request: &Request, now: &impl Stock, empty: &impl Stock, machine: &Machine) -> Shortage {
+fn shortage(lack: Lack, request: &Request, now: &impl Stock, empty: &impl Stock, machine: Machine<'_>) -> Shortage {
     let (what, asked) = match (lack, request.cpus) {
         (Lack::Memory, _) => (Wanted::MemBytes, pages_up(request.mem_bytes).saturating_mul(PAGE_BYTES)),
         (_, Cpus::Exclusive { pus }) => (Wanted::ExclusivePus, u64::from(pus)),

@@ -1,73 +1,264 @@
-//! What a claim and its release cost beside the bare words: a CAS and a CAS back on a word of the same size.
+//! What placing and releasing cost, beside compare-and-swap on bare words of the same layout, in turns of slices.
 //!
-//! One thread, one agent of 64 cores in 8 L3 domains, four cores and 1 GiB a claim. Two shared cores cannot show contention.
+//! A pod is 4 cores under one L3 with 8 GiB. What is measured, each a pair of a placement and a release:
+//! - **pair**: place, release what was placed;
+//! - **one**: release a random live claim, place another; nothing is known ahead;
+//! - **batch**: the same, 64 at a time;
+//! - **agent**: claim and release on one agent.
+//!
+//! Times are a thread's own CPU time; figures are medians over rounds in which everything takes its turn, ratios medians of
+//! the rounds' ratios. `ROUNDS=n` and `AGENTS=n` narrow it. Two shared cores show neither sockets nor many threads: eight threads
+//! here run by turns, and say only that nothing breaks.
 
-use std::hint::black_box;
+use std::sync::Barrier;
 
-use criterion::Criterion;
-use meros_alloc_core::sync::{Ordering, Word64};
-use meros_alloc_core::{
-    AgentId, Capacity, CoreSpec, Holder, Limit, NumaNodeId, NumaNodeSpec, Outcome, Owner, Released, Request, Shape,
-    ShapeSpec, Table,
-};
-use meros_benches::{median_ns, print_reach, print_where};
+use meros_alloc_core::{AgentId, Policy};
+use meros_benches::churn::Churn;
+use meros_benches::clock::{median, per_mille, pin, thread_cpu_ns};
+use meros_benches::cluster::{Cluster, Plan};
+use meros_benches::rng::Rng;
+use meros_benches::yardstick::{BarePair, BareRecord};
+use meros_benches::{Reach, print_reach, print_where};
 
-const OWNER: Owner = Owner::new(1);
+/// Pairs in a slice.
+const SLICE: usize = 60_032;
+const SIZES: [u32; 3] = [1_000, 12_500, 100_000];
+const FILLS: [u64; 2] = [50, 95];
 
-fn table() -> Option<(Table, AgentId, Holder)> {
-    let cores = (0..64).map(|core| CoreSpec {
-        pus: 1,
-        l3: Some(core / 8),
-        numa_node: Some(NumaNodeId::new(0)),
-        package: Some(0),
-        kind: 0,
-    });
-    let numa_nodes = vec![NumaNodeSpec { mem_bytes: 256 << 30 }];
-    let spec = ShapeSpec { cores: cores.collect(), numa_nodes, distances: Vec::new() };
-    let mut table = Table::new(Capacity { agents: 1, records_per_agent: 256, roles: 1 }).ok()?;
-    let role = table.add_role(Limit::default()).ok()?;
-    let agent = table.add_agent(Shape::new(&spec).ok()?).ok()?;
-    Some((table, agent, Holder { owner: OWNER, role }))
+fn from_env(name: &str) -> Option<usize> {
+    std::env::var(name).ok()?.parse().ok()
 }
 
-/// One claim and its release. False: one of them did not do what it should.
-fn pair(table: &Table, agent: AgentId, holder: Holder, request: &Request) -> bool {
-    match table.claim(agent, holder, request) {
-        Outcome::Granted(grant) => matches!(table.release(grant.claim, OWNER), Released::Released { .. }),
-        _ => false,
+/// Nanoseconds a pair takes.
+fn timed(work: impl FnOnce()) -> f64 {
+    let start = thread_cpu_ns();
+    work();
+    (thread_cpu_ns() - start) as f64 / SLICE as f64
+}
+
+/// One column of a run: what was measured in each round.
+#[derive(Default)]
+struct Series(Vec<f64>);
+
+impl Series {
+    fn median(&self) -> f64 {
+        median(&mut self.0.clone())
     }
+
+    /// The median of the rounds' ratios.
+    fn over(&self, other: &Self) -> f64 {
+        median(&mut self.0.iter().zip(&other.0).map(|(a, b)| a / b).collect::<Vec<f64>>())
+    }
+}
+
+/// What one thread was measured at.
+#[derive(Default)]
+struct Run {
+    bare: Series,
+    record: Series,
+    pair: Series,
+    one: Series,
+    batch: Series,
+    agent: Series,
+    /// Of single pairs, sorted.
+    latency_ns: Vec<u64>,
+    refused: u64,
+    ok: bool,
+}
+
+fn run(plan: Plan, rounds: usize) -> Option<Run> {
+    let cluster = Cluster::new(plan).ok()?;
+    let bare = BarePair::new(plan.agents);
+    let record = BareRecord::new(plan.agents, cluster.claims.len());
+    let mut churn = Churn::new(&cluster, cluster.claims.clone(), 0)?;
+    let mut rng = Rng::new(11);
+    let mut run = Run::default();
+    for round in 0..=rounds {
+        let mut times = [
+            timed(|| bare.run(&mut rng, SLICE)),
+            timed(|| record.run(&mut rng, SLICE)),
+            timed(|| churn.pairs(Policy::Pack, SLICE)),
+            timed(|| churn.one(SLICE)),
+            timed(|| churn.batch(SLICE)),
+            timed(|| churn.agent(AgentId::new(0), SLICE)),
+        ]
+        .into_iter();
+        // The first round warms up.
+        if round > 0 {
+            for series in [&mut run.bare, &mut run.record, &mut run.pair, &mut run.one, &mut run.batch, &mut run.agent]
+            {
+                series.0.extend(times.next());
+            }
+        }
+    }
+    run.latency_ns = churn.latency(SLICE);
+    run.latency_ns.sort_unstable();
+    run.refused = churn.refused;
+    drop(churn);
+    run.ok = cluster.table.validate().is_ok();
+    Some(run)
+}
+
+/// Million pairs a second and thread, of `threads` that work at once.
+fn together(cluster: &Cluster, threads: usize, rounds: usize, batch: bool) -> Option<(f64, f64)> {
+    let bare = BarePair::new(cluster.table.agents().count().try_into().ok()?);
+    let parts: Vec<Vec<_>> =
+        (0..threads).map(|part| cluster.claims.iter().skip(part).step_by(threads).copied().collect()).collect();
+    let barrier = Barrier::new(threads);
+    let times: Vec<(f64, f64)> = std::thread::scope(|scope| {
+        let workers: Vec<_> = parts
+            .into_iter()
+            .enumerate()
+            .map(|(at, part)| {
+                let (bare, barrier) = (&bare, &barrier);
+                scope.spawn(move || worker(cluster, part, (at, bare, barrier), rounds, batch))
+            })
+            .collect();
+        workers.into_iter().filter_map(|worker| worker.join().ok().flatten()).collect()
+    });
+    let per_thread = |pick: fn(&(f64, f64)) -> f64| times.iter().map(|time| 1000.0 / pick(time)).sum::<f64>();
+    (times.len() == threads).then(|| (per_thread(|time| time.0), per_thread(|time| time.1)))
+}
+
+fn worker(
+    cluster: &Cluster,
+    part: Vec<(meros_alloc_core::ClaimId, meros_alloc_core::Owner)>,
+    (at, bare, barrier): (usize, &BarePair, &Barrier),
+    rounds: usize,
+    batch: bool,
+) -> Option<(f64, f64)> {
+    pin(at);
+    let mut churn = Churn::new(cluster, part, at)?;
+    let mut rng = Rng::new(at as u64 + 3);
+    let (mut bares, mut pairs) = (Vec::new(), Vec::new());
+    for _ in 0..rounds {
+        barrier.wait();
+        bares.push(timed(|| bare.run(&mut rng, SLICE)));
+        barrier.wait();
+        pairs.push(timed(|| if batch { churn.batch(SLICE) } else { churn.pairs(Policy::Pack, SLICE) }));
+    }
+    Some((median(&mut bares), median(&mut pairs)))
+}
+
+fn print_run(plan: Plan, run: &Run) {
+    let at = |mille| per_mille(&run.latency_ns, mille);
+    println!(
+        "{:>7} {:>3} % │ {:>5.1} {:>5.1} │ {:>5.0} {:>4.1}× │ {:>5.0} {:>4.1}× │ {:>5.0} {:>4.1}× │ {:>5.0} │ {:>5} {:>5} {:>6} │ {}",
+        plan.agents,
+        plan.fill,
+        run.bare.median(),
+        run.record.median(),
+        run.pair.median(),
+        run.pair.over(&run.bare),
+        run.batch.median(),
+        run.batch.over(&run.bare),
+        run.one.median(),
+        run.one.over(&run.record),
+        run.agent.median(),
+        at(500),
+        at(990),
+        at(999),
+        run.refused,
+    );
+}
+
+fn reach(name: String, value: f64, bar: f64, more: bool) -> Reach {
+    Reach { name: name.leak(), value, bar, met: if more { value >= bar } else { value <= bar } }
+}
+
+/// What the issue asks of one size.
+fn reaches(plan: Plan, run: &Run) -> Vec<Reach> {
+    let name = |what: &str| format!("{what}, {} agents {} % full", plan.agents, plan.fill);
+    let rate = |series: &Series| 1000.0 / series.median();
+    let mut reached =
+        vec![reach(name("p99.9 of a pair, µs"), per_mille(&run.latency_ns, 999) as f64 / 1000.0, 5.0, false)];
+    let bars = match plan.agents {
+        1_000 => {
+            reached.push(reach(name("batched pair, ns"), run.batch.median(), 90.0, false));
+            return reached;
+        }
+        12_500 => (10.0, 4.0),
+        _ => (7.0, 3.0),
+    };
+    reached.push(reach(name("place and release, M/s"), rate(&run.pair), bars.0, true));
+    reached.push(reach(name("batched, M/s"), rate(&run.batch), bars.0, true));
+    reached.push(reach(name("place and release, times the bare pair"), run.pair.over(&run.bare), 5.0, false));
+    reached.push(reach(name("batched, times the bare pair"), run.batch.over(&run.bare), 5.0, false));
+    reached.push(reach(name("one at a time, M/s"), rate(&run.one), bars.1, true));
+    reached.push(reach(name("one at a time, times record and bare pair"), run.one.over(&run.record), 6.0, false));
+    reached
+}
+
+/// Two threads beside one, as a share of what two bare pairs gain.
+fn two_threads(uneven: bool, rounds: usize) -> Option<Reach> {
+    let plan = Plan { agents: 12_500, fill: 50, shards: 2, uneven };
+    let cluster = Cluster::new(plan).ok()?;
+    let one = together(&cluster, 1, rounds, false)?;
+    let two = together(&cluster, 2, rounds, false)?;
+    let (bare, pair) = (two.0 / one.0, two.1 / one.1);
+    let how = if uneven { "unevenly" } else { "evenly" };
+    println!("two threads, filled {how}: {:.1} M/s, {pair:.2}× one; bare pair {bare:.2}×", two.1);
+    cluster.table.validate().ok()?;
+    Some(reach(format!("two threads' gain over the bare pair's, filled {how}"), pair / bare, 0.9, true))
+}
+
+/// Eight threads on as many cores as there are, and all threads on one agent: nothing may break.
+fn crowded(rounds: usize) -> bool {
+    let plan = Plan { agents: 1_000, fill: 50, shards: 2, uneven: false };
+    let Ok(cluster) = Cluster::new(plan) else { return false };
+    let eight = together(&cluster, 8, rounds, false);
+    let agent = cluster.table.agents().next().unwrap_or(AgentId::new(0));
+    let crowd = |at: usize| {
+        pin(at);
+        let mut churn = Churn::new(&cluster, Vec::new(), at)?;
+        churn.agent(agent, SLICE);
+        Some(churn.contended)
+    };
+    let contended: Vec<Option<u64>> = std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..8).map(|at| scope.spawn(move || crowd(at))).collect();
+        workers.into_iter().map(|worker| worker.join().ok().flatten()).collect()
+    });
+    let spurious: u64 = contended.iter().flatten().sum();
+    println!(
+        "eight threads: {:.1} M/s; all on one agent: {spurious} contended of {} claims",
+        eight.map_or(0.0, |all| all.1),
+        8 * SLICE
+    );
+    eight.is_some() && contended.iter().all(Option::is_some) && cluster.table.validate().is_ok()
 }
 
 fn main() {
     print_where();
-    let Some((table, agent, holder)) = table() else {
-        println!("the table cannot be made");
-        return print_reach("claim", false, &[]);
-    };
-    let request = Request::exclusive(4, 1 << 30);
-    let word = Word64::new(0);
-    let mut ok = pair(&table, agent, holder, &request);
-    let output = std::env::temp_dir().join(format!("meros-bench-claim-{}", std::process::id()));
-    let mut criterion = Criterion::default().output_directory(&output).configure_from_args();
-    let mut group = criterion.benchmark_group("pair");
-    group.bench_function("bare", |bencher| {
-        bencher.iter(|| {
-            // AcqRel pairs with itself: what a leaf's own changes pay. Relaxed on failure: there is none.
-            let there = word.update(Ordering::AcqRel, Ordering::Relaxed, |old| Some(old ^ 1));
-            // AcqRel, Relaxed: likewise.
-            let back = word.update(Ordering::AcqRel, Ordering::Relaxed, |old| Some(old ^ 1));
-            black_box((there, back))
-        });
-    });
-    group.bench_function("claim", |bencher| {
-        bencher.iter(|| ok &= black_box(pair(&table, agent, holder, &request)));
-    });
-    group.finish();
-    ok &= table.validate().is_ok();
-    if let (Some(bare), Some(claim)) = (median_ns(&output, "pair", "bare"), median_ns(&output, "pair", "claim")) {
-        println!("claim + release: {claim:.0} ns, {:.1} × the bare pair of {bare:.0} ns", claim / bare);
+    let rounds = from_env("ROUNDS").unwrap_or(21);
+    let only = from_env("AGENTS");
+    if !pin(0) {
+        println!("the thread cannot be pinned: figures will be noisier");
     }
-    // The folder is in the temporary one: a leftover is not worth failing for.
-    let _ = std::fs::remove_dir_all(&output);
-    print_reach("claim", ok, &[]);
+    let (mut ok, mut reached) = (true, Vec::new());
+    println!(
+        "                │ bare, with  │ place and   │ batches     │ one at a    │ on one│  a pair, ns          │"
+    );
+    println!(
+        " agents  full   │ record, ns  │ release, ns │ of 64, ns   │ time, ns    │ agent │   p50   p99  p99.9   │ refused"
+    );
+    for (agents, fill) in SIZES.into_iter().flat_map(|agents| FILLS.map(|fill| (agents, fill))) {
+        if only.is_some_and(|only| only != agents as usize) {
+            continue;
+        }
+        let plan = Plan { agents, fill, shards: 1, uneven: false };
+        match run(plan, rounds) {
+            Some(run) => {
+                print_run(plan, &run);
+                ok &= run.ok && run.refused == 0;
+                reached.extend(reaches(plan, &run));
+            }
+            None => ok = false,
+        }
+    }
+    if only.is_none() {
+        let both: Vec<Option<Reach>> = [false, true].map(|uneven| two_threads(uneven, rounds)).into();
+        ok &= both.iter().all(Option::is_some) && crowded(rounds.min(5));
+        reached.extend(both.into_iter().flatten());
+    }
+    print_reach("claim", ok, &reached);
 }

@@ -6,14 +6,22 @@
 use std::collections::BTreeMap;
 
 use meros_alloc_core::{
-    AgentId, Capacity, Confirmed, Grant, HoldLimit, Holder, Limit, NumaNodeId, Outcome, Owner, Placed, Placement,
-    Policy, PoolOrder, Refusal, Released, RoleId, Table, TableError, Transferred,
+    AgentId, AgentState, Capacity, Confirmed, Grant, HoldLimit, Holder, Limit, NumaNodeId, Outcome, Owner, Placed,
+    Placement, Policy, PoolOrder, Refusal, Released, RoleId, Table, TableError, Transferred,
 };
 
 pub(crate) use meros_alloc_core::{ClaimId, Explanation, Request, Shape};
 
-/// Claim records for each agent: 4,096 parts of claims are more than any machine in the field has PUs.
-const RECORDS_PER_AGENT: u16 = 1024;
+/// Claim records for each agent, on the whole. Memory that is not used costs addresses only.
+const CLAIMS_PER_AGENT: u32 = 1024;
+/// Cache lines of words for each agent, on the whole: a machine of 8 L3 domains takes two.
+const LINES_PER_AGENT: u32 = 32;
+/// Different machines of one cluster.
+const SHAPES_MAX: u16 = 4096;
+/// Claim records of a table, as ids have room for.
+const CLAIMS_MAX: u32 = (1 << 24) - 64;
+/// The state thread, and whoever looks.
+const THREADS: u16 = 4;
 /// Roles of one cluster.
 const ROLES_MAX: u16 = 1024;
 
@@ -30,7 +38,15 @@ impl Allocation {
     /// # Errors
     /// What the table refuses, as its own text.
     pub(crate) fn new(agents_max: u32) -> Result<Self, TableError> {
-        let capacity = Capacity { agents: agents_max, records_per_agent: RECORDS_PER_AGENT, roles: ROLES_MAX };
+        let capacity = Capacity {
+            shards: 1,
+            agents: agents_max,
+            lines: agents_max.saturating_mul(LINES_PER_AGENT),
+            claims: agents_max.saturating_mul(CLAIMS_PER_AGENT).min(CLAIMS_MAX),
+            roles: ROLES_MAX,
+            threads: THREADS,
+            shapes: SHAPES_MAX,
+        };
         Ok(Self { table: Table::new(capacity)?, roles: BTreeMap::new() })
     }
 
@@ -47,7 +63,8 @@ impl Allocation {
 
     /// Whether new claims may land on the agent.
     pub(crate) fn set_active(&mut self, agent: AgentId, active: bool) {
-        if let Err(error) = self.table.set_active(agent, active) {
+        let state = if active { AgentState::Active } else { AgentState::Inactive };
+        if let Err(error) = self.table.set_state(agent, state) {
             tracing::error!(%agent, %error, "activating an agent");
         }
     }
@@ -65,7 +82,7 @@ impl Allocation {
         let role = self.role(role).ok_or(None)?;
         match self.table.place(Holder { owner, role }, request, Policy::Pack) {
             Placed::Granted(grant) => Ok(grant),
-            Placed::Refused(explanation) => Err(Some(explanation)),
+            Placed::Refused(_) => Err(Some(Box::new(self.table.explain(role, request)))),
             Placed::Contended { .. } => Err(None),
         }
     }
@@ -148,7 +165,7 @@ impl Allocation {
 
     /// Every claim there is, ascending.
     pub(crate) fn claims(&self) -> Vec<ClaimId> {
-        let mut claims: Vec<ClaimId> = self.table.agents().flat_map(|agent| self.table.claims(agent)).collect();
+        let mut claims: Vec<ClaimId> = self.table.claims().collect();
         claims.sort_unstable();
         claims
     }

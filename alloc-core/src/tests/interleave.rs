@@ -6,22 +6,29 @@
 use std::sync::Arc;
 
 use super::{AGENT, ROLE, holder, table};
-use crate::agent::Machine;
-use crate::leaf::{Leaf, PuState};
+use crate::desk::Desks;
+use crate::leaf::{self, PuState};
 use crate::ledger::{ChargeError, Ledger};
-use crate::memory::{MemoryNode, Seat};
+use crate::memory::{self, MemoryWord, Seat};
 use crate::part::Part;
 use crate::pooling;
-use crate::record::Records;
+use crate::record::{OpenRecord, Place, Records};
+use crate::slots::Magazine;
 use crate::sync::{Ordering, Word64, both, model, model_bounded};
-use crate::testing;
+use crate::taking::Taking;
+use crate::testing::{self, Loose};
 use crate::{Confirmed, Limit, NumaNodeId, Outcome, Owner, PAGE_BYTES, Quantities, Released, Request, Table};
 
 const CORE: testing::Machine =
     testing::Machine { cores: 1, pus_per_core: 1, l3: 0, numa_nodes: 1, packages: 1, mem_bytes: PAGE_BYTES };
 
-fn machine(cores: usize) -> Machine {
-    Machine::new(testing::Machine { cores, ..CORE }.shape())
+fn loose(cores: usize) -> Loose {
+    Loose::new(testing::Machine { cores, ..CORE }.shape())
+}
+
+fn begin<'a>(records: &'a Records, magazine: &'a Magazine, owner: u64) -> Option<OpenRecord<'a>> {
+    let place = Place { line: 0, shape: 0, role: ROLE };
+    records.begin(magazine, Owner::new(owner), AGENT, place).ok()
 }
 
 fn small(machine: testing::Machine) -> Table {
@@ -32,20 +39,20 @@ fn small(machine: testing::Machine) -> Table {
 fn a_leaf_core_is_never_in_two_hands() {
     model(|first| {
         // The second word stands for the core itself: whoever uses it must find it as its last user left it.
-        let shared = Arc::new((Leaf::new(0b11), Word64::new(0)));
-        both(first, &shared, |(leaf, core), _| {
+        let shared = Arc::new((Word64::new(leaf::fresh(2)), Word64::new(0)));
+        both(first, &shared, |(word, core), _| {
             for _ in 0..2 {
-                if leaf.shift(0b01, PuState::Free, PuState::Held) {
+                if leaf::shift(word, 0b01, PuState::Free, PuState::Held).is_some() {
                     // Relaxed, all: the order is what the leaf's word is tested for.
                     let before = core.load(Ordering::Relaxed);
                     core.store(before + 1, Ordering::Relaxed);
                     assert_eq!(core.load(Ordering::Relaxed), before + 1);
                     core.store(before, Ordering::Relaxed);
-                    leaf.put(0b01, PuState::Free);
+                    assert!(leaf::shift(word, 0b01, PuState::Held, PuState::Free).is_some());
                 }
             }
         });
-        assert_eq!(shared.0.read().mask(PuState::Free), 0b11);
+        assert_eq!(leaf::read(&shared.0).mask(PuState::Free), 0b11);
         // Relaxed: the threads are joined.
         assert_eq!(shared.1.load(Ordering::Relaxed), 0);
     });
@@ -54,22 +61,18 @@ fn a_leaf_core_is_never_in_two_hands() {
 #[test]
 fn pages_and_seats_are_conserved() {
     model(|first| {
-        let memory = Arc::new(MemoryNode::new(3));
-        both(first, &memory, |memory, me| {
+        let word = Arc::new(Word64::new(MemoryWord::fresh(3).pack()));
+        both(first, &word, |word, me| {
             let seat = if me == 0 { Seat::SingleStrict } else { Seat::MultiLoose };
             for _ in 0..2 {
-                if !memory.enter(seat) {
-                    continue;
+                if memory::change(word, |word| word.take(seat, 2)).is_some() {
+                    let seats = memory::read(word).seats();
+                    assert!(seats.strict == 0 || seats.multi == 0, "both are on the NUMA node: {seats:?}");
+                    assert!(memory::change(word, |word| word.give(seat, 2)).is_some());
                 }
-                let seats = memory.seats();
-                assert!(seats.strict == 0 || seats.multi == 0, "both are on the NUMA node: {seats:?}");
-                if memory.take(2) {
-                    memory.give(2);
-                }
-                memory.leave(seat);
             }
         });
-        assert_eq!((memory.free_pages(), memory.seats()), (3, Default::default()));
+        assert!(memory::read(&word).is_fresh(3));
     });
 }
 
@@ -77,33 +80,34 @@ fn pages_and_seats_are_conserved() {
 fn a_record_is_one_calls_at_a_time_and_read_untorn() {
     model(|first| {
         let records = Arc::new(Records::new(1));
-        let mut record = records.begin(Owner::new(1), ROLE).unwrap();
+        let magazine = Magazine::single();
+        let mut record = begin(&records, &magazine, 1).unwrap();
         let part = |cpu_milli| Part::Share { pool: 0, cpu_milli };
         record.push(part(1)).unwrap();
         record.push(part(1)).unwrap();
         record.publish();
         drop(record);
         let ends = both(first, &records, move |records, me| {
+            let magazine = Magazine::single();
             let mut seen = Vec::new();
             if me == 0 {
                 // Changes both parts, then frees the record; the id is stale from then on.
-                if let Ok(mut record) = records.lock(0, 0) {
+                if let Ok(mut record) = records.lock(&magazine, 0, 0) {
                     record.set(0, Part::Share { pool: 0, cpu_milli: 2 });
                     record.set(1, Part::Share { pool: 0, cpu_milli: 2 });
                 }
-                records.lock(0, 0).is_ok_and(|mut record| {
+                records.lock(&magazine, 0, 0).is_ok_and(|mut record| {
                     record.discard();
                     true
                 })
             } else {
                 let live = records.read(0, 0, |part| seen.push(part)).is_some();
                 assert!(!live || seen[0] == seen[1], "torn: {seen:?}");
-                records.lock(0, 0).is_ok()
+                records.lock(&magazine, 0, 0).is_ok()
             }
         });
         let stale = records.read(0, 0, |_| {});
         assert_eq!(stale.is_none(), ends[0]);
-        assert!(!ends[0] || records.begin(Owner::new(2), ROLE).is_ok());
     });
 }
 
@@ -111,36 +115,44 @@ fn a_record_is_one_calls_at_a_time_and_read_untorn() {
 fn a_slot_is_given_to_one_claim() {
     model(|first| {
         let records = Arc::new(Records::new(2));
-        both(first, &records, |records, me| {
+        let slots = both(first, &records, |records, me| {
+            let magazine = Magazine::single();
+            let mut live = 0;
             for round in 0..2 {
-                let mut record = records.begin(Owner::new(me), ROLE).unwrap();
+                let mut record = begin(records, &magazine, me).unwrap();
                 record.push(Part::Share { pool: 0, cpu_milli: 1 }).unwrap();
+                live = record.slot();
                 if round == 1 {
                     record.publish();
                 }
             }
+            magazine.unload(0, records.map());
+            live
         });
-        let owners: Vec<u64> = (0..2)
-            .map(|slot| {
-                let generation = records.header(slot).unwrap().generation;
-                records.read(slot, generation, |_| {}).unwrap().0.get()
-            })
-            .collect();
-        assert_eq!(owners.iter().sum::<u64>(), 1, "both are live, one each: {owners:?}");
-        assert!(records.begin(Owner::new(3), ROLE).is_err());
+        assert_ne!(slots[0], slots[1]);
+        for (owner, slot) in (0..).zip(slots) {
+            let generation = records.headers().find(|(at, _)| *at == slot).unwrap().1.generation;
+            assert_eq!(records.read(slot, generation, |_| {}).unwrap().owner, Owner::new(owner));
+        }
     });
 }
 
 /// Takes the words of these parts, as a claim does, and gives them back if it got them all; tells whether it did.
-fn take_and_give_back(machine: &Machine, records: &Records, parts: &[Part]) -> bool {
-    let mut record = records.begin(Owner::new(1), ROLE).unwrap();
-    for part in parts {
-        record.push(*part).unwrap();
-    }
-    let mut taking = crate::taking::Taking::start(machine, record);
-    let taken = taking.take_all();
-    taking.undo();
-    taken
+fn take_and_give_back(table: &Table, parts: &[Part]) -> bool {
+    let taken = table.with_guest(|guest| {
+        guest.at(AGENT, |hands, at| {
+            let site = hands.site(at).unwrap();
+            let mut record = site.begin(Owner::new(1), ROLE).unwrap();
+            for part in parts {
+                record.push(*part).unwrap();
+            }
+            let mut taking = Taking::start(&hands, &site.machine, &mut record);
+            let taken = taking.take_all();
+            taking.undo();
+            taken
+        })
+    });
+    taken.flatten().expect("there are desks, and the agent")
 }
 
 fn pages(numa_node: u16, seat: Seat, pages: u64) -> Part {
@@ -151,17 +163,13 @@ fn pages(numa_node: u16, seat: Seat, pages: u64) -> Part {
 #[test]
 fn a_claim_of_two_words_is_all_or_nothing() {
     model(|first| {
-        let shape = testing::Machine { cores: 2, mem_bytes: 3 * PAGE_BYTES, ..CORE }.shape();
-        let shared = Arc::new((Machine::new(shape), Records::new(2)));
-        let taken = both(first, &shared, |(machine, records), me| {
+        let table = Arc::new(small(testing::Machine { cores: 2, mem_bytes: 3 * PAGE_BYTES, ..CORE }));
+        let taken = both(first, &table, |table, me| {
             let parts = [Part::Cores { leaf: 0, pus: 1 << me }, pages(0, Seat::SingleLoose, 2)];
-            take_and_give_back(machine, records, &parts)
+            take_and_give_back(table, &parts)
         });
         assert!(taken[0] || taken[1], "one of them was first");
-        let (machine, records) = &*shared;
-        assert_eq!((machine.count_in(PuState::Free), machine.memory[0].free_pages()), (2, 3));
-        assert_eq!(machine.memory[0].seats(), Default::default());
-        assert!(!records.any_busy());
+        table.validate().unwrap();
     });
 }
 
@@ -175,9 +183,8 @@ fn a_doomed_claim_makes_nobody_refused() {
                 return Some(table.claim(AGENT, holder(1), &Request::exclusive(1, 0)));
             }
             // As a claim whose memory was taken between plan and word: it holds the core, fails, and undoes.
-            let agent = table.agent_for_test(AGENT);
             let parts = [Part::Cores { leaf: 0, pus: 1 }, pages(0, Seat::SingleLoose, 2)];
-            assert!(!take_and_give_back(agent.machine.as_ref().unwrap(), &agent.records, &parts));
+            assert!(!take_and_give_back(table, &parts));
             None
         });
         assert!(!matches!(outcomes[1], Some(Outcome::Refused(_))), "{outcomes:?}");
@@ -188,15 +195,15 @@ fn a_doomed_claim_makes_nobody_refused() {
 #[test]
 fn two_shared_claims_commit_no_more_than_the_pool_has() {
     model(|first| {
-        let machine = Arc::new(machine(1));
-        let promised = both(first, &machine, |machine, _| {
+        let words = Arc::new(loose(1));
+        let promised = both(first, &words, |words, _| {
             let mut changed = false;
-            pooling::commit(machine, 0, 600, &mut changed)
+            pooling::commit(&words.machine(), 0, 600, &mut changed)
         });
-        let word = machine.pool(0).read();
+        let word = words.machine().pool(0);
         assert_eq!(promised.iter().filter(|promised| **promised).count(), 1, "600 of 1000, and 400 for the other");
         assert_eq!((word.committed_milli(), word.capacity_milli()), (600, 1000));
-        assert_eq!(machine.count_in(PuState::Pool), 1);
+        assert_eq!(words.machine().count_in(PuState::Pool), 1);
     });
 }
 
@@ -207,40 +214,40 @@ fn two_shared_claims_commit_no_more_than_the_pool_has() {
 #[test]
 fn an_exclusive_claim_never_meets_the_pool() {
     model(|first| {
-        let machine = machine(1);
+        let words = loose(1);
         let mut changed = false;
-        assert!(pooling::commit(&machine, 0, 500, &mut changed));
+        assert!(pooling::commit(&words.machine(), 0, 500, &mut changed));
         // What the agent runs the pool on; at first as ordered.
-        let shared = Arc::new((machine, Word64::new(1)));
-        let confirmed = both(first, &shared, |(machine, runs), me| {
+        let shared = Arc::new((words, Word64::new(1)));
+        let confirmed = both(first, &shared, |(words, runs), me| {
             if me == 0 {
                 let mut confirmed = None;
                 for _ in 0..2 {
-                    let order = pooling::order(machine, 0);
+                    let order = pooling::order(&words.machine(), 0);
                     // Relaxed: the order is what the confirmation is tested for.
                     runs.store(order.pus.len() as u64, Ordering::Relaxed);
-                    if matches!(pooling::confirm(machine, 0, order.epoch), Confirmed::Freed { .. }) {
+                    if matches!(pooling::confirm(&words.machine(), 0, order.epoch), Confirmed::Freed { .. }) {
                         confirmed = Some(order.epoch);
                     }
                 }
                 return confirmed;
             }
-            machine.pool(0).uncommit(500);
-            pooling::trim(machine, 0);
-            if machine.leaf(0).shift(1, PuState::Free, PuState::Held) {
+            words.machine().uncommit(0, 500);
+            pooling::trim(&words.machine(), 0);
+            if words.machine().shift(0, 1, PuState::Free, PuState::Held) {
                 // Relaxed: as above.
                 assert_eq!(runs.load(Ordering::Relaxed), 0, "the agent still runs the pool here");
-                machine.leaf(0).put(1, PuState::Free);
+                words.machine().put(0, 1, PuState::Free);
             }
             None
         });
         // Nothing is stuck: either the core is free, or there is an order the agent has not confirmed, and it frees it.
-        let (machine, _) = &*shared;
-        let order = pooling::order(machine, 0);
+        let (words, _) = &*shared;
+        let order = pooling::order(&words.machine(), 0);
         if confirmed[0] != Some(order.epoch) {
-            let _freed = pooling::confirm(machine, 0, order.epoch);
+            let _freed = pooling::confirm(&words.machine(), 0, order.epoch);
         }
-        assert_eq!(machine.count_in(PuState::Free), 1, "{confirmed:?}, newest {order:?}");
+        assert_eq!(words.machine().count_in(PuState::Free), 1, "{confirmed:?}, newest {order:?}");
     });
 }
 
@@ -248,32 +255,32 @@ fn an_exclusive_claim_never_meets_the_pool() {
 #[test]
 fn an_old_confirmation_frees_no_core_that_came_back() {
     model(|first| {
-        let machine = machine(1);
+        let words = loose(1);
         let mut changed = false;
-        assert!(pooling::commit(&machine, 0, 500, &mut changed));
-        machine.pool(0).uncommit(500);
-        pooling::trim(&machine, 0);
-        let order = pooling::order(&machine, 0);
+        assert!(pooling::commit(&words.machine(), 0, 500, &mut changed));
+        words.machine().uncommit(0, 500);
+        pooling::trim(&words.machine(), 0);
+        let order = pooling::order(&words.machine(), 0);
         assert!(order.pus.is_empty());
-        let shared = Arc::new((machine, order.epoch));
-        both(first, &shared, |(machine, epoch), me| {
+        let shared = Arc::new((words, order.epoch));
+        both(first, &shared, |(words, epoch), me| {
             if me == 1 {
-                let _freed = pooling::confirm(machine, 0, *epoch);
+                let _freed = pooling::confirm(&words.machine(), 0, *epoch);
                 return;
             }
             let mut changed = false;
-            if pooling::commit(machine, 0, 500, &mut changed) {
-                assert_eq!(machine.pus_in(0, PuState::Pool), 1, "promised, so it must be in the pool");
-                machine.pool(0).uncommit(500);
-                pooling::trim(machine, 0);
+            if pooling::commit(&words.machine(), 0, 500, &mut changed) {
+                assert_eq!(words.machine().pus_in(0, PuState::Pool), 1, "promised, so it must be in the pool");
+                words.machine().uncommit(0, 500);
+                pooling::trim(&words.machine(), 0);
             }
         });
-        let (machine, _) = &*shared;
-        assert_eq!(machine.pool(0).read().capacity_milli(), 0);
+        let (words, _) = &*shared;
+        assert_eq!(words.machine().pool(0).capacity_milli(), 0);
         // Wherever the core is, the newest order gets it back: nothing is stuck.
-        let order = pooling::order(machine, 0);
-        let _freed = pooling::confirm(machine, 0, order.epoch);
-        assert_eq!(machine.count_in(PuState::Free), 1);
+        let order = pooling::order(&words.machine(), 0);
+        let _freed = pooling::confirm(&words.machine(), 0, order.epoch);
+        assert_eq!(words.machine().count_in(PuState::Free), 1);
     });
 }
 
@@ -281,23 +288,23 @@ fn an_old_confirmation_frees_no_core_that_came_back() {
 #[test]
 fn a_promise_and_a_shrinking_pool_agree() {
     model(|first| {
-        let machine = machine(2);
+        let words = loose(2);
         let mut changed = false;
-        assert!(pooling::commit(&machine, 0, 1500, &mut changed));
-        let shared = Arc::new(machine);
-        let kept = both(first, &shared, |machine, me| {
+        assert!(pooling::commit(&words.machine(), 0, 1500, &mut changed));
+        let shared = Arc::new(words);
+        let kept = both(first, &shared, |words, me| {
             if me == 1 {
                 let mut changed = false;
-                return pooling::commit(machine, 0, 900, &mut changed);
+                return pooling::commit(&words.machine(), 0, 900, &mut changed);
             }
-            machine.pool(0).uncommit(1000);
-            pooling::trim(machine, 0);
+            words.machine().uncommit(0, 1000);
+            pooling::trim(&words.machine(), 0);
             false
         });
-        let word = shared.pool(0).read();
+        let word = shared.machine().pool(0);
         assert_eq!(word.committed_milli(), if kept[1] { 1400 } else { 500 });
-        assert_eq!(word.capacity_milli(), 1000 * shared.count_in(PuState::Pool));
-        assert_eq!(shared.count_in(PuState::Held), 0);
+        assert_eq!(word.capacity_milli(), 1000 * shared.machine().count_in(PuState::Pool));
+        assert_eq!(shared.machine().count_in(PuState::Held), 0);
     });
 }
 
@@ -345,26 +352,21 @@ fn a_claim_is_released_once() {
 /// A charge that is undone may make another contended, never refused; and a limit is never passed.
 #[test]
 fn a_limit_holds_and_refuses_only_what_does_not_fit() {
-    model(|first| {
-        let mut ledger = Ledger::default();
+    model_bounded(2, |first| {
+        let ledger = Ledger::new(1, 2);
         ledger.add(Limit { cpu_milli: Some(3), mem_bytes: Some(PAGE_BYTES) });
-        let ledger = Arc::new(ledger);
-        let ends = both(first, &ledger, |ledger, me| {
+        let shared = Arc::new((ledger, Desks::new(2)));
+        let ends = both(first, &shared, |(ledger, desks), me| {
+            let desk = usize::try_from(me).unwrap();
+            let flight = desks.flight(desk, (0, 0), ROLE);
             // The first can never have its memory; the second fits.
             let mem_bytes = if me == 0 { 2 * PAGE_BYTES } else { PAGE_BYTES };
-            match ledger.charge(ROLE, Quantities { cpu_milli: 2, mem_bytes }) {
-                Ok(charge) => {
-                    charge.settle();
-                    None
-                }
-                Err(why) => Some(why),
-            }
+            ledger.charge((desks, desk, &flight), ROLE, Quantities { cpu_milli: 2, mem_bytes }).err()
         });
         assert!(ends[0].is_some(), "{ends:?}");
         assert!(matches!(ends[1], None | Some(ChargeError::Contended)), "{ends:?}");
-        let used = ledger.used(ROLE).unwrap();
+        let used = shared.0.used(ROLE).unwrap();
         assert_eq!(used.cpu_milli, if ends[1].is_none() { 2 } else { 0 });
-        assert_eq!(ledger.in_flight(ROLE), 0);
     });
 }
 
@@ -372,17 +374,108 @@ fn a_limit_holds_and_refuses_only_what_does_not_fit() {
 #[test]
 fn strict_and_spilling_claims_never_share_a_numa_node() {
     model(|first| {
-        let shape = testing::Machine { cores: 2, numa_nodes: 2, mem_bytes: 2 * PAGE_BYTES, ..CORE }.shape();
-        let shared = Arc::new((Machine::new(shape), Records::new(2)));
-        both(first, &shared, |(machine, records), me| {
+        let shape = testing::Machine { cores: 2, numa_nodes: 2, mem_bytes: 2 * PAGE_BYTES, ..CORE };
+        let table = Arc::new(small(shape));
+        both(first, &table, |table, me| {
             let parts = [
                 &[pages(1, Seat::SingleStrict, 1)][..],
                 &[pages(0, Seat::MultiLoose, 2), pages(1, Seat::MultiLoose, 1)][..],
             ];
-            take_and_give_back(machine, records, parts[usize::from(me == 1)]);
+            take_and_give_back(table, parts[usize::from(me == 1)]);
         });
-        for memory in &shared.0.memory {
-            assert_eq!((memory.free_pages(), memory.seats()), (2, Default::default()));
+        table.validate().unwrap();
+    });
+}
+
+/// The index at rest tells what is free, whoever was in between truth and hint, twice each.
+#[test]
+fn the_index_tells_what_is_free_at_rest() {
+    model(|first| {
+        let words = Arc::new(loose(2));
+        both(first, &words, |words, me| {
+            let machine = words.machine();
+            for _ in 0..2 {
+                // One takes both PUs, the other one of them: three classes meet.
+                let pus = if me == 0 { 0b11 } else { 0b01 };
+                if machine.shift(0, pus, PuState::Free, PuState::Held) {
+                    machine.put(0, pus, PuState::Free);
+                }
+            }
+        });
+        assert!(words.machine().is_indexed());
+    });
+}
+
+/// A search that hides a NUMA node short of memory, while memory is given back.
+#[test]
+fn memory_given_back_is_shown_again() {
+    model(|first| {
+        let pages = crate::index::pages_of(1);
+        let machine = testing::Machine { mem_bytes: pages * PAGE_BYTES, ..CORE };
+        let words = Arc::new(Loose::new(machine.shape()));
+        assert!(words.machine().take_memory(NumaNodeId::new(0), Seat::SingleLoose, pages));
+        both(first, &words, |words, me| {
+            let (machine, numa_node, pages) = (words.machine(), NumaNodeId::new(0), crate::index::pages_of(1));
+            for _ in 0..2 {
+                if me == 0 {
+                    machine.memory_lacks(numa_node);
+                } else {
+                    machine.give_memory(numa_node, Seat::SingleLoose, pages);
+                    assert!(machine.take_memory(numa_node, Seat::SingleLoose, pages));
+                }
+            }
+            if me == 1 {
+                machine.give_memory(numa_node, Seat::SingleLoose, pages);
+            }
+        });
+        assert!(words.machine().is_indexed());
+    });
+}
+
+/// A row that a search finds empty, and clears above, while a leaf of it is given back.
+#[test]
+fn an_empty_row_is_found_again_once_it_is_not() {
+    model(|first| {
+        let words = Arc::new(loose(1));
+        assert!(words.machine().shift(0, 1, PuState::Free, PuState::Held));
+        both(first, &words, |words, me| {
+            for _ in 0..2 {
+                if me == 0 {
+                    let _found = words.search(1);
+                } else {
+                    words.machine().put(0, 1, PuState::Free);
+                    assert!(words.machine().shift(0, 1, PuState::Free, PuState::Held));
+                }
+            }
+            if me == 1 {
+                words.machine().put(0, 1, PuState::Free);
+            }
+        });
+        assert!(words.machine().is_indexed());
+        assert_eq!(words.search(1), Some(0));
+    });
+}
+
+/// An agent that goes while it is claimed: the claim is ended with it, undone, or its owner's to release; nothing is lost.
+#[test]
+fn an_agent_that_goes_leaves_nothing_behind() {
+    model_bounded(2, |first| {
+        let table = Arc::new(small(CORE));
+        let ends = both(first, &table, |table, me| {
+            if me == 0 {
+                return (Some(table.remove_agent(AGENT)), None);
+            }
+            (None, Some(table.claim(AGENT, holder(1), &Request::exclusive(1, PAGE_BYTES))))
+        });
+        assert!(matches!(ends[0].0, Some(Ok(_))), "{ends:?}");
+        if let Some(Outcome::Granted(grant)) = ends[1].1 {
+            let _ended_or_not = table.release(grant.claim, Owner::new(1));
         }
+        assert_eq!(table.role_used(ROLE), Some(Quantities::default()));
+        assert_eq!(table.claims().count(), 0);
+        // The block is fresh again: it serves the next one.
+        assert_eq!(table.add_agent(CORE.shape()), Ok(AGENT));
+        assert_eq!((table.incarnation(AGENT), table.usage(AGENT).unwrap().pus_free), (Some(2), 1));
+        table.validate().unwrap();
     });
 }

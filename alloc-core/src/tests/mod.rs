@@ -23,8 +23,11 @@ pub(super) fn holder(owner: u64) -> Holder {
 }
 
 /// A table of one role and these machines.
-pub(super) fn table(records_per_agent: u16, limit: Limit, machines: &[Machine]) -> Table {
-    let mut table = Table::new(Capacity { agents: 8, records_per_agent, roles: 2 }).unwrap();
+pub(super) fn table(claims: u32, limit: Limit, machines: &[Machine]) -> Table {
+    let lines = machines.iter().map(|machine| machine.shape().lines()).sum();
+    let agents = u32::try_from(machines.len()).unwrap();
+    let capacity = Capacity { shards: 1, agents, lines, claims, roles: 2, threads: 4, shapes: 4 };
+    let table = Table::new(capacity).unwrap();
     table.add_role(limit).unwrap();
     for machine in machines {
         table.add_agent(machine.shape()).unwrap();

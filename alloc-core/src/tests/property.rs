@@ -10,7 +10,7 @@ use super::{AGENT, ROLE, holder};
 use crate::testing::{Machine, spec};
 use crate::{
     Capacity, ClaimId, Confirmed, HoldLimit, Level, Limit, Locality, MemoryHold, MemoryLocality, Outcome, Owner,
-    Placed, Placement, Policy, Reason, Released, Request, Shape, ShapeSpec, Table, Transferred, Wanted,
+    Placed, Placement, Policy, Reason, Released, Request, Shape, ShapeSpec, Table, Transferred, Unplaced, Wanted,
 };
 
 /// One call. Claims and pools are named by position among those there are.
@@ -113,9 +113,10 @@ struct World {
 }
 
 fn new_table(spec: &ShapeSpec) -> Table {
-    let mut table = Table::new(Capacity { agents: 1, records_per_agent: 200, roles: 1 }).unwrap();
+    let shape = Shape::new(spec).unwrap();
+    let table = Table::new(Capacity { claims: 200, ..Capacity::for_agents(1, &shape) }).unwrap();
     table.add_role(Limit::default()).unwrap();
-    table.add_agent(Shape::new(spec).unwrap()).unwrap();
+    table.add_agent(shape).unwrap();
     table
 }
 
@@ -176,7 +177,10 @@ impl World {
     fn place(&mut self, request: &Request, policy: Policy) {
         match self.table.place(holder(1), request, policy) {
             Placed::Granted(grant) => self.granted(Some(request), grant),
+            Placed::Refused(Unplaced::Invalid(_)) => {}
             Placed::Refused(why) => {
+                assert_eq!(why, Unplaced::NoAgent);
+                let why = self.table.explain(ROLE, request);
                 assert_eq!((why.agents, why.feasible), (1, 0));
                 self.refused(request, why.nearest.unwrap().reason);
             }
@@ -334,7 +338,7 @@ impl World {
         let [free, pooled, leaving] = counts.map(|count| u32::try_from(count).unwrap());
         assert_eq!((usage.pus_free, usage.pus_pool, usage.pus_leaving), (free, pooled, leaving));
         assert_eq!(self.table.role_used(ROLE), Some(self.oracle.charged()));
-        assert_eq!(self.table.claims(AGENT).count(), self.oracle.claims.len());
+        assert_eq!(self.table.claims_on(AGENT).count(), self.oracle.claims.len());
         for (id, known) in &self.oracle.claims {
             assert_eq!(self.table.placement(ClaimId::from_u64(*id)).as_ref(), Some(&known.placement));
             assert_eq!(self.table.holder(ClaimId::from_u64(*id)), Some(holder(known.owner)));

@@ -3,9 +3,9 @@
 use super::{AGENT, ROLE, granted, holder, table};
 use crate::testing::Machine;
 use crate::{
-    Confirmed, CoreSpec, HoldLimit, Level, Limit, Locality, MemoryHold, MemoryLocality, MemoryMode, NumaNodeId,
-    NumaNodeSpec, Outcome, Owner, Placed, Placement, Policy, PuId, Quantities, Reason, Refusal, Released, Request,
-    RestoreError, Shape, ShapeSpec, Table, Transferred,
+    AgentState, Confirmed, CoreSpec, HoldLimit, Level, Limit, Locality, MemoryHold, MemoryLocality, MemoryMode,
+    NumaNodeId, NumaNodeSpec, Outcome, Owner, Placed, Placement, Policy, PuId, Quantities, Reason, Refusal, Released,
+    Request, RestoreError, Shape, ShapeSpec, Table, Transferred, Unplaced,
 };
 
 const GIB: u64 = 1 << 30;
@@ -171,12 +171,13 @@ fn strict_memory_is_not_mixed_with_claims_that_spill() {
 #[test]
 fn a_limit_refuses_and_says_so() {
     let limit = Limit { cpu_milli: Some(2000), mem_bytes: Some(GIB) };
-    let mut table = table(64, limit, &[LARGE, LARGE]);
+    let table = table(64, limit, &[LARGE, LARGE]);
     let _first = granted(claim(&table, &Request::shared(1500, 0)));
     let over = refused(claim(&table, &Request::exclusive(1, 0)));
     assert_eq!(over.to_string(), "wants 2000 milli for role r0, which has 1500 milli of its limit of 2000 milli");
-    let Placed::Refused(why) = table.place(holder(1), &Request::exclusive(1, 0), Policy::Pack) else { panic!("over") };
-    assert_eq!(why.blocked.len(), 1);
+    let placed = table.place(holder(1), &Request::exclusive(1, 0), Policy::Pack);
+    assert!(matches!(placed, Placed::Refused(Unplaced::Role(Reason::RoleLimit(_)))), "{placed:?}");
+    assert_eq!(table.explain(ROLE, &Request::exclusive(1, 0)).blocked.len(), 1);
     table.set_limit(ROLE, Limit::default()).unwrap();
     assert!(matches!(table.place(holder(1), &Request::exclusive(1, 0), Policy::Pack), Placed::Granted(_)));
     table.validate().unwrap();
@@ -185,7 +186,7 @@ fn a_limit_refuses_and_says_so() {
 #[test]
 fn place_packs_spreads_and_explains() {
     let small = Machine { cores: 2, ..Machine::default() };
-    let mut table = table(64, Limit::default(), &[LARGE, small, small]);
+    let table = table(64, Limit::default(), &[LARGE, small, small]);
     let place = |table: &Table, policy| match table.place(holder(1), &Request::exclusive(1, 0), policy) {
         Placed::Granted(grant) => grant.claim.agent().get(),
         other => panic!("{other:?}"),
@@ -194,7 +195,7 @@ fn place_packs_spreads_and_explains() {
         [Policy::Pack, Policy::Pack, Policy::Pack, Policy::Spread].map(|policy| place(&table, policy)),
         [1, 1, 2, 0]
     );
-    table.set_active(crate::AgentId::new(0), false).unwrap();
+    table.set_state(crate::AgentId::new(0), AgentState::Inactive).unwrap();
     let why = table.explain(ROLE, &Request::exclusive(2, 0));
     assert_eq!((why.agents, why.feasible, why.never_fits()), (3, 0, false));
     assert_eq!(
@@ -209,7 +210,7 @@ fn place_packs_spreads_and_explains() {
 
 #[test]
 fn a_removed_agent_takes_its_claims_and_its_ids_along() {
-    let mut table = one(LARGE);
+    let table = one(LARGE);
     let old = granted(claim(&table, &Request::exclusive(9, GIB)));
     assert_eq!(table.remove_agent(AGENT), Ok(1));
     assert_eq!(table.role_used(ROLE), Some(Quantities::default()));
@@ -226,16 +227,17 @@ fn a_removed_agent_takes_its_claims_and_its_ids_along() {
 #[test]
 fn a_claim_of_many_leaves_goes_on_in_further_records() {
     let machine = Machine { cores: 64, pus_per_core: 1, l3: 32, numa_nodes: 8, packages: 2, mem_bytes: GIB };
-    let table = table(9, Limit::default(), &[machine]);
-    // 32 leaves and 8 NUMA nodes are 40 parts: 8 records of 5.
+    let table = table(64, Limit::default(), &[machine]);
+    // 32 leaves and 8 NUMA nodes are 40 parts: 10 records of 4.
     let whole = granted(table.hold(AGENT, holder(1), HoldLimit::ALL));
     assert_eq!(table.placement(whole.claim).unwrap().pus.len(), 64);
     table.validate().unwrap();
-    let child = granted(table.split(whole.claim, Owner::new(1), &Request::exclusive(1, 0)));
+    let split = |_| granted(table.split(whole.claim, Owner::new(1), &Request::exclusive(1, 0)));
+    let children: Vec<_> = (0..54).map(split).collect();
     let full = refused(table.split(whole.claim, Owner::new(1), &Request::exclusive(1, 0)));
-    assert_eq!(full.to_string(), "agent a0 has used up its 9 claim records");
-    for claim in [whole.claim, child.claim] {
-        assert!(matches!(table.release(claim, Owner::new(1)), Released::Released { .. }));
+    assert_eq!(full.to_string(), "agent a0: the 64 claim records of its shard are used up");
+    for claim in children.iter().chain([&whole]) {
+        assert!(matches!(table.release(claim.claim, Owner::new(1)), Released::Released { .. }));
     }
     table.validate().unwrap();
 }
@@ -244,9 +246,10 @@ fn a_claim_of_many_leaves_goes_on_in_further_records() {
 fn cores_in_no_numa_node_share_a_pool_and_use_any_memory() {
     let core = CoreSpec { pus: 1, l3: None, numa_node: None, package: None, kind: 0 };
     let spec = ShapeSpec { cores: vec![core; 2], numa_nodes: vec![NumaNodeSpec { mem_bytes: GIB }], distances: vec![] };
-    let mut table = Table::new(crate::Capacity { agents: 1, records_per_agent: 8, roles: 1 }).unwrap();
+    let shape = Shape::new(&spec).unwrap();
+    let table = Table::new(crate::Capacity::for_agents(1, &shape)).unwrap();
     table.add_role(Limit::default()).unwrap();
-    table.add_agent(Shape::new(&spec).unwrap()).unwrap();
+    table.add_agent(shape).unwrap();
     let grant = granted(claim(&table, &Request::shared(1500, GIB)));
     let placement = table.placement(grant.claim).unwrap();
     assert_eq!((placement.pools[0].numa_node, placement.memory.len()), (None, 1));

@@ -130,5 +130,5 @@ fn nothing_is_lost_and_nothing_has_two_holders() {
     }
     assert_eq!(table.usage(AGENT).unwrap().pus_free, 16);
     assert_eq!(table.role_used(ROLE), Some(Quantities::default()));
-    assert_eq!(table.claims(AGENT).count(), 0);
+    assert_eq!(table.claims_on(AGENT).count(), 0);
 }

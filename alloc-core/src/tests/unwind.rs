@@ -36,7 +36,7 @@ fn at_every_step(prepare: impl Fn(&Table), call: impl Fn(&Table)) {
     let before = {
         let table = fresh();
         prepare(&table);
-        (settle(&table), table.role_used(super::ROLE), table.claims(AGENT).collect::<Vec<_>>())
+        (settle(&table), table.role_used(super::ROLE), table.claims_on(AGENT).collect::<Vec<_>>())
     };
     for step in 0.. {
         let table = fresh();
@@ -50,7 +50,7 @@ fn at_every_step(prepare: impl Fn(&Table), call: impl Fn(&Table)) {
         }
         assert!(end.is_err());
         table.validate().unwrap_or_else(|fault| panic!("after a panic at step {step}: {fault}"));
-        let after = (settle(&table), table.role_used(super::ROLE), table.claims(AGENT).collect::<Vec<_>>());
+        let after = (settle(&table), table.role_used(super::ROLE), table.claims_on(AGENT).collect::<Vec<_>>());
         assert_eq!(after.0, before.0, "step {step}");
         assert_eq!(after.1, before.1, "step {step}");
         // Generations move on, so only the number of claims is compared.
@@ -135,7 +135,7 @@ fn a_split_that_takes_seats_and_makes_a_pool_grow() {
                 break;
             }
             assert_eq!((end.is_err(), rest), (true, before), "step {step}");
-            assert_eq!(table.claims(AGENT).count(), 1);
+            assert_eq!(table.claims_on(AGENT).count(), 1);
         }
     }
 }

@@ -87,9 +87,18 @@ const ALLOWED: [Allowed; 10] = [
     },
     Allowed {
         name: "benches",
-        normal: &["criterion", "crossbeam-channel", "crossbeam-utils", "libc", "parking_lot", "serde", "serde_json"],
+        normal: &[
+            "criterion",
+            "crossbeam-channel",
+            "crossbeam-utils",
+            "libc",
+            "parking_lot",
+            "rustix",
+            "serde",
+            "serde_json",
+        ],
         dev: &TEST_TOOLS,
-        belongs: "criterion, and the peers that a bench compares with",
+        belongs: "criterion, clocks and pinning, and the peers that a bench compares with",
     },
     Allowed { name: "fuzz", normal: &["libfuzzer-sys"], dev: &TEST_TOOLS, belongs: "the fuzzer's entry" },
 ];

@@ -1,0 +1,124 @@
+//! Site: where a call works, and with what hands: an agent's words as of one reading of its cell, the caller's desk and magazine.
+
+use crate::desk::{BlockAt, Flight, Watch};
+use crate::ids::{AgentId, ClaimId, Owner, RoleId};
+use crate::machine::Machine;
+use crate::reason::{Reason, Refusal};
+use crate::record::{OpenRecord, Place, Unlocked};
+use crate::shard::{AgentState, Cell, Shard};
+use crate::slots::{Magazine, RecordsFull};
+use crate::table::Table;
+
+/// What a call works with.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Hands<'a> {
+    pub(crate) table: &'a Table,
+    /// Which of the table's shards.
+    pub(crate) shard_at: u8,
+    pub(crate) shard: &'a Shard,
+    pub(crate) desk: usize,
+    pub(crate) magazine: &'a Magazine,
+}
+
+/// An agent, as of one reading of its cell.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Site<'a> {
+    pub(crate) hands: Hands<'a>,
+    pub(crate) agent: AgentId,
+    pub(crate) cell: Cell,
+    pub(crate) machine: Machine<'a>,
+}
+
+impl<'a> Hands<'a> {
+    /// The agent at a position of the shard; `None` between two incarnations.
+    #[inline(always)]
+    pub(crate) fn site(self, at: u32) -> Option<Site<'a>> {
+        let cell = self.shard.cell(at);
+        cell.state?;
+        let machine = self.shard.machine(self.table.shape_at(cell.shape), cell.line);
+        Some(Site { hands: self, agent: AgentId::new(self.shard.first.get() + at), cell, machine })
+    }
+
+    /// Opens a claim for change by its owner.
+    #[inline(always)]
+    pub(crate) fn open(self, claim: ClaimId, owner: Owner) -> Result<OpenRecord<'a>, Unopened> {
+        let record = self.shard.records.lock(self.magazine, claim.slot(), claim.generation());
+        let record = record.map_err(Unopened::Unlocked)?;
+        if record.agent() != claim.agent() {
+            return Err(Unopened::Unlocked(Unlocked::Gone));
+        }
+        if record.owner() == owner { Ok(record) } else { Err(Unopened::NotOwner(record.owner())) }
+    }
+
+    /// The words of a claim.
+    #[inline(always)]
+    pub(crate) fn machine_of(self, place: Place) -> Machine<'a> {
+        self.shard.machine(self.table.shape_at(place.shape), place.line)
+    }
+
+    /// Announces a call about to take words.
+    #[inline(always)]
+    pub(crate) fn flight(self, place: Place) -> Flight<'a> {
+        self.table.desks().flight(self.desk, (self.shard_at, place.line), place.role)
+    }
+
+    /// Whether a refusal at a block is final.
+    pub(crate) fn was_quiet(self, watch: Watch, line: u32) -> bool {
+        let block: BlockAt = (self.shard_at, line);
+        watch.was_quiet(self.table.desks(), Some(block), self.desk)
+    }
+
+    /// The no for want of records.
+    pub(crate) fn full(self) -> Reason {
+        Reason::RecordsFull { records: self.shard.records.len() }
+    }
+}
+
+/// Why a claim was not opened.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Unopened {
+    Unlocked(Unlocked),
+    NotOwner(Owner),
+}
+
+impl<'a> Site<'a> {
+    /// A new record for words here.
+    #[inline(always)]
+    pub(crate) fn begin(&self, owner: Owner, role: RoleId) -> Result<OpenRecord<'a>, RecordsFull> {
+        let place = Place { line: self.cell.line, shape: self.cell.shape, role };
+        self.hands.shard.records.begin(self.hands.magazine, owner, self.agent, place)
+    }
+
+    /// The position of the agent's cell.
+    #[inline(always)]
+    fn at(&self) -> u32 {
+        self.agent.get() - self.hands.shard.first.get()
+    }
+
+    /// Whether the agent is still the same incarnation, in the same state.
+    #[inline(always)]
+    pub(crate) fn is_current(&self) -> bool {
+        self.hands.shard.cell(self.at()) == self.cell
+    }
+
+    /// Whether it takes new claims.
+    #[inline(always)]
+    pub(crate) const fn is_open(&self) -> bool {
+        matches!(self.cell.state, Some(AgentState::Active))
+    }
+
+    /// Why it takes no new claims, if it does not.
+    #[inline(always)]
+    pub(crate) const fn closed(&self) -> Option<Reason> {
+        match self.cell.state {
+            Some(AgentState::Active) => None,
+            Some(AgentState::Inactive) => Some(Reason::Inactive),
+            Some(AgentState::Draining) => Some(Reason::Draining),
+            None => Some(Reason::Gone),
+        }
+    }
+
+    pub(crate) const fn refusal(&self, reason: Reason) -> Refusal {
+        Refusal { agent: self.agent, reason }
+    }
+}

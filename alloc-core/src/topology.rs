@@ -1,0 +1,229 @@
+//! Topology: agents come, change their state, go, and come back as a new incarnation, while others claim.
+//!
+//! These calls take the table's lock; nobody else does. What they change for the others is a cell, in one step
+//! ([`shard`](crate::shard)), and the index.
+//!
+//! An agent that goes leaves its block behind. Its claims are ended one by one, exactly, as their owners would; a claim that was in
+//! flight then undoes, or is granted as the last of its incarnation and released by its owner like any other. The block serves
+//! again, for a machine of the same shape, once it is back to fresh.
+
+use std::collections::BTreeSet;
+use std::sync::PoisonError;
+
+use crate::claim;
+use crate::ids::{AgentId, ClaimId};
+use crate::record::State;
+use crate::shape::Shape;
+use crate::shard::{AgentState, Cell, Shard};
+use crate::site::Hands;
+use crate::table::{Table, TableError};
+
+/// What only the holder of the lock knows of a shard.
+#[derive(Debug, Default)]
+pub(crate) struct Stores {
+    /// Cells that were used so far.
+    cells: u32,
+    /// Cells between two incarnations.
+    absent: BTreeSet<u32>,
+    /// Lines that were used so far.
+    lines: u32,
+    /// Blocks that served: shape and first line.
+    retired: Vec<(u16, u32)>,
+}
+
+/// What only the holder of the lock knows.
+#[derive(Debug, Default)]
+pub(crate) struct Topology {
+    pub(crate) shards: Vec<Stores>,
+    pub(crate) shapes: u16,
+}
+
+/// Tries to get hold of a claim that is being changed, before it is left to its owner.
+const TRIES: u32 = if cfg!(loom) { 1 } else { 1000 };
+
+impl Table {
+    fn topology(&self) -> std::sync::MutexGuard<'_, Topology> {
+        // A call that panicked with the lock held has at worst left a block unused.
+        self.lock().lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Adds an agent, active, with everything free, to the shard that has fewest. The id of a removed agent may come back, with
+    /// the next incarnation.
+    ///
+    /// # Errors
+    /// [`TableError::AgentsFull`], [`TableError::LinesFull`], [`TableError::ShapesFull`].
+    pub fn add_agent(&self, shape: Shape) -> Result<AgentId, TableError> {
+        let mut topology = self.topology();
+        let load = |stores: &Stores| stores.cells as usize - stores.absent.len();
+        let shard = (0..topology.shards.len()).min_by_key(|at| load(&topology.shards[*at])).unwrap_or(0);
+        self.add(&mut topology, shard, None, shape)
+    }
+
+    /// Adds an agent to a certain shard.
+    ///
+    /// # Errors
+    /// As [`Table::add_agent`], and [`TableError::NoSuchShard`].
+    pub fn add_agent_in(&self, shard: usize, shape: Shape) -> Result<AgentId, TableError> {
+        let mut topology = self.topology();
+        if shard >= topology.shards.len() {
+            return Err(TableError::NoSuchShard { shard });
+        }
+        self.add(&mut topology, shard, None, shape)
+    }
+
+    /// Brings a removed agent back under its id, as a new incarnation: a machine that rebooted or changed.
+    ///
+    /// # Errors
+    /// As [`Table::add_agent`]; [`TableError::NoSuchAgent`] when there never was one; [`TableError::AgentPresent`].
+    pub fn return_agent(&self, agent: AgentId, shape: Shape) -> Result<(), TableError> {
+        let mut topology = self.topology();
+        let (shard, at) = self.locate(agent).ok_or(TableError::NoSuchAgent(agent))?;
+        let stores = &topology.shards[usize::from(shard)];
+        if at >= stores.cells {
+            return Err(TableError::NoSuchAgent(agent));
+        }
+        if !stores.absent.contains(&at) {
+            return Err(TableError::AgentPresent(agent));
+        }
+        self.add(&mut topology, usize::from(shard), Some(at), shape).map(|_| ())
+    }
+
+    fn add(
+        &self,
+        topology: &mut Topology,
+        shard_at: usize,
+        at: Option<u32>,
+        shape: Shape,
+    ) -> Result<AgentId, TableError> {
+        let shape = self.intern(topology, shape)?;
+        let (shard, stores) = (&self.shards()[shard_at], &mut topology.shards[shard_at]);
+        let at = at.or_else(|| stores.absent.first().copied()).unwrap_or(stores.cells);
+        if at >= shard.agents() {
+            return Err(TableError::AgentsFull { agents: self.capacity().agents });
+        }
+        let line = self.block(shard, stores, shape)?;
+        stores.absent.remove(&at);
+        stores.cells = stores.cells.max(at + 1);
+        self.open_block(shard, at, shape, line);
+        Ok(AgentId::new(shard.first.get() + at))
+    }
+
+    /// The number of a shape, new or known.
+    fn intern(&self, topology: &mut Topology, shape: Shape) -> Result<u16, TableError> {
+        let known = (0..topology.shapes).find(|at| *self.shape_at(*at) == shape);
+        if let Some(known) = known {
+            return Ok(known);
+        }
+        let at = topology.shapes;
+        if !self.keep_shape(at, shape) {
+            return Err(TableError::ShapesFull { shapes: self.capacity().shapes });
+        }
+        topology.shapes += 1;
+        Ok(at)
+    }
+
+    /// A fresh block of a shape: one that served and is fresh again, or a new one.
+    fn block(&self, shard: &Shard, stores: &mut Stores, shape: u16) -> Result<u32, TableError> {
+        let served = stores
+            .retired
+            .iter()
+            .position(|&(of, line)| of == shape && shard.machine(self.shape_at(shape), line).reset());
+        if let Some(served) = served {
+            return Ok(stores.retired.swap_remove(served).1);
+        }
+        let lines = self.shape_at(shape).lines();
+        let line = stores.lines;
+        if shard.lines() - line < lines {
+            return Err(TableError::LinesFull { lines: self.capacity().lines, wanted: lines });
+        }
+        stores.lines += lines;
+        shard.machine(self.shape_at(shape), line).write_fresh();
+        Ok(line)
+    }
+
+    fn open_block(&self, shard: &Shard, at: u32, shape: u16, line: u32) {
+        let machine = shard.machine(self.shape_at(shape), line);
+        shard.set_owner(line..line + machine.shape.lines(), at);
+        machine.tell_index();
+        let incarnation = shard.cell(at).incarnation + 1;
+        shard.set_cell(at, Cell { state: Some(AgentState::Active), incarnation, shape, line });
+        shard.index.set_active(machine.whole_span(), true);
+    }
+
+    /// Removes an agent and all claims on it; tells how many. Their roles are refunded. A claim that another call is changing at
+    /// that moment stays until its owner releases it.
+    ///
+    /// # Errors
+    /// [`TableError::NoSuchAgent`]; [`TableError::Desks`] when all desks are taken.
+    pub fn remove_agent(&self, agent: AgentId) -> Result<u32, TableError> {
+        let mut topology = self.topology();
+        let (shard_at, at) = self.locate(agent).ok_or(TableError::NoSuchAgent(agent))?;
+        let shard = self.shard(shard_at);
+        let cell = shard.cell(at);
+        if cell.state.is_none() {
+            return Err(TableError::NoSuchAgent(agent));
+        }
+        let gone = self.with_guest(|guest| {
+            shard.set_cell(at, Cell { state: None, ..cell });
+            shard.index.set_active(shard.machine(self.shape_at(cell.shape), cell.line).whole_span(), false);
+            guest.with(shard_at, |hands| end_claims(hands, agent, cell.line))
+        });
+        let gone = gone.ok_or_else(|| TableError::Desks { threads: self.capacity().threads })?;
+        let stores = &mut topology.shards[usize::from(shard_at)];
+        stores.absent.insert(at);
+        stores.retired.push((cell.shape, cell.line));
+        Ok(gone)
+    }
+
+    /// Whether an agent takes new claims.
+    ///
+    /// # Errors
+    /// [`TableError::NoSuchAgent`].
+    pub fn set_state(&self, agent: AgentId, state: AgentState) -> Result<(), TableError> {
+        let _topology = self.topology();
+        let (shard_at, at) = self.locate(agent).ok_or(TableError::NoSuchAgent(agent))?;
+        let shard = self.shard(shard_at);
+        let cell = shard.cell(at);
+        if cell.state.is_none() {
+            return Err(TableError::NoSuchAgent(agent));
+        }
+        shard.set_cell(at, Cell { state: Some(state), ..cell });
+        let span = shard.machine(self.shape_at(cell.shape), cell.line).whole_span();
+        shard.index.set_active(span, state == AgentState::Active);
+        Ok(())
+    }
+}
+
+/// Ends all claims on a block; tells how many.
+fn end_claims(hands: Hands<'_>, agent: AgentId, line: u32) -> u32 {
+    let records = &hands.shard.records;
+    let mut ended = 0;
+    for (slot, header) in records.headers().filter(|(_, header)| matches!(header.state, State::Live | State::Busy)) {
+        let here = |claim: ClaimId| {
+            let seen = records.read(claim.slot(), claim.generation(), |_| {});
+            seen.is_none_or(|seen| seen.agent == agent && seen.place.line == line)
+        };
+        let claim = ClaimId::new(agent, slot, header.generation);
+        ended += u32::from(here(claim) && end_claim(hands, claim, line));
+    }
+    ended
+}
+
+fn end_claim(hands: Hands<'_>, claim: ClaimId, line: u32) -> bool {
+    for _ in 0..TRIES {
+        match hands.shard.records.lock(hands.magazine, claim.slot(), claim.generation()) {
+            Ok(record) if record.agent() == claim.agent() && record.place().line == line => {
+                let _refunded = claim::end(hands, record);
+                return true;
+            }
+            Err(crate::record::Unlocked::Contended) => core::hint::spin_loop(),
+            Ok(_) | Err(crate::record::Unlocked::Gone) => return false,
+        }
+    }
+    false
+}
+
+/// For who makes a table.
+pub(crate) fn stores(shards: usize) -> Topology {
+    Topology { shards: (0..shards).map(|_| Stores::default()).collect(), shapes: 0 }
+}
