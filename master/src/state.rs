@@ -73,6 +73,7 @@ pub(crate) enum Session {
 /// One admitted agent.
 #[derive(Debug)]
 pub(crate) struct Agent {
+    /// Where it hears; absent until `Registered` is sent there.
     pub(crate) peer: Option<PeerId>,
     pub(crate) machine: Machine,
     pub(crate) incarnation: u64,

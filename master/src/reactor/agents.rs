@@ -47,13 +47,13 @@ fn on_register(state: &mut State, peer: PeerId, register: Register, now: Now, ef
     };
     let known = state.agent_by_uuid.get(&register.agent_uuid).copied();
     let agent = match known {
-        Some(agent) if is_same_machine(state, agent, &register) => returned(state, agent, peer, effects),
+        Some(agent) if is_same_machine(state, agent, &register) => returned(state, agent, effects),
         _ => {
             if let Some(old) = known {
                 retire(state, old, &register, now, effects);
             }
             match state.allocation.add_agent(shape) {
-                Ok(agent) => admit(state, convert::agent(agent), peer, &register, map),
+                Ok(agent) => admit(state, convert::agent(agent), &register, map),
                 Err(error) => {
                     refuse(state, peer, table_full(&error.to_string()), effects);
                     return peers::close(state, peer, "the table of agents is full", effects);
@@ -61,14 +61,9 @@ fn on_register(state: &mut State, peer: PeerId, register: Register, now: Now, ef
             }
         }
     };
-    if let Some(known) = state.peers.get_mut(&peer) {
-        known.session = Session::Agent(agent);
-    }
     tracing::info!(%agent, hostname = register.machine.hostname, pods = register.pods.len(), "registered");
     let unwanted = take_stock(state, agent, &register, now, effects);
-    let heartbeat_ms = state.policy.heartbeat_ms;
-    let answer = Registered { agent, heartbeat_ms, unwanted };
-    send(state, peer, Message::Registered(answer), effects);
+    welcome(state, agent, peer, unwanted, effects);
     tell_pools(state, agent, effects);
     launch::send_again(state, agent, &register.pods, now, effects);
     state.dirty = true;
@@ -104,10 +99,10 @@ fn invalid(field: &str, message: String) -> Refusal {
     Refusal { code: RefusalCode::Invalid, field: field.to_owned(), message, ..Refusal::default() }
 }
 
-fn admit(state: &mut State, agent: AgentId, peer: PeerId, register: &Register, map: AgentMap) -> AgentId {
+fn admit(state: &mut State, agent: AgentId, register: &Register, map: AgentMap) -> AgentId {
     state.agent_by_uuid.insert(register.agent_uuid, agent);
     let record = Agent {
-        peer: Some(peer),
+        peer: None,
         machine: register.machine.clone(),
         incarnation: register.incarnation,
         map,
@@ -125,16 +120,30 @@ fn is_same_machine(state: &State, agent: AgentId, register: &Register) -> bool {
 }
 
 /// A known agent on a new connection: the newest connection wins.
-fn returned(state: &mut State, agent: AgentId, peer: PeerId, effects: &mut Vec<Effect>) -> AgentId {
+fn returned(state: &mut State, agent: AgentId, effects: &mut Vec<Effect>) -> AgentId {
     hang_up(state, agent, effects);
     offers::agent_gone(state, agent, effects);
     if let Some(known) = state.agents.get_mut(&agent) {
-        known.peer = Some(peer);
-        known.pools_told.clear();
         known.unreachable_at_ms = None;
     }
     state.allocation.set_active(convert::core_agent(agent), true);
     agent
+}
+
+/// Tells the agent that it is admitted, and from here on hears of everything.
+///
+/// Not earlier: an agent takes no order before `Registered`, and taking stock changes pools. An order of theirs sent
+/// before would be refused and yet count as told, and a core that leaves by it would never be confirmed.
+fn welcome(state: &mut State, agent: AgentId, peer: PeerId, unwanted: Vec<PodId>, effects: &mut Vec<Effect>) {
+    if let Some(known) = state.peers.get_mut(&peer) {
+        known.session = Session::Agent(agent);
+    }
+    if let Some(known) = state.agents.get_mut(&agent) {
+        known.peer = Some(peer);
+        known.pools_told.clear();
+    }
+    let answer = Registered { agent, heartbeat_ms: state.policy.heartbeat_ms, unwanted };
+    send(state, peer, Message::Registered(answer), effects);
 }
 
 fn hang_up(state: &mut State, agent: AgentId, effects: &mut Vec<Effect>) {

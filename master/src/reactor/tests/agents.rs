@@ -99,6 +99,29 @@ fn a_pod_that_ran_and_is_not_reported_is_lost_and_its_core_free() {
     c.expect_launch(back);
 }
 
+/// An agent refuses whatever comes before it is admitted, and what was told once is not told again (seed 3637 of the simulator).
+#[test]
+fn what_taking_stock_does_to_a_pool_is_told_after_admission() {
+    let mut c = Scenario::new();
+    let (agent, _) = c.agent(1, 1);
+    let operator = c.open(Role::Operator);
+    let (sharing, owning) = (c.pod(shared(300)), c.pod(exclusive(1)));
+    c.place(operator, &sharing);
+    assert_eq!(c.expect_pool(agent).pus, [10]);
+    let (_, launch) = c.expect_launch(agent);
+    let update = c.report(agent, &launch, TaskState::Running);
+    c.expect_acknowledged(agent, update);
+    c.place(operator, &owning);
+    c.close(agent);
+    let back = c.open(Role::Agent);
+    c.message(back, Message::Register(register(1, machine(1))));
+    c.expect_registered(back);
+    let emptied = c.expect_pool(back);
+    assert!(emptied.pus.is_empty(), "its only pod was lost: {emptied:?}");
+    c.confirm(back, &emptied);
+    assert_eq!(c.expect_launch(back).1.placement.exclusive_pus, [10]);
+}
+
 #[test]
 fn a_silent_agents_pods_become_unreachable_and_keep_their_cores() {
     let mut c = Scenario::new();
