@@ -7,10 +7,10 @@ use std::collections::BTreeMap;
 
 use meros_alloc_core::{
     AgentId, Capacity, Confirmed, Grant, HoldLimit, Holder, Limit, NumaNodeId, Outcome, Owner, Placed, Placement,
-    Policy, PoolOrder, Refusal, Released, RoleId, Table, TableError, Transferred,
+    Policy, Refusal, Released, RoleId, Table, TableError, Transferred,
 };
 
-pub(crate) use meros_alloc_core::{ClaimId, Explanation, Request, Shape};
+pub(crate) use meros_alloc_core::{ClaimId, Explanation, PoolOrder, Request, Shape};
 
 /// Claim records for each agent: 4,096 parts of claims are more than any machine in the field has PUs.
 const RECORDS_PER_AGENT: u16 = 1024;

@@ -7,7 +7,7 @@ use meros_wire::message::{
     StatusReason, TaskState,
 };
 
-use crate::allocation::Shape;
+use crate::allocation::{PoolOrder, Shape};
 use crate::convert::{self, AgentMap};
 use crate::effect::Effect;
 use crate::event::{Now, PeerId};
@@ -196,15 +196,29 @@ fn take_stock(
             pods::end(state, pod, TaskState::Lost, StatusReason::AgentRestarted, why, now, effects);
         }
     }
+    for pod in stranded(state, &present) {
+        let why = "its machine changed, and what it held is not to be had there any more".to_owned();
+        pods::end(state, pod, TaskState::Lost, StatusReason::AgentRestarted, why, now, effects);
+    }
     unwanted
 }
 
-/// A leader that knows nothing of this agent's pods takes their pools as they stand, so that `restore` finds them.
+/// Reported pods that [`retire`] took the claims of and that could not be restored: nothing will ever be heard of them again.
+fn stranded(state: &State, reported: &BTreeSet<PodId>) -> Vec<PodId> {
+    let homeless = |id: &PodId| state.pods.get(id).is_some_and(|pod| pod.is_live() && !state.is_placed_or_waits(pod));
+    reported.iter().copied().filter(homeless).collect()
+}
+
+/// Takes each pool that this leader has given no order about as it stands: `restore` finds its shares' room there, and what
+/// of it nobody needs is told to leave. Without, the agent would refuse those PUs to pods of their own.
 fn adopt_pools(state: &mut State, agent: AgentId, register: &Register) {
-    let unknown = register.pods.iter().any(|pod| !state.pods.contains_key(&pod.spec.pod));
-    let Some(known) = state.agents.get(&agent).filter(|_| unknown) else { return };
-    for order in register.pools.iter().filter_map(|order| convert::core_pool(order, &known.map)) {
-        state.allocation.restore_pool(convert::core_agent(agent), &order);
+    let Some(known) = state.agents.get(&agent) else { return };
+    let agent = convert::core_agent(agent);
+    let ours = state.allocation.pool_orders(agent);
+    let ordered = |order: &PoolOrder| ours.iter().any(|own| own.numa_node == order.numa_node && own.epoch > 0);
+    let reported = register.pools.iter().filter_map(|order| convert::core_pool(order, &known.map));
+    for order in reported.filter(|order| !ordered(order)) {
+        state.allocation.restore_pool(agent, &order);
     }
 }
 
