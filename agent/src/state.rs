@@ -2,7 +2,7 @@
 //!
 //! Maps are ordered, so that two runs of one seed do the same things in the same order.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use meros_wire::StreamId;
 use meros_wire::message::{AgentId, ClaimTag, Launch, Machine, PodId, PoolOrder, ReportStatus, StatusUpdate, Uuid};
@@ -122,6 +122,17 @@ pub(crate) struct Pool {
     pub(crate) applied: Option<PoolOrder>,
     /// When to try the newest order again.
     pub(crate) retry_at_ms: Option<u64>,
+}
+
+impl Pool {
+    /// Every PU that its pods may be on, as a new leader has to count them: while an order is carried out, those before it and
+    /// those after it. Pods accepted since the order may need the latter; pods not yet moved still run on the former. (PUs of
+    /// an order in between that was overtaken are not among them: the newest is carried out before any later launch.)
+    pub(crate) fn as_it_may_be(&self) -> PoolOrder {
+        let before = self.applied.iter().flat_map(|applied| &applied.pus);
+        let pus: BTreeSet<u32> = before.chain(&self.ordered.pus).copied().collect();
+        PoolOrder { pus: pus.into_iter().collect(), ..self.ordered }
+    }
 }
 
 /// The agent's own end.

@@ -7,10 +7,10 @@ use std::collections::BTreeMap;
 
 use meros_alloc_core::{
     AgentId, AgentState, Capacity, Confirmed, Grant, HoldLimit, Holder, Limit, NumaNodeId, Outcome, Owner, Placed,
-    Placement, Policy, PoolOrder, Refusal, Released, RoleId, Table, TableError, Transferred,
+    Placement, Policy, Refusal, Released, RoleId, Table, TableError, Transferred,
 };
 
-pub(crate) use meros_alloc_core::{ClaimId, Explanation, Request, Shape};
+pub(crate) use meros_alloc_core::{ClaimId, Explanation, PoolOrder, Request, Shape};
 
 /// Claim records for each agent, on the whole. Memory that is not used costs addresses only.
 const CLAIMS_PER_AGENT: u32 = 1024;

@@ -73,6 +73,7 @@ pub(crate) enum Session {
 /// One admitted agent.
 #[derive(Debug)]
 pub(crate) struct Agent {
+    /// Where it hears; absent until `Registered` is sent there.
     pub(crate) peer: Option<PeerId>,
     pub(crate) machine: Machine,
     pub(crate) incarnation: u64,
@@ -182,12 +183,20 @@ impl State {
         })
     }
 
-    /// Recomputes every fast figure from slow truth: the core's, and that each claim belongs to one pod or one offer.
+    /// Recomputes every fast figure from slow truth: the core's, that each claim belongs to one pod or one offer, and that
+    /// every live pod has a claim or waits for one.
     ///
     /// # Errors
     /// The first figure that differs, for people.
     pub fn validate(&self) -> Result<(), String> {
         self.allocation.validate()?;
+        if let Some(pod) = self.pods.values().find(|pod| pod.is_live() != self.is_placed_or_waits(pod)) {
+            return Err(format!(
+                "pod {} is {}, and neither placed nor waiting, or both",
+                pod.spec.pod,
+                pod.status.state.name()
+            ));
+        }
         let bound = self.pods.values().filter_map(|pod| pod.bound.as_ref().map(|bound| bound.claim));
         let offered = self.offers.values().map(|offered| offered.claim);
         let mut claims: Vec<ClaimId> = bound.chain(offered).collect();
@@ -197,6 +206,11 @@ impl State {
             return Ok(());
         }
         Err(format!("pods and offers hold {claims:?}, and the table says {known:?}"))
+    }
+
+    /// Whether a pod has a claim or stands among the waiting, as every live pod does.
+    pub(crate) fn is_placed_or_waits(&self, pod: &Pod) -> bool {
+        pod.bound.is_some() != self.waiting.contains(&pod.waiting_key())
     }
 
     /// A pod's latest status; `None`: never asked for, or forgotten.

@@ -10,7 +10,7 @@ use crate::effect::Effect;
 use crate::event::Now;
 use crate::pod::Pod;
 use crate::reactor::{kill, logs, obey, refuse, send, status};
-use crate::state::{Session, State, Stopping};
+use crate::state::{Pool, Session, State, Stopping};
 
 /// The wait after a first failure.
 pub(crate) const BACKOFF_MIN_MS: u64 = 100;
@@ -62,7 +62,7 @@ fn running_pod(pod: &Pod) -> RunningPod {
 }
 
 fn pools(state: &State) -> Vec<PoolOrder> {
-    state.pools.values().filter_map(|pool| pool.applied.clone()).collect()
+    state.pools.values().map(Pool::as_it_may_be).collect()
 }
 
 pub(super) fn admitted(

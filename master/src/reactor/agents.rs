@@ -7,7 +7,7 @@ use meros_wire::message::{
     StatusReason, TaskState,
 };
 
-use crate::allocation::Shape;
+use crate::allocation::{PoolOrder, Shape};
 use crate::convert::{self, AgentMap};
 use crate::effect::Effect;
 use crate::event::{Now, PeerId};
@@ -47,13 +47,13 @@ fn on_register(state: &mut State, peer: PeerId, register: Register, now: Now, ef
     };
     let known = state.agent_by_uuid.get(&register.agent_uuid).copied();
     let agent = match known {
-        Some(agent) if is_same_machine(state, agent, &register) => returned(state, agent, peer, effects),
+        Some(agent) if is_same_machine(state, agent, &register) => returned(state, agent, effects),
         _ => {
             if let Some(old) = known {
                 retire(state, old, &register, now, effects);
             }
             match state.allocation.add_agent(shape) {
-                Ok(agent) => admit(state, convert::agent(agent), peer, &register, map),
+                Ok(agent) => admit(state, convert::agent(agent), &register, map),
                 Err(error) => {
                     refuse(state, peer, table_full(&error.to_string()), effects);
                     return peers::close(state, peer, "the table of agents is full", effects);
@@ -61,14 +61,9 @@ fn on_register(state: &mut State, peer: PeerId, register: Register, now: Now, ef
             }
         }
     };
-    if let Some(known) = state.peers.get_mut(&peer) {
-        known.session = Session::Agent(agent);
-    }
     tracing::info!(%agent, hostname = register.machine.hostname, pods = register.pods.len(), "registered");
     let unwanted = take_stock(state, agent, &register, now, effects);
-    let heartbeat_ms = state.policy.heartbeat_ms;
-    let answer = Registered { agent, heartbeat_ms, unwanted };
-    send(state, peer, Message::Registered(answer), effects);
+    welcome(state, agent, peer, unwanted, effects);
     tell_pools(state, agent, effects);
     launch::send_again(state, agent, &register.pods, now, effects);
     state.dirty = true;
@@ -104,10 +99,10 @@ fn invalid(field: &str, message: String) -> Refusal {
     Refusal { code: RefusalCode::Invalid, field: field.to_owned(), message, ..Refusal::default() }
 }
 
-fn admit(state: &mut State, agent: AgentId, peer: PeerId, register: &Register, map: AgentMap) -> AgentId {
+fn admit(state: &mut State, agent: AgentId, register: &Register, map: AgentMap) -> AgentId {
     state.agent_by_uuid.insert(register.agent_uuid, agent);
     let record = Agent {
-        peer: Some(peer),
+        peer: None,
         machine: register.machine.clone(),
         incarnation: register.incarnation,
         map,
@@ -125,16 +120,30 @@ fn is_same_machine(state: &State, agent: AgentId, register: &Register) -> bool {
 }
 
 /// A known agent on a new connection: the newest connection wins.
-fn returned(state: &mut State, agent: AgentId, peer: PeerId, effects: &mut Vec<Effect>) -> AgentId {
+fn returned(state: &mut State, agent: AgentId, effects: &mut Vec<Effect>) -> AgentId {
     hang_up(state, agent, effects);
     offers::agent_gone(state, agent, effects);
     if let Some(known) = state.agents.get_mut(&agent) {
-        known.peer = Some(peer);
-        known.pools_told.clear();
         known.unreachable_at_ms = None;
     }
     state.allocation.set_active(convert::core_agent(agent), true);
     agent
+}
+
+/// Tells the agent that it is admitted, and from here on hears of everything.
+///
+/// Not earlier: an agent takes no order before `Registered`, and taking stock changes pools. An order of theirs sent
+/// before would be refused and yet count as told, and a core that leaves by it would never be confirmed.
+fn welcome(state: &mut State, agent: AgentId, peer: PeerId, unwanted: Vec<PodId>, effects: &mut Vec<Effect>) {
+    if let Some(known) = state.peers.get_mut(&peer) {
+        known.session = Session::Agent(agent);
+    }
+    if let Some(known) = state.agents.get_mut(&agent) {
+        known.peer = Some(peer);
+        known.pools_told.clear();
+    }
+    let answer = Registered { agent, heartbeat_ms: state.policy.heartbeat_ms, unwanted };
+    send(state, peer, Message::Registered(answer), effects);
 }
 
 fn hang_up(state: &mut State, agent: AgentId, effects: &mut Vec<Effect>) {
@@ -187,15 +196,29 @@ fn take_stock(
             pods::end(state, pod, TaskState::Lost, StatusReason::AgentRestarted, why, now, effects);
         }
     }
+    for pod in stranded(state, &present) {
+        let why = "its machine changed, and what it held is not to be had there any more".to_owned();
+        pods::end(state, pod, TaskState::Lost, StatusReason::AgentRestarted, why, now, effects);
+    }
     unwanted
 }
 
-/// A leader that knows nothing of this agent's pods takes their pools as they stand, so that `restore` finds them.
+/// Reported pods that [`retire`] took the claims of and that could not be restored: nothing will ever be heard of them again.
+fn stranded(state: &State, reported: &BTreeSet<PodId>) -> Vec<PodId> {
+    let homeless = |id: &PodId| state.pods.get(id).is_some_and(|pod| pod.is_live() && !state.is_placed_or_waits(pod));
+    reported.iter().copied().filter(homeless).collect()
+}
+
+/// Takes each pool that this leader has given no order about as it stands: `restore` finds its shares' room there, and what
+/// of it nobody needs is told to leave. Without, the agent would refuse those PUs to pods of their own.
 fn adopt_pools(state: &mut State, agent: AgentId, register: &Register) {
-    let unknown = register.pods.iter().any(|pod| !state.pods.contains_key(&pod.spec.pod));
-    let Some(known) = state.agents.get(&agent).filter(|_| unknown) else { return };
-    for order in register.pools.iter().filter_map(|order| convert::core_pool(order, &known.map)) {
-        state.allocation.restore_pool(convert::core_agent(agent), &order);
+    let Some(known) = state.agents.get(&agent) else { return };
+    let agent = convert::core_agent(agent);
+    let ours = state.allocation.pool_orders(agent);
+    let ordered = |order: &PoolOrder| ours.iter().any(|own| own.numa_node == order.numa_node && own.epoch > 0);
+    let reported = register.pools.iter().filter_map(|order| convert::core_pool(order, &known.map));
+    for order in reported.filter(|order| !ordered(order)) {
+        state.allocation.restore_pool(agent, &order);
     }
 }
 

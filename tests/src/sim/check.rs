@@ -4,7 +4,7 @@ use meros_wire::message::{PodId, StatusReason, TaskState};
 
 use super::world::World;
 
-/// Conservation, single ownership, and nobody beside an exclusive pod.
+/// Conservation, single ownership, nobody beside an exclusive pod, and no order that its agent must refuse.
 ///
 /// # Errors
 /// The first that does not hold.
@@ -15,6 +15,9 @@ pub fn always(world: &World) -> Result<(), String> {
             state.validate().map_err(|what| format!("agent {at}: {what}"))?;
         }
         agent.machine.check_alone().map_err(|what| format!("machine {at}: {what}"))?;
+        if let Some(refusal) = &agent.refused {
+            return Err(format!("agent {at} had to refuse an order: {}: {}", refusal.field, refusal.message));
+        }
     }
     Ok(())
 }

@@ -10,7 +10,7 @@ use meros_master::event::{Event as MasterEvent, PeerId};
 use meros_master::peer_link::PeerLink;
 use meros_sdk::IdSource;
 use meros_sdk::event::{Effect as ClientEffect, Event as ClientEvent, Reactor};
-use meros_wire::message::{Envelope, Message, Uuid};
+use meros_wire::message::{Envelope, Message, Refusal, Uuid};
 use meros_wire::{Channel, CloseCode, Event as WireEvent, Identity, Limits, Link, Peer, SendError};
 
 use super::machine::{Answer, Machine};
@@ -107,6 +107,8 @@ pub struct AgentParty {
     pub end: Option<ClientEnd>,
     /// Raised at each start: answers to an earlier process are nobody's.
     pub life: u64,
+    /// The last order it refused.
+    pub refused: Option<Refusal>,
 }
 
 /// What a turn of a client-side party asks of the world.
@@ -149,6 +151,9 @@ impl AgentParty {
             match effect {
                 AgentEffect::Connect => wishes.connect = true,
                 AgentEffect::Send { envelope, message } => {
+                    if let Message::Refusal(refusal) = &*message {
+                        self.refused = Some(refusal.clone());
+                    }
                     if let Some(end) = &mut self.end {
                         end.send(&envelope, &message);
                     }

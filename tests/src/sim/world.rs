@@ -515,7 +515,7 @@ fn agent(plan: &Plan, at: u64, cluster: Uuid, dice: &mut IdSource) -> AgentParty
         ..WireMachine::default()
     };
     let identity = AgentIdentity { cluster, agent_uuid: dice.next_uuid(), incarnation: 1, machine };
-    AgentParty { identity, state: None, machine: Machine::default(), end: None, life: 0 }
+    AgentParty { identity, state: None, machine: Machine::default(), end: None, life: 0, refused: None }
 }
 
 fn client(at: u64, cluster: Uuid, dice: &mut IdSource) -> ClientParty<framework::Session> {

@@ -19,7 +19,7 @@ pub struct Register {
     pub machine: Machine,
     /// What it runs, or has not yet been allowed to forget.
     pub pods: Vec<RunningPod>,
-    /// Its shared pools as they stand: the newest order it has carried out for each.
+    /// Its shared pools: the newest order for each, with the PUs it may still run on until that is carried out.
     pub pools: Vec<PoolOrder>,
 }
 

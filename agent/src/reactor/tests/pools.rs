@@ -152,3 +152,17 @@ fn pools_are_told_at_registration_as_they_stand() {
     scene.event(Event::Opened);
     scene.expect(&["connect", "register pods [p1 running] pools [0 at 6]"]);
 }
+
+/// Without the PUs of an order under way, a new leader would have no room for the pod that came with it, and end it.
+#[test]
+fn a_pool_that_changes_is_told_at_registration_with_the_pus_of_both_sides() {
+    let mut scene = sharing();
+    scene.order(pool(0, &[0, 1, 2], 6));
+    scene.disconnect();
+    scene.skip();
+    let told = scene.state.pools[&0].as_it_may_be();
+    assert_eq!((told.pus.as_slice(), told.epoch), (&[0, 1, 2, 3][..], 6));
+    scene.after(crate::reactor::register::BACKOFF_MIN_MS);
+    scene.event(Event::Opened);
+    scene.expect(&["connect", "register pods [p1 running] pools [0 at 6]"]);
+}

@@ -99,6 +99,29 @@ fn a_pod_that_ran_and_is_not_reported_is_lost_and_its_core_free() {
     c.expect_launch(back);
 }
 
+/// An agent refuses whatever comes before it is admitted, and what was told once is not told again (seed 3637 of the simulator).
+#[test]
+fn what_taking_stock_does_to_a_pool_is_told_after_admission() {
+    let mut c = Scenario::new();
+    let (agent, _) = c.agent(1, 1);
+    let operator = c.open(Role::Operator);
+    let (sharing, owning) = (c.pod(shared(300)), c.pod(exclusive(1)));
+    c.place(operator, &sharing);
+    assert_eq!(c.expect_pool(agent).pus, [10]);
+    let (_, launch) = c.expect_launch(agent);
+    let update = c.report(agent, &launch, TaskState::Running);
+    c.expect_acknowledged(agent, update);
+    c.place(operator, &owning);
+    c.close(agent);
+    let back = c.open(Role::Agent);
+    c.message(back, Message::Register(register(1, machine(1))));
+    c.expect_registered(back);
+    let emptied = c.expect_pool(back);
+    assert!(emptied.pus.is_empty(), "its only pod was lost: {emptied:?}");
+    c.confirm(back, &emptied);
+    assert_eq!(c.expect_launch(back).1.placement.exclusive_pus, [10]);
+}
+
 #[test]
 fn a_silent_agents_pods_become_unreachable_and_keep_their_cores() {
     let mut c = Scenario::new();
@@ -152,6 +175,23 @@ fn a_new_leader_learns_what_runs_and_places_around_it() {
 }
 
 #[test]
+fn a_new_leader_takes_over_a_pool_that_nobody_runs_on() {
+    let mut c = Scenario::new();
+    let operator = c.open(Role::Operator);
+    let owning = c.pod(exclusive(1));
+    c.place(operator, &owning);
+    let peer = c.open(Role::Agent);
+    let pools = vec![PoolOrder { pool: 4, pus: vec![10], epoch: 1 << 32 | 1 }];
+    c.message(peer, Message::Register(Register { pools, ..register(1, machine(1)) }));
+    c.expect_registered(peer);
+    let emptied = c.expect_pool(peer);
+    assert!(emptied.pus.is_empty(), "{emptied:?}");
+    c.expect_silence();
+    c.confirm(peer, &emptied);
+    assert_eq!(c.expect_launch(peer).1.placement.exclusive_pus, [10]);
+}
+
+#[test]
 fn a_pod_that_ended_here_is_unwanted_there() {
     let mut c = Scenario::new();
     let (agent, _) = c.agent(1, 1);
@@ -188,6 +228,27 @@ fn a_changed_machine_starts_empty_under_its_number() {
     let larger = c.pod(exclusive(4));
     c.place(operator, &larger);
     assert_eq!(c.expect_launch(back).1.placement.exclusive_pus.len(), 4);
+}
+
+#[test]
+fn a_pod_that_a_changed_machine_has_no_room_for_is_lost() {
+    let mut c = Scenario::new();
+    let (agent, _) = c.agent(1, 2);
+    let operator = c.open(Role::Operator);
+    let pod = c.pod(exclusive(2));
+    c.place(operator, &pod);
+    let (envelope, launch) = c.expect_launch(agent);
+    let update = c.report(agent, &launch, TaskState::Running);
+    c.expect_acknowledged(agent, update);
+    c.close(agent);
+    let back = c.open(Role::Agent);
+    let pods = vec![running(&launch, &envelope, TaskState::Lost)];
+    c.message(back, Message::Register(Register { pods, incarnation: 2, ..register(1, machine(1)) }));
+    c.expect_registered(back);
+    let status = c.status_of(pod.pod);
+    assert_eq!((status.state, status.reason), (TaskState::Lost, StatusReason::AgentRestarted));
+    let update = c.report(back, &launch, TaskState::Lost);
+    c.expect_acknowledged(back, update);
 }
 
 #[test]
