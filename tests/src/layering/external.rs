@@ -87,9 +87,20 @@ const ALLOWED: [Allowed; 10] = [
     },
     Allowed {
         name: "benches",
-        normal: &["criterion", "crossbeam-channel", "crossbeam-utils", "libc", "parking_lot", "serde", "serde_json"],
+        normal: &[
+            "criterion",
+            "crossbeam-channel",
+            "crossbeam-utils",
+            "csv",
+            "libc",
+            "lzma-rust2",
+            "parking_lot",
+            "serde",
+            "serde_json",
+            "thiserror",
+        ],
         dev: &TEST_TOOLS,
-        belongs: "criterion, and the peers that a bench compares with",
+        belongs: "criterion, the peers that a bench compares with, and readers of trace files",
     },
     Allowed { name: "fuzz", normal: &["libfuzzer-sys"], dev: &TEST_TOOLS, belongs: "the fuzzer's entry" },
 ];
