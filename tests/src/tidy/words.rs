@@ -65,6 +65,7 @@ const FOREIGN: &[Foreign] = &[
     Foreign { path: "cli/src/", word: "host", line: "default_value", whose: "hwloc, as a value of --topology" },
     Foreign { path: "benches/src/openb/", word: "node", line: "openb_node_list", whose: "the trace: a file's name" },
     Foreign { path: "benches/src/openb/", word: "workload", line: "workload", whose: "the trace: a column's name" },
+    Foreign { path: "benches/src/numa_trace/", word: "vcpu", line: "flavor_", whose: "the trace: a column's name" },
     Foreign { path: "", word: "hardware", line: "PU", whose: "the glossary, which says what a PU is" },
 ];
 
