@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::place::Placed;
-use super::trace::{Amount, Request, Rule, Server};
+use super::trace::{Amount, Amounts, Request, Rule, Server};
 
 /// What is wrong with a list of placements.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -22,7 +22,7 @@ pub enum Broken {
         /// The request.
         request: usize,
         /// What it got.
-        takes: Server,
+        takes: Amounts,
     },
     /// A NUMA node gave more than it has.
     #[error("NUMA node {numa_node} of server {server} has {has:?} and gave {gave:?}")]
@@ -36,21 +36,19 @@ pub enum Broken {
         /// What it gave.
         gave: Amount,
     },
-    /// An affinity group is on several servers.
-    #[error("affinity group {group} is on servers {servers:?}")]
+    /// An affinity group is in several racks.
+    #[error("affinity group {group} is in racks {racks:?}")]
     Parted {
         /// The group.
         group: u32,
-        /// Its servers.
-        servers: BTreeSet<usize>,
+        /// Its racks.
+        racks: BTreeSet<usize>,
     },
-    /// A server has several requests of an anti-affinity group, or several domains of a fault-domain group.
-    #[error("server {server} has requests {requests:?} of group {group}, which must be apart")]
+    /// A server has several requests of an anti-affinity group, or a rack several domains of a fault-domain group.
+    #[error("requests {requests:?} of group {group} must be further apart")]
     Crowded {
         /// The group.
         group: u32,
-        /// The server.
-        server: usize,
         /// Two requests of it.
         requests: [usize; 2],
     },
@@ -66,8 +64,8 @@ pub fn check(servers: &[Server], requests: &[Request], placements: &[Option<Plac
         pairs.filter_map(|(at, (request, to))| Some((at, request, (*to)?))).collect();
     amounts(servers, &placed)?;
     capacity(servers, &placed)?;
-    together(&placed)?;
-    apart(&placed)
+    together(servers, &placed)?;
+    apart(servers, &placed)
 }
 
 fn amounts(servers: &[Server], placed: &[(usize, &Request, Placed)]) -> Result<(), Broken> {
@@ -90,7 +88,7 @@ fn amounts(servers: &[Server], placed: &[(usize, &Request, Placed)]) -> Result<(
 }
 
 fn capacity(servers: &[Server], placed: &[(usize, &Request, Placed)]) -> Result<(), Broken> {
-    let mut gave = vec![Server::default(); servers.len()];
+    let mut gave = vec![Amounts::default(); servers.len()];
     for (_, _, to) in placed {
         for (sum, takes) in gave[to.server].iter_mut().zip(to.takes) {
             sum.pus += takes.pus;
@@ -98,7 +96,7 @@ fn capacity(servers: &[Server], placed: &[(usize, &Request, Placed)]) -> Result<
         }
     }
     for (server, (has, gave)) in servers.iter().zip(&gave).enumerate() {
-        for (numa_node, (&has, &gave)) in has.iter().zip(gave).enumerate() {
+        for (numa_node, (&has, &gave)) in has.free.iter().zip(gave).enumerate() {
             if gave.pus > has.pus || gave.mem_gib > has.mem_gib {
                 return Err(Broken::Overfull { server, numa_node, has, gave });
             }
@@ -107,32 +105,32 @@ fn capacity(servers: &[Server], placed: &[(usize, &Request, Placed)]) -> Result<
     Ok(())
 }
 
-fn together(placed: &[(usize, &Request, Placed)]) -> Result<(), Broken> {
+fn together(servers: &[Server], placed: &[(usize, &Request, Placed)]) -> Result<(), Broken> {
     let mut groups: BTreeMap<u32, BTreeSet<usize>> = BTreeMap::new();
     for (_, request, to) in placed {
         if let Rule::Affinity(group) = request.rule {
-            groups.entry(group).or_default().insert(to.server);
+            groups.entry(group).or_default().insert(servers[to.server].rack);
         }
     }
-    let parted = groups.into_iter().find(|(_, servers)| servers.len() > 1);
-    parted.map_or(Ok(()), |(group, servers)| Err(Broken::Parted { group, servers }))
+    let parted = groups.into_iter().find(|(_, racks)| racks.len() > 1);
+    parted.map_or(Ok(()), |(group, racks)| Err(Broken::Parted { group, racks }))
 }
 
-/// Every pair of requests of a group on a server, one of which must not be there.
-fn apart(placed: &[(usize, &Request, Placed)]) -> Result<(), Broken> {
+/// Looks for two requests of a group, one of which must not be where it is.
+fn apart(servers: &[Server], placed: &[(usize, &Request, Placed)]) -> Result<(), Broken> {
     let mut singles: BTreeMap<(u32, usize), usize> = BTreeMap::new();
     let mut domains: BTreeMap<(u32, usize), (u32, usize)> = BTreeMap::new();
     for &(at, request, Placed { server, .. }) in placed {
         let (group, other) = match request.rule {
             Rule::AntiAffinity(group) => (group, singles.insert((group, server), at)),
             Rule::FaultDomain { group, domain } => {
-                let (there, first) = *domains.entry((group, server)).or_insert((domain, at));
+                let (there, first) = *domains.entry((group, servers[server].rack)).or_insert((domain, at));
                 (group, (there != domain).then_some(first))
             }
             Rule::Free | Rule::Affinity(_) => continue,
         };
         if let Some(other) = other {
-            return Err(Broken::Crowded { group, server, requests: [other, at] });
+            return Err(Broken::Crowded { group, requests: [other, at] });
         }
     }
     Ok(())
@@ -142,7 +140,11 @@ fn apart(placed: &[(usize, &Request, Placed)]) -> Result<(), Broken> {
 mod tests {
     use super::*;
 
-    const SERVERS: [Server; 2] = [[Amount { pus: 4, mem_gib: 8 }; 2]; 2];
+    const FREE: Amounts = [Amount { pus: 4, mem_gib: 8 }; 2];
+    /// Two servers in two racks.
+    const SERVERS: [Server; 2] = [Server { rack: 0, free: FREE }, Server { rack: 1, free: FREE }];
+    /// Two servers in one rack.
+    const ONE_RACK: [Server; 2] = [Server { rack: 0, free: FREE }; 2];
 
     fn request(numa_nodes: usize, rule: Rule) -> Request {
         Request { wants: Amount { pus: 2, mem_gib: 4 }, numa_nodes, rule }
@@ -187,10 +189,15 @@ mod tests {
     #[test]
     fn broken_rules_are_found() {
         let parted = told([Rule::Affinity(7); 2], [on(0, 2, 0), on(1, 2, 0)]);
-        assert_eq!(parted, Err(Broken::Parted { group: 7, servers: BTreeSet::from([0, 1]) }));
-        let crowded = Err(Broken::Crowded { group: 7, server: 1, requests: [0, 1] });
+        assert_eq!(parted, Err(Broken::Parted { group: 7, racks: BTreeSet::from([0, 1]) }));
+        let crowded = Err(Broken::Crowded { group: 7, requests: [0, 1] });
         assert_eq!(told([Rule::AntiAffinity(7); 2], [on(1, 2, 0), on(1, 2, 0)]), crowded);
         let domain = |domain| Rule::FaultDomain { group: 7, domain };
         assert_eq!(told([domain(0), domain(1)], [on(1, 2, 0), on(1, 2, 0)]), crowded);
+        let in_one_rack =
+            |rules: [Rule; 2]| check(&ONE_RACK, &rules.map(|rule| request(1, rule)), &[on(0, 2, 0), on(1, 2, 0)]);
+        assert_eq!(in_one_rack([Rule::Affinity(7); 2]), Ok(()));
+        assert_eq!(in_one_rack([Rule::AntiAffinity(7); 2]), Ok(()));
+        assert_eq!(in_one_rack([domain(0), domain(1)]), crowded);
     }
 }

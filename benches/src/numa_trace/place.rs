@@ -3,9 +3,9 @@
 //! All are the same scan: among the places where a request fits and its rule allows it, the smallest key wins, the first of
 //! equals.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
-use super::trace::{Amount, NUMA_NODES, Request, Rule, Server};
+use super::trace::{Amount, Amounts, NUMA_NODES, Request, Rule, Server};
 
 /// Where a request went: what each NUMA node of a server gives it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,7 +13,7 @@ pub struct Placed {
     /// The server, by its place in the list.
     pub server: usize,
     /// From each NUMA node.
-    pub takes: Server,
+    pub takes: Amounts,
 }
 
 /// Something that places requests on the servers it was made with.
@@ -34,7 +34,7 @@ pub enum Fit {
 }
 
 impl Fit {
-    fn key(self, left: &Server, takes: &Server) -> (i64, i64) {
+    fn key(self, left: &Amounts, takes: &Amounts) -> (i64, i64) {
         let all: i64 = left.iter().map(|amount| i64::from(amount.pus)).sum();
         let used = left.iter().zip(takes).filter(|(_, takes)| **takes != Amount::default());
         let beside: i64 = used.map(|(left, _)| i64::from(left.pus)).sum();
@@ -49,37 +49,35 @@ impl Fit {
 /// What the rules remember of the placed requests.
 #[derive(Clone, Debug, Default)]
 struct Groups {
-    /// The server of each affinity group.
+    /// The rack of each affinity group.
     together: HashMap<u32, usize>,
     /// Servers that an anti-affinity group is on.
-    apart: HashMap<(u32, usize), ()>,
-    /// The domain that a server carries of a group.
+    apart: HashSet<(u32, usize)>,
+    /// The domain that a rack carries of a group.
     domain: HashMap<(u32, usize), u32>,
 }
 
 impl Groups {
-    fn allow(&self, rule: Rule, server: usize) -> bool {
+    fn allow(&self, rule: Rule, server: usize, rack: usize) -> bool {
         match rule {
             Rule::Free => true,
-            Rule::Affinity(group) => self.together.get(&group).is_none_or(|&with| with == server),
-            Rule::AntiAffinity(group) => !self.apart.contains_key(&(group, server)),
-            Rule::FaultDomain { group, domain } => {
-                self.domain.get(&(group, server)).is_none_or(|&there| there == domain)
-            }
+            Rule::Affinity(group) => self.together.get(&group).is_none_or(|&with| with == rack),
+            Rule::AntiAffinity(group) => !self.apart.contains(&(group, server)),
+            Rule::FaultDomain { group, domain } => self.domain.get(&(group, rack)).is_none_or(|&there| there == domain),
         }
     }
 
-    fn keep(&mut self, rule: Rule, server: usize) {
+    fn keep(&mut self, rule: Rule, server: usize, rack: usize) {
         match rule {
             Rule::Free => {}
             Rule::Affinity(group) => {
-                self.together.insert(group, server);
+                self.together.insert(group, rack);
             }
             Rule::AntiAffinity(group) => {
-                self.apart.insert((group, server), ());
+                self.apart.insert((group, server));
             }
             Rule::FaultDomain { group, domain } => {
-                self.domain.insert((group, server), domain);
+                self.domain.insert((group, rack), domain);
             }
         }
     }
@@ -102,7 +100,7 @@ impl Scan {
 }
 
 /// What the request takes of each NUMA node, in the ways it may.
-fn ways(request: &Request) -> Vec<Server> {
+fn ways(request: &Request) -> Vec<Amounts> {
     let Amount { pus, mem_gib } = request.wants;
     if request.numa_nodes == NUMA_NODES {
         let (second_pus, second_gib) = (pus / 2, mem_gib / 2);
@@ -114,8 +112,8 @@ fn ways(request: &Request) -> Vec<Server> {
 }
 
 /// What is left. `None`: it does not fit.
-fn without(server: &Server, takes: &Server) -> Option<Server> {
-    let mut left = *server;
+fn without(free: &Amounts, takes: &Amounts) -> Option<Amounts> {
+    let mut left = *free;
     for (left, takes) in left.iter_mut().zip(takes) {
         left.pus = left.pus.checked_sub(takes.pus)?;
         left.mem_gib = left.mem_gib.checked_sub(takes.mem_gib)?;
@@ -128,11 +126,11 @@ impl Placer for Scan {
         let ways = ways(request);
         let mut best: Option<((i64, i64), Placed)> = None;
         for (index, server) in self.servers.iter().enumerate() {
-            if !self.groups.allow(request.rule, index) {
+            if !self.groups.allow(request.rule, index, server.rack) {
                 continue;
             }
             for takes in &ways {
-                let Some(left) = without(server, takes) else { continue };
+                let Some(left) = without(&server.free, takes) else { continue };
                 let key = self.fit.key(&left, takes);
                 if best.is_none_or(|(smallest, _)| key < smallest) {
                     best = Some((key, Placed { server: index, takes: *takes }));
@@ -143,8 +141,9 @@ impl Placer for Scan {
             }
         }
         let (_, placed) = best?;
-        self.servers[placed.server] = without(&self.servers[placed.server], &placed.takes)?;
-        self.groups.keep(request.rule, placed.server);
+        let server = &mut self.servers[placed.server];
+        server.free = without(&server.free, &placed.takes)?;
+        self.groups.keep(request.rule, placed.server, server.rack);
         Some(placed)
     }
 }
@@ -159,8 +158,13 @@ mod tests {
     use super::*;
     use crate::numa_trace::trace::Rule::{Affinity, AntiAffinity, FaultDomain, Free};
 
+    /// A server in the given rack.
+    fn racked(rack: usize, first: u32, second: u32) -> Server {
+        Server { rack, free: [first, second].map(|pus| Amount { pus, mem_gib: 100 }) }
+    }
+
     fn server(first: u32, second: u32) -> Server {
-        [first, second].map(|pus| Amount { pus, mem_gib: 100 })
+        racked(0, first, second)
     }
 
     fn request(pus: u32, numa_nodes: usize, rule: Rule) -> Request {
@@ -194,14 +198,17 @@ mod tests {
 
     #[test]
     fn groups_stay_together_or_apart() {
-        let servers = [server(4, 4), server(8, 8)];
-        let together = [request(4, 1, Affinity(1)), request(4, 1, Affinity(1)), request(4, 1, Affinity(1))];
+        let servers = [racked(0, 4, 4), racked(1, 8, 8)];
+        let together = [request(4, 1, Affinity(1)); 3];
         assert_eq!(placed(Fit::First, &servers, &together), [Some((0, 4, 0)), Some((0, 0, 4)), None]);
+        let one_rack = [server(4, 4), server(8, 8)];
+        assert_eq!(placed(Fit::First, &one_rack, &together), [Some((0, 4, 0)), Some((0, 0, 4)), Some((1, 4, 0))]);
         let apart = [request(1, 1, AntiAffinity(1)); 3];
         assert_eq!(placed(Fit::First, &servers, &apart), [Some((0, 1, 0)), Some((1, 1, 0)), None]);
         let domain = |domain| request(1, 1, FaultDomain { group: 1, domain });
         let domains = [domain(0), domain(0), domain(1), domain(2)];
         let expected = [Some((0, 1, 0)), Some((0, 1, 0)), Some((1, 1, 0)), None];
         assert_eq!(placed(Fit::First, &servers, &domains), expected);
+        assert_eq!(placed(Fit::First, &one_rack, &domains)[2], None, "a rack is one domain");
     }
 }

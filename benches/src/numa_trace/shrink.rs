@@ -43,12 +43,12 @@ pub fn shrink(servers: &[Server], requests: &[Request], seed: u64) -> Vec<Server
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::numa_trace::trace::{Amount, Rule};
+    use crate::numa_trace::trace::{Amount, Rule, in_racks};
 
     #[test]
     fn one_in_twenty_is_refused_and_one_server_more_would_hold_it() {
         let amount = Amount { pus: 1, mem_gib: 1 };
-        let servers = vec![[amount; 2]; 40];
+        let servers = in_racks(&[[amount; 2]; 40], 1);
         let requests = vec![Request { wants: amount, numa_nodes: 1, rule: Rule::Free }; 40];
         let left = shrink(&servers, &requests, 42);
         // 38 of 40 requests fit on 19 servers; on 20 all do.
@@ -57,7 +57,7 @@ mod tests {
 
     #[test]
     fn nothing_is_dropped_when_too_much_is_refused_anyway() {
-        let servers = vec![[Amount { pus: 1, mem_gib: 1 }; 2]; 3];
+        let servers = in_racks(&[[Amount { pus: 1, mem_gib: 1 }; 2]; 3], 1);
         let requests = vec![Request { wants: Amount { pus: 2, mem_gib: 1 }, numa_nodes: 1, rule: Rule::Free }; 3];
         assert_eq!(shrink(&servers, &requests, 42).len(), 3);
     }

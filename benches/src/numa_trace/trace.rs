@@ -23,19 +23,28 @@ pub struct Amount {
     pub mem_gib: u32,
 }
 
-/// A server: what each of its NUMA nodes has free.
-pub type Server = [Amount; NUMA_NODES];
+/// An amount for each NUMA node of a server.
+pub type Amounts = [Amount; NUMA_NODES];
 
-/// Which of its group's requests a request may share a server with.
+/// A server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Server {
+    /// The rack it stands in.
+    pub rack: usize,
+    /// What each of its NUMA nodes has free.
+    pub free: Amounts,
+}
+
+/// What a request may share a server or a rack with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Rule {
     /// Any request: it is in no group.
     Free,
-    /// It must, with all of the group.
+    /// In one rack with all of the group.
     Affinity(u32),
-    /// It must not, with any of the group.
+    /// On no server with any of the group.
     AntiAffinity(u32),
-    /// It must not, with those of the group in another domain.
+    /// In no rack with those of the group in another domain.
     FaultDomain {
         /// The group.
         group: u32,
@@ -58,8 +67,8 @@ pub struct Request {
 /// Servers, and the variants of requests by name, in arrival order.
 #[derive(Debug)]
 pub struct Trace {
-    /// All servers, empty.
-    pub servers: Vec<Server>,
+    /// What each server has, empty; who makes [`Server`]s of them says which rack they stand in.
+    pub servers: Vec<Amounts>,
     /// Each variant with its name, as in `vm_requests_NAME.csv`.
     pub variants: Vec<(String, Vec<Request>)>,
 }
@@ -88,7 +97,7 @@ struct RequestRow {
     domain: Option<u32>,
 }
 
-impl From<&ServerRow> for [Amount; NUMA_NODES] {
+impl From<&ServerRow> for Amounts {
     fn from(row: &ServerRow) -> Self {
         let amount = |pus, mem_gib| Amount { pus, mem_gib };
         [amount(row.pus_0, row.mem_gib_0), amount(row.pus_1, row.mem_gib_1)]
@@ -119,6 +128,12 @@ impl RequestRow {
     }
 }
 
+/// Servers in racks of so many, in the order given; 0 counts as 1.
+#[must_use]
+pub fn in_racks(servers: &[Amounts], of: usize) -> Vec<Server> {
+    servers.iter().enumerate().map(|(index, &free)| Server { rack: index / of.max(1), free }).collect()
+}
+
 impl Trace {
     /// Reads everything in the set's folder.
     ///
@@ -131,7 +146,7 @@ impl Trace {
             let rows: Vec<RequestRow> = traces::rows(&path)?;
             variants.push((name, requests(&path, &rows)?));
         }
-        Ok(Self { servers: servers.iter().map(Server::from).collect(), variants })
+        Ok(Self { servers: servers.iter().map(Amounts::from).collect(), variants })
     }
 }
 
@@ -173,6 +188,9 @@ mod tests {
     #[test]
     fn servers_are_read() {
         let rows: Vec<ServerRow> = traces::parse("CPU1,RAM1,CPU2,RAM2\n16,32,34,64\n").expect("rows");
-        assert_eq!(Server::from(&rows[0]), [Amount { pus: 16, mem_gib: 32 }, Amount { pus: 34, mem_gib: 64 }]);
+        let amounts = Amounts::from(&rows[0]);
+        assert_eq!(amounts, [Amount { pus: 16, mem_gib: 32 }, Amount { pus: 34, mem_gib: 64 }]);
+        let racks: Vec<usize> = in_racks(&[amounts; 5], 2).iter().map(|server| server.rack).collect();
+        assert_eq!(racks, [0, 0, 1, 1, 2]);
     }
 }
