@@ -16,7 +16,7 @@ use meros_alloc_core::{AgentId, Policy};
 use meros_benches::churn::Churn;
 use meros_benches::clock::{median, per_mille, pin, thread_cpu_ns};
 use meros_benches::cluster::{Cluster, Plan};
-use meros_benches::rng::Rng;
+use meros_benches::random::Random;
 use meros_benches::yardstick::{BarePair, BareRecord};
 use meros_benches::{Reach, print_reach, print_where};
 
@@ -71,7 +71,7 @@ fn run(plan: Plan, rounds: usize) -> Option<Run> {
     let bare = BarePair::new(plan.agents);
     let record = BareRecord::new(plan.agents, cluster.claims.len());
     let mut churn = Churn::new(&cluster, cluster.claims.clone(), 0)?;
-    let mut rng = Rng::new(11);
+    let mut rng = Random::new(11);
     let mut run = Run::default();
     for round in 0..=rounds {
         let mut times = [
@@ -129,7 +129,7 @@ fn worker(
 ) -> Option<(f64, f64)> {
     pin(at);
     let mut churn = Churn::new(cluster, part, at)?;
-    let mut rng = Rng::new(at as u64 + 3);
+    let mut rng = Random::new(at as u64 + 3);
     let (mut bares, mut pairs) = (Vec::new(), Vec::new());
     for _ in 0..rounds {
         barrier.wait();

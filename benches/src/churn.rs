@@ -7,7 +7,7 @@ use meros_alloc_core::{
 };
 
 use crate::cluster::{Cluster, pod};
-use crate::rng::Rng;
+use crate::random::Random;
 
 const BATCH: usize = 64;
 
@@ -17,7 +17,7 @@ pub struct Churn<'a> {
     local: Local<&'a Table>,
     role: RoleId,
     claims: Vec<(ClaimId, Owner)>,
-    rng: Rng,
+    rng: Random,
     request: Request,
     /// Placements that were refused.
     pub refused: u64,
@@ -30,7 +30,7 @@ impl<'a> Churn<'a> {
     #[must_use]
     pub fn new(cluster: &'a Cluster, claims: Vec<(ClaimId, Owner)>, thread: usize) -> Option<Self> {
         let local = Local::new(&cluster.table, thread).ok()?;
-        let rng = Rng::new(5 + thread as u64);
+        let rng = Random::new(5 + thread as u64);
         Some(Self { local, role: cluster.role, claims, rng, request: pod(4), refused: 0, contended: 0 })
     }
 

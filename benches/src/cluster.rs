@@ -6,7 +6,7 @@ use meros_alloc_core::{
     Owner, Request, RoleId, Shape, ShapeError, ShapeSpec, Table, TableError,
 };
 
-use crate::rng::Rng;
+use crate::random::Random;
 
 /// Leaves of an agent.
 pub const LEAVES: usize = 16;
@@ -87,7 +87,7 @@ impl Cluster {
     }
 
     fn fill(&mut self, agents: &[AgentId], plan: Plan) {
-        let mut rng = Rng::new(7);
+        let mut rng = Random::new(7);
         let mut left = agents.len() as u64 * PUS_PER_AGENT * plan.fill / 100;
         let Ok(local) = Local::new(&self.table, 0) else { return };
         let full = if plan.uneven { agents.len() / usize::from(plan.shards) } else { 0 };
@@ -105,9 +105,6 @@ impl Cluster {
                 _ => at += usize::from(cores == 4),
             }
         }
-        for at in 0..self.claims.len() {
-            let other = rng.below(at + 1);
-            self.claims.swap(at, other);
-        }
+        rng.shuffle(&mut self.claims);
     }
 }

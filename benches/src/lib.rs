@@ -6,7 +6,10 @@
 pub mod churn;
 pub mod clock;
 pub mod cluster;
-pub mod rng;
+pub mod numa_trace;
+pub mod openb;
+pub mod random;
+pub mod traces;
 pub mod yardstick;
 
 use std::fs;

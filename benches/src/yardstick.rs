@@ -5,7 +5,7 @@ use std::hint::black_box;
 use meros_alloc_core::sync::{Ordering, Word64};
 
 use crate::cluster::LEAVES;
-use crate::rng::Rng;
+use crate::random::Random;
 
 #[inline]
 fn there_and_back(word: &Word64) {
@@ -28,7 +28,7 @@ impl BarePair {
     }
 
     /// So many pairs.
-    pub fn run(&self, rng: &mut Rng, pairs: usize) {
+    pub fn run(&self, rng: &mut Random, pairs: usize) {
         for _ in 0..pairs {
             there_and_back(&self.0[rng.below(self.0.len())]);
         }
@@ -48,13 +48,13 @@ impl BareRecord {
     pub fn new(agents: u32, claims: usize) -> Self {
         let leaves = agents as usize * LEAVES;
         let words = (0..leaves * 2).map(|_| Word64::new(0xFFFF)).collect();
-        let mut rng = Rng::new(3);
+        let mut rng = Random::new(3);
         let records = (0..claims).map(|_| [rng.below(leaves) as u64 * 2 + 1; 8]).collect();
         Self { words, records }
     }
 
     /// So many pairs.
-    pub fn run(&self, rng: &mut Rng, pairs: usize) {
+    pub fn run(&self, rng: &mut Random, pairs: usize) {
         for _ in 0..pairs {
             let record = &self.records[rng.below(self.records.len())];
             there_and_back(&self.words[usize::try_from(record[4]).unwrap_or(0)]);

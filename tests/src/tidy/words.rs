@@ -63,6 +63,9 @@ const FOREIGN: &[Foreign] = &[
     Foreign { path: "agent/src/config.rs", word: "host", line: "", whose: "hwloc, as a value of --topology" },
     Foreign { path: "cli/src/", word: "host", line: "host, or xml:FILE", whose: "hwloc, as a value of --topology" },
     Foreign { path: "cli/src/", word: "host", line: "default_value", whose: "hwloc, as a value of --topology" },
+    Foreign { path: "benches/src/openb/", word: "node", line: "openb_node_list", whose: "the trace: a file's name" },
+    Foreign { path: "benches/src/openb/", word: "workload", line: "workload", whose: "the trace: a column's name" },
+    Foreign { path: "benches/src/numa_trace/", word: "vcpu", line: "flavor_", whose: "the trace: a column's name" },
     Foreign { path: "", word: "hardware", line: "PU", whose: "the glossary, which says what a PU is" },
 ];
 
