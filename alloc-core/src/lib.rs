@@ -60,9 +60,11 @@
 //! # Reading order
 //!
 //! The words, each with its protocol in its module's first lines: `sync` (the door to atomics), `leaf` (cores), `pool`,
-//! `memory`, `record` (claims), `ledger` (roles). Then what is made of them: `shape` and `layout` (a machine), `stock` and
-//! `plan` (with `cores`, `shared`, `memory_plan`: what a request gets), `taking` and `claim` (getting it), `split`,
-//! `pooling` (how cores join and leave a pool), `restore`, `place`, `why` and `explain`, `validate`.
+//! `memory`, `record` and `slots` (claims), `ledger` (roles), `desk` (who is in flight), `index` (where to look). Where they lie:
+//! `shape` and `layout` (a machine), `block`, `shard`; `machine` is one agent's words through its shape. Then what is made of
+//! them: `stock` and `plan` (with `cores`, `shared`, `memory_plan`: what a request gets), `site`, `taking` and `claim` (getting
+//! it), `split`, `pooling` (how cores join and leave a pool), `restore`, `place`, `topology` (agents come and go), `why` and
+//! `explain`, `validate`. `table` and `local` are the calls.
 //!
 //! Every rule is a pure function on a `Copy` value; every shared change is one read-modify-write that runs such a function.
 
