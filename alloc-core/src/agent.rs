@@ -3,7 +3,7 @@
 //! The words belong to one incarnation. The records outlive it, so that a claim id never comes back with another meaning.
 
 use crate::ids::AgentId;
-use crate::leaf::{Leaf, PuState, first_pus};
+use crate::leaf::{Leaf, PuState};
 use crate::memory::MemoryNode;
 use crate::pool::Pool;
 use crate::record::Records;
@@ -24,7 +24,7 @@ pub(crate) struct Machine {
 impl Machine {
     pub(crate) fn new(shape: Shape) -> Self {
         Self {
-            leaves: shape.layout.leaves.iter().map(|leaf| Leaf::new(first_pus(leaf.pus()))).collect(),
+            leaves: shape.layout.leaves.iter().map(|leaf| Leaf::new(leaf.bits.all())).collect(),
             pools: shape.layout.pools.iter().map(|_| Pool::new()).collect(),
             memory: shape.pages().iter().map(|&pages| MemoryNode::new(pages)).collect(),
             undone: Word64::new(0),
@@ -42,7 +42,7 @@ impl Machine {
 
     /// The PUs of a leaf in a state, at this moment.
     pub(crate) fn pus_in(&self, leaf: u16, state: PuState) -> u32 {
-        self.leaf(leaf).read().mask(state) & first_pus(self.shape.layout.leaves[usize::from(leaf)].pus())
+        self.leaf(leaf).read().mask(state) & self.shape.layout.leaves[usize::from(leaf)].bits.all()
     }
 
     /// How many PUs of the agent are in a state, at this moment.

@@ -75,11 +75,11 @@ impl<'a> Taking<'a> {
     fn take(&mut self, part: Part) -> bool {
         match part {
             Part::Empty => true,
-            Part::Cores { leaf, pus } => self.machine.leaf(leaf).shift(pus, PuState::Free, PuState::Held),
-            Part::Share { pool, cpu_milli } if self.may_grow => {
+            Part::Cores { leaf, pus, .. } => self.machine.leaf(leaf).shift(pus, PuState::Free, PuState::Held),
+            Part::Share { pool, cpu_milli, .. } if self.may_grow => {
                 pooling::commit(self.machine, pool, cpu_milli, &mut self.pools_changed)
             }
-            Part::Share { pool, cpu_milli } => self.machine.pool(pool).commit(cpu_milli),
+            Part::Share { pool, cpu_milli, .. } => self.machine.pool(pool).commit(cpu_milli),
             Part::Memory { numa_node, seat, pages } => {
                 let memory = &self.machine.memory[numa_node.index()];
                 self.seated = memory.enter(seat);
@@ -107,8 +107,8 @@ impl<'a> Taking<'a> {
     fn give(&mut self, part: Part) {
         match part {
             Part::Empty => {}
-            Part::Cores { leaf, pus } => self.machine.leaf(leaf).put(pus, PuState::Free),
-            Part::Share { pool, cpu_milli } => {
+            Part::Cores { leaf, pus, .. } => self.machine.leaf(leaf).put(pus, PuState::Free),
+            Part::Share { pool, cpu_milli, .. } => {
                 self.machine.pool(pool).uncommit(cpu_milli);
                 self.pools_changed |= pooling::trim(self.machine, pool);
             }

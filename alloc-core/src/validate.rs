@@ -8,7 +8,7 @@ use crate::MILLI_PER_PU;
 use crate::Quantities;
 use crate::agent::{Agent, Machine};
 use crate::ids::{AgentId, NumaNodeId, RoleId};
-use crate::leaf::{PuState, first_pus};
+use crate::leaf::PuState;
 use crate::ledger::Ledger;
 use crate::memory::SeatWord;
 use crate::part::Part;
@@ -51,7 +51,7 @@ pub enum ValidateError {
         /// By the word.
         word: u32,
     },
-    /// The PUs of one core are in different states.
+    /// A core is in the pool, or leaving it, in part.
     TornCore {
         /// The agent.
         agent: AgentId,
@@ -186,14 +186,14 @@ impl Truth {
     fn add(&mut self, agent: AgentId, part: Part) -> Result<(), ValidateError> {
         match part {
             Part::Empty => {}
-            Part::Cores { leaf, pus } => {
+            Part::Cores { leaf, pus, .. } => {
                 let held = &mut self.cores[usize::from(leaf)];
                 if *held & pus != 0 {
                     return Err(ValidateError::DoubleClaim { agent, leaf, pus: *held & pus });
                 }
                 *held |= pus;
             }
-            Part::Share { pool, cpu_milli } => self.shares[usize::from(pool)] += cpu_milli,
+            Part::Share { pool, cpu_milli, .. } => self.shares[usize::from(pool)] += cpu_milli,
             Part::Memory { numa_node, seat, pages } => {
                 self.pages[numa_node.index()] += pages;
                 let seats = &mut self.seats[numa_node.index()];
@@ -210,10 +210,9 @@ fn check_leaves(agent: AgentId, machine: &Machine, truth: &Truth) -> Result<(), 
         if word != recorded {
             return Err(ValidateError::Cores { agent, leaf, recorded, word });
         }
-        for state in [PuState::Free, PuState::Held, PuState::Pool, PuState::Leaving] {
+        for state in [PuState::Pool, PuState::Leaving] {
             let pus = machine.pus_in(leaf, state);
-            let torn = |core: u32| ![0, first_pus(shape.pus_per_core)].contains(&core);
-            if (0..32 / shape.pus_per_core).any(|at| torn((pus & shape.core_bits(at)) >> (at * shape.pus_per_core))) {
+            if shape.bits.whole(pus) != pus {
                 return Err(ValidateError::TornCore { agent, leaf });
             }
         }

@@ -78,7 +78,7 @@ fn a_record_is_one_calls_at_a_time_and_read_untorn() {
     model(|first| {
         let records = Arc::new(Records::new(1));
         let mut record = records.begin(Owner::new(1), ROLE).unwrap();
-        let part = |cpu_milli| Part::Share { pool: 0, cpu_milli };
+        let part = |cpu_milli| Part::Share { pool: 0, member: 0, cpu_milli };
         record.push(part(1)).unwrap();
         record.push(part(1)).unwrap();
         record.publish();
@@ -88,8 +88,8 @@ fn a_record_is_one_calls_at_a_time_and_read_untorn() {
             if me == 0 {
                 // Changes both parts, then frees the record; the id is stale from then on.
                 if let Ok(mut record) = records.lock(0, 0) {
-                    record.set(0, Part::Share { pool: 0, cpu_milli: 2 });
-                    record.set(1, Part::Share { pool: 0, cpu_milli: 2 });
+                    record.set(0, Part::Share { pool: 0, member: 0, cpu_milli: 2 });
+                    record.set(1, Part::Share { pool: 0, member: 0, cpu_milli: 2 });
                 }
                 records.lock(0, 0).is_ok_and(|mut record| {
                     record.discard();
@@ -114,7 +114,7 @@ fn a_slot_is_given_to_one_claim() {
         both(first, &records, |records, me| {
             for round in 0..2 {
                 let mut record = records.begin(Owner::new(me), ROLE).unwrap();
-                record.push(Part::Share { pool: 0, cpu_milli: 1 }).unwrap();
+                record.push(Part::Share { pool: 0, member: 0, cpu_milli: 1 }).unwrap();
                 if round == 1 {
                     record.publish();
                 }
@@ -154,7 +154,7 @@ fn a_claim_of_two_words_is_all_or_nothing() {
         let shape = testing::Machine { cores: 2, mem_bytes: 3 * PAGE_BYTES, ..CORE }.shape();
         let shared = Arc::new((Machine::new(shape), Records::new(2)));
         let taken = both(first, &shared, |(machine, records), me| {
-            let parts = [Part::Cores { leaf: 0, pus: 1 << me }, pages(0, Seat::SingleLoose, 2)];
+            let parts = [Part::Cores { leaf: 0, member: 0, pus: 1 << me }, pages(0, Seat::SingleLoose, 2)];
             take_and_give_back(machine, records, &parts)
         });
         assert!(taken[0] || taken[1], "one of them was first");
@@ -176,7 +176,7 @@ fn a_doomed_claim_makes_nobody_refused() {
             }
             // As a claim whose memory was taken between plan and word: it holds the core, fails, and undoes.
             let agent = table.agent_for_test(AGENT);
-            let parts = [Part::Cores { leaf: 0, pus: 1 }, pages(0, Seat::SingleLoose, 2)];
+            let parts = [Part::Cores { leaf: 0, member: 0, pus: 1 }, pages(0, Seat::SingleLoose, 2)];
             assert!(!take_and_give_back(agent.machine.as_ref().unwrap(), &agent.records, &parts));
             None
         });
