@@ -225,8 +225,11 @@ fn groups(leaves: &[(Labels, Vec<u16>)]) -> Result<Vec<NodeSet>, ShapeError> {
 fn leaf_shapes(leaves: Vec<(Labels, Vec<u16>)>, pools: &[PoolShape]) -> Vec<(Labels, LeafShape)> {
     let pool_of = |leaf: u16| (0..).zip(pools).find(|(_, pool)| pool.leaves.contains(&leaf)).map_or(0, |(at, _)| at);
     let l3_of = positions(leaves.iter().map(|((_, _, l3, ..), _)| *l3));
-    let labelled: Vec<(u16, u16)> =
-        (0..).zip(&leaves).filter(|(_, ((_, _, l3, ..), _))| l3.is_some()).map(|(at, _)| (pool_of(at), l3_of[usize::from(at)])).collect();
+    let labelled: Vec<(u16, u16)> = (0..)
+        .zip(&leaves)
+        .filter(|(_, ((_, _, l3, ..), _))| l3.is_some())
+        .map(|(at, _)| (pool_of(at), l3_of[usize::from(at)]))
+        .collect();
     let l3_is_outer = spans(&labelled, |(_, l3)| *l3, |(pool, _)| *pool);
     let shape = |(at, ((numa_node, package, l3, kind, pus), cores)): (u16, (Labels, Vec<u16>))| {
         let (pool, l3_at) = (pool_of(at), l3_of[usize::from(at)]);
@@ -258,7 +261,14 @@ mod tests {
         let shape = Machine { cores: 68, pus_per_core: 4, ..Machine::default() }.shape();
         assert_eq!(shape.pus(), 272);
         assert_eq!(shape.layout.leaves.len(), 9);
-        assert!(shape.layout.leaves.iter().map(|leaf| leaf.bits.all().count_ones()).eq([32, 32, 32, 32, 32, 32, 32, 32, 16]));
+        assert!(
+            shape
+                .layout
+                .leaves
+                .iter()
+                .map(|leaf| leaf.bits.all().count_ones())
+                .eq([32, 32, 32, 32, 32, 32, 32, 32, 16])
+        );
         assert_eq!(shape.layout.pools.len(), 1);
         assert!(shape.layout.groups.is_empty());
     }
@@ -274,7 +284,10 @@ mod tests {
         assert_eq!(shape.layout.domains(Level::NumaNode).len(), 2);
         assert_eq!(shape.layout.groups.len(), 1);
         // The L3 domain is the outer one, and the NUMA nodes are in it.
-        assert_eq!(shape.layout.leaves.iter().map(|leaf| (leaf.outer, leaf.inner)).collect::<Vec<_>>(), [(0, 0), (0, 1)]);
+        assert_eq!(
+            shape.layout.leaves.iter().map(|leaf| (leaf.outer, leaf.inner)).collect::<Vec<_>>(),
+            [(0, 0), (0, 1)]
+        );
         assert!(!shape.layout.crossing);
         let regular = Machine { cores: 4, l3: 4, numa_nodes: 2, ..Machine::default() }.shape();
         assert_eq!(regular.layout.leaves.iter().map(|leaf| leaf.outer).collect::<Vec<_>>(), [0, 0, 1, 1]);

@@ -24,6 +24,8 @@ use crate::wants::{Grain, Take, Wants};
 pub(crate) struct Manner {
     /// Split PUs come from the cores that have most, instead of those that have least.
     level: bool,
+    /// Shares come from the room of all pools before a core is taken for them, instead of from one pool.
+    pub(crate) spread: bool,
     /// A digit of base 3 per exclusive member, which kind of core it takes: 0 the scarcest of which there is enough, 1 the
     /// most plentiful, 2 any mixture.
     kinds: u32,
@@ -34,14 +36,15 @@ const KIND_MANNERS: u32 = 81;
 
 impl Manner {
     /// The one for a single member.
-    pub(crate) const TIDY: Self = Self { level: false, kinds: 0 };
+    pub(crate) const TIDY: Self = Self { level: false, spread: false, kinds: 0 };
 
     /// Those worth trying for these members on this machine.
     pub(crate) fn all(wants: &Wants, kinds: usize) -> impl Iterator<Item = Self> {
         let free = wants.takes().iter().filter(|take| take.kind.is_none()).count();
         let choices = if kinds > 1 && free > 0 { KIND_MANNERS } else { 1 };
-        let manner = move |kinds| [false, true].map(|level| Self { level, kinds });
-        (0..choices).flat_map(manner)
+        let spreads = if wants.shares().is_empty() { 1 } else { 2 };
+        let manner = move |at| Self { level: at & 1 == 1, spread: at / 2 % spreads == 1, kinds: at / 2 / spreads };
+        (0..2 * spreads * choices).map(manner)
     }
 
     fn kind_choice(self, at: usize) -> u32 {
@@ -68,7 +71,7 @@ pub(crate) fn pack<const N: usize>(
         near = near.union(serve(*take, at, region, &mut field, manner, sink)?);
     }
     if !wants.shares().is_empty() {
-        near = near.union(shared::beside(wants, region, &mut field, stock, sink)?);
+        near = near.union(shared::beside(wants, region, &mut field, manner, stock, sink)?);
     }
     for (at, take) in (whole..).zip(rest) {
         near = near.union(serve(*take, at, region, &mut field, manner, sink)?);
@@ -89,7 +92,8 @@ fn serve<const N: usize>(
     let full = match take.grain {
         Grain::Kept => fill_kept(take, region, field, &mut taken),
         Grain::CoresByPu if take.kind.is_none() => fill_mixed(take, region, field, &mut taken),
-        Grain::Cores | Grain::CoresByPu | Grain::Split => fill(take, region, field, manner.level, &mut taken),
+        Grain::Split if manner.level => fill_level(take, region, field, &mut taken),
+        Grain::Cores | Grain::CoresByPu | Grain::Split => fill(take, region, field, &mut taken),
     };
     if !full {
         return Err(Lack::Cpus);
@@ -110,7 +114,10 @@ fn choose_kind<const N: usize>(take: Take, region: &Region, field: &Field<'_, N>
     match (take.kind, &*field.layout.kinds) {
         (Some(kind), _) | (None, &[kind]) => Some(kind),
         _ => match choice {
-            0 => field.kinds(take, region).min_by_key(|&(has, kind)| (rounding(take, kind, field), has)).map(|(_, kind)| kind),
+            0 => field
+                .kinds(take, region)
+                .min_by_key(|&(has, kind)| (rounding(take, kind, field), has))
+                .map(|(_, kind)| kind),
             1 => field.kinds(take, region).max().map(|(_, kind)| kind),
             _ => None,
         },
@@ -135,13 +142,7 @@ impl<const N: usize> Taken<N> {
 }
 
 /// Takes leaf by leaf, from each all that is lacking or all it has; false when that is not enough.
-fn fill<const N: usize>(
-    take: Take,
-    region: &Region,
-    field: &mut Field<'_, N>,
-    level: bool,
-    taken: &mut Taken<N>,
-) -> bool {
+fn fill<const N: usize>(take: Take, region: &Region, field: &mut Field<'_, N>, taken: &mut Taken<N>) -> bool {
     let mut lacking = take.amount;
     while lacking > 0 {
         let Some(leaf) = next_leaf(take, region, field, lacking, taken) else { return false };
@@ -153,7 +154,7 @@ fn fill<const N: usize>(
                 (got, got.count_ones())
             }
             Grain::Split => {
-                let got = one_of_each(cores, pus, lacking, level);
+                let got = one_of_each(cores, pus, lacking);
                 (got, got.count_ones())
             }
             Grain::Cores | Grain::Kept => {
@@ -181,11 +182,10 @@ fn next_leaf<const N: usize>(
     has.min_by_key(rank).map(|(_, leaf)| leaf)
 }
 
-/// One PU each of at most `count` cores: of those with the fewest, or (`level`) the most PUs.
-fn one_of_each(cores: crate::leaf::Cores, pus: u32, count: u32, level: bool) -> u32 {
+/// One PU each of at most `count` cores, those with the fewest PUs first.
+fn one_of_each(cores: crate::leaf::Cores, pus: u32, count: u32) -> u32 {
     let mut got = 0_u32;
-    for step in 0..cores.width {
-        let size = if level { cores.width - step } else { step + 1 };
+    for size in 1..=cores.width {
         for core in cores.each(pus).filter(|core| core.count_ones() == size) {
             if got.count_ones() == count {
                 return got;
@@ -194,6 +194,25 @@ fn one_of_each(cores: crate::leaf::Cores, pus: u32, count: u32, level: bool) -> 
         }
     }
     got
+}
+
+/// Split PUs, a PU each of the cores that have most, wherever they are.
+fn fill_level<const N: usize>(take: Take, region: &Region, field: &mut Field<'_, N>, taken: &mut Taken<N>) -> bool {
+    let before = *field;
+    let mut lacking = take.amount;
+    for size in (1..=32).rev() {
+        for leaf in region.leaves.iter().filter(|leaf| before.in_region(take, region, *leaf) > 0) {
+            let cores = field.layout.leaves[usize::from(leaf)].bits;
+            for core in cores.each(before.pus_in(region, leaf)).filter(|core| core.count_ones() == size) {
+                if lacking == 0 {
+                    return true;
+                }
+                taken.take(field, leaf, lowest_bits(core, 1));
+                lacking -= 1;
+            }
+        }
+    }
+    lacking == 0
 }
 
 /// Whole cores of several widths: the widest that is not more than what is lacking, at last the narrowest.
@@ -228,12 +247,7 @@ fn fill_kept<const N: usize>(take: Take, region: &Region, field: &mut Field<'_, 
 }
 
 /// The whole cores of kept PUs; returns what is lacking still.
-fn fill_kept_cores<const N: usize>(
-    take: Take,
-    region: &Region,
-    field: &mut Field<'_, N>,
-    taken: &mut Taken<N>,
-) -> u32 {
+fn fill_kept_cores<const N: usize>(take: Take, region: &Region, field: &mut Field<'_, N>, taken: &mut Taken<N>) -> u32 {
     let whole = Take { grain: Grain::CoresByPu, ..take };
     let mut lacking = take.amount;
     loop {

@@ -170,7 +170,10 @@ mod tests {
     #[test]
     fn a_split_part_leaves_the_rest() {
         let cores = Part::Cores { leaf: 3, member: 1, pus: 0b1100 };
-        assert_eq!(cores.without(Part::Cores { leaf: 3, member: 1, pus: 0b0100 }), Some(Part::Cores { leaf: 3, member: 1, pus: 0b1000 }));
+        assert_eq!(
+            cores.without(Part::Cores { leaf: 3, member: 1, pus: 0b0100 }),
+            Some(Part::Cores { leaf: 3, member: 1, pus: 0b1000 })
+        );
         assert_eq!(cores.without(cores), Some(Part::Empty));
         assert_eq!(cores.without(Part::Cores { leaf: 3, member: 1, pus: 0b0001 }), None);
         let seat = Seat::SingleStrict;

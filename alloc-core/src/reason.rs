@@ -352,7 +352,10 @@ impl fmt::Display for Invalid {
             Self::NoCpu => write!(f, "asks for no CPU: ask for at least 1 PU or 1 cpu_milli"),
             Self::TooManyMembers { members } => write!(f, "has {members} members: give at most {MAX_MEMBERS}"),
             Self::SplitInOneCore => {
-                write!(f, "PUs on a core each cannot be in one core: ask for locality in an L3 domain, or keep siblings")
+                write!(
+                    f,
+                    "PUs on a core each cannot be in one core: ask for locality in an L3 domain, or keep siblings"
+                )
             }
             Self::SharedTooClose(level) => {
                 write!(f, "a shared claim runs in a whole NUMA node: it cannot be held to one {level}")

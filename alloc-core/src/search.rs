@@ -210,14 +210,7 @@ impl<'a, S: Stock, const N: usize> Search<'a, S, N> {
     }
 
     /// As `inside`, for several members.
-    fn inside_many(
-        &self,
-        ground: Ground<'_>,
-        outers: &[Bin],
-        inners: &[Bin],
-        least: usize,
-        best: &mut Best,
-    ) -> bool {
+    fn inside_many(&self, ground: Ground<'_>, outers: &[Bin], inners: &[Bin], least: usize, best: &mut Best) -> bool {
         if !self.is_enough(&self.region(ground, outers, inners)) {
             return false;
         }

@@ -3,6 +3,7 @@
 use crate::MILLI_PER_PU;
 use crate::field::{Field, Region};
 use crate::nodeset::{MAX_NUMA_NODES, NodeSet};
+use crate::pack::Manner;
 use crate::part::Part;
 use crate::plan::{Lack, Scope, Sink};
 use crate::request::{Level, Locality};
@@ -139,6 +140,7 @@ pub(crate) fn beside<const N: usize>(
     wants: &Wants,
     region: &Region,
     field: &mut Field<'_, N>,
+    manner: Manner,
     stock: &impl Stock,
     sink: &mut impl Sink,
 ) -> Result<NodeSet, Lack> {
@@ -148,12 +150,13 @@ pub(crate) fn beside<const N: usize>(
     let room_milli = |pool| stock.room_milli(pool) + stock.leaving(pool) * MILLI_PER_PU;
     let reach = |pool: &u16| u64::from(room_milli(*pool)) + u64::from(whole_milli(field, *pool));
     let needs = |pool: &u16| (lacking.saturating_sub(room_milli(*pool).into()), reach(pool));
-    if let Some(pool) = of_region(wants, region, field).filter(|pool| reach(pool) >= lacking).min_by_key(needs) {
+    let alone = of_region(wants, region, field).filter(|pool| !manner.spread && reach(pool) >= lacking);
+    if let Some(pool) = alone.min_by_key(needs) {
         given[usize::from(pool)] = u32::try_from(lacking).unwrap_or(u32::MAX);
         reserve(u32::try_from(needs(&pool).0).unwrap_or(u32::MAX), pool, field);
         return deal(wants, given, stock, sink);
     }
-    // No pool alone has it: first all the room there is, then cores.
+    // First all the room there is, then cores.
     for pool in of_region(wants, region, field) {
         let taken = room_milli(pool).min(u32::try_from(lacking).unwrap_or(u32::MAX));
         given[usize::from(pool)] += taken;

@@ -42,7 +42,9 @@ fn after(core: FreeCore, members: &[Cpus], (lacking, milli): &Lacking) -> Vec<La
         };
         for (at, cpus) in members.iter().enumerate() {
             match *cpus {
-                Cpus::Exclusive { smt: Smt::Whole, kind, .. } if suits(kind, core) => states.push(whole(core.width, at)),
+                Cpus::Exclusive { smt: Smt::Whole, kind, .. } if suits(kind, core) => {
+                    states.push(whole(core.width, at))
+                }
                 Cpus::Cores { kind, .. } if suits(kind, core) => states.push(whole(1, at)),
                 _ => {}
             }

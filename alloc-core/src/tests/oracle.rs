@@ -8,8 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::fitting::{FreeCore, fit};
 use crate::{
-    CoreKind, Cpus, Level, Locality, MILLI_PER_PU, MemoryHold, MemoryLocality, NumaNodeId, PAGE_BYTES, Placement, PoolOrder,
-    PuId, Quantities, Request, ShapeSpec, Smt,
+    CoreKind, Cpus, Level, Locality, MILLI_PER_PU, MemoryHold, MemoryLocality, NumaNodeId, PAGE_BYTES, Placement,
+    PoolOrder, PuId, Quantities, Request, ShapeSpec, Smt,
 };
 
 type Pu = u16;
@@ -221,10 +221,14 @@ impl Oracle {
             return self.shared_fits(share_milli, request.locality, have, within);
         }
         let domains: BTreeSet<Option<u64>> = match request.locality {
-            Locality::Required(level) => self.pus().iter().map(|pu| self.label(*pu, level)).filter(Option::is_some).collect(),
+            Locality::Required(level) => {
+                self.pus().iter().map(|pu| self.label(*pu, level)).filter(Option::is_some).collect()
+            }
             Locality::Any | Locality::Preferred(_) => BTreeSet::from([None]),
         };
-        domains.into_iter().any(|domain| self.members_fit(members, share_milli, (request.locality, domain), have, within))
+        domains
+            .into_iter()
+            .any(|domain| self.members_fit(members, share_milli, (request.locality, domain), have, within))
     }
 
     /// Whether exclusive members, perhaps beside shared ones, fit one domain, or the machine.
@@ -241,7 +245,8 @@ impl Oracle {
             Locality::Any | Locality::Preferred(_) => true,
         };
         // A pool serves a domain if all its cores are in it.
-        let serves = |pool: Pool| within(pool) && self.pus().iter().all(|pu| self.numa_node(*pu) != pool || inside(*pu));
+        let serves =
+            |pool: Pool| within(pool) && self.pus().iter().all(|pu| self.numa_node(*pu) != pool || inside(*pu));
         let leaving = |pool: Pool| have.leaving.iter().filter(|pu| self.numa_node(**pu) == pool).count() as u64;
         let room: u64 = have
             .room
@@ -286,7 +291,8 @@ impl Oracle {
                 Locality::Required(_) => Some(pool.map_or(u64::MAX, |numa_node| u64::from(numa_node.get()))),
                 Locality::Any | Locality::Preferred(_) => None,
             };
-            let joinable = self.whole(&have.pus).union(&have.leaving).filter(|pu| self.numa_node(**pu) == *pool).count() as u64;
+            let joinable =
+                self.whole(&have.pus).union(&have.leaving).filter(|pu| self.numa_node(**pu) == *pool).count() as u64;
             *reach.entry(place).or_default() += room + joinable * u64::from(MILLI_PER_PU);
         }
         reach.values().any(|reach| *reach >= cpu_milli)

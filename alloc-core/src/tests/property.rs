@@ -9,8 +9,9 @@ use super::oracle::{Known, Oracle};
 use super::{AGENT, ROLE, holder};
 use crate::testing::{Machine, spec};
 use crate::{
-    Capacity, ClaimId, Confirmed, CoreKind, Cpus, HoldLimit, Level, Limit, Locality, Members, MemoryHold, MemoryLocality, Outcome, Owner,
-    Placed, Placement, Policy, Reason, Released, Request, Shape, ShapeSpec, Smt, Table, Transferred, Wanted,
+    Capacity, ClaimId, Confirmed, CoreKind, Cpus, HoldLimit, Level, Limit, Locality, Members, MemoryHold,
+    MemoryLocality, Outcome, Owner, Placed, Placement, Policy, Reason, Released, Request, Shape, ShapeSpec, Smt, Table,
+    Transferred, Wanted,
 };
 
 /// One call. Claims and pools are named by position among those there are.
@@ -280,7 +281,8 @@ impl World {
         assert_eq!(self.table.release(claim, Owner::new(known.owner)), Released::Gone);
         self.oracle.claims.remove(&claim.as_u64());
         self.follow(&BTreeSet::new());
-        let touched = |pool| known.placement.members().any(|(_, pools)| pools.iter().any(|share| share.numa_node == pool));
+        let touched =
+            |pool| known.placement.members().any(|(_, pools)| pools.iter().any(|share| share.numa_node == pool));
         self.oracle.check_trimmed(touched);
     }
 
@@ -359,7 +361,7 @@ impl World {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 40000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 384, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn the_table_answers_as_the_oracle(machine in 0..machines().len(), ops in vec(op(), 1..50)) {
