@@ -76,6 +76,9 @@ pub(crate) struct Layout {
     package: Vec<Vec<u16>>,
     /// One domain of all leaves.
     whole: Vec<Vec<u16>>,
+    /// Each L3 domain's, and each package's, leaves NUMA node by NUMA node.
+    l3_in_numa_node: Vec<Vec<u16>>,
+    package_in_numa_node: Vec<Vec<u16>>,
 }
 
 type Labels = (Option<NumaNodeId>, Option<u32>, Option<u32>, u32, u8);
@@ -107,6 +110,8 @@ impl Layout {
             numa_node: by(&|&(numa_node, ..)| numa_node.map(|numa_node| u64::from(numa_node.get()))),
             package: by(&|&(_, package, ..)| package.map(u64::from)),
             whole: by(&|_| Some(0)),
+            l3_in_numa_node: by(&|&(numa_node, _, l3, ..)| within(numa_node, l3)),
+            package_in_numa_node: by(&|&(numa_node, package, ..)| within(numa_node, package)),
             crossing: spans(&leaves, |(_, leaf)| leaf.inner, |(_, leaf)| leaf.outer),
             leaves: leaves.into_iter().map(|(_, leaf)| leaf).collect(),
             pools,
@@ -144,6 +149,16 @@ impl Layout {
         }
     }
 
+    /// As [`Layout::domains`], cut where NUMA nodes end: what each domain has in one NUMA node.
+    pub(crate) fn domains_in_numa_nodes(&self, level: Level) -> &[Vec<u16>] {
+        match level {
+            Level::Core => &[],
+            Level::L3 => &self.l3_in_numa_node,
+            Level::NumaNode => &self.numa_node,
+            Level::Package => &self.package_in_numa_node,
+        }
+    }
+
     /// One domain that holds every leaf.
     pub(crate) fn whole(&self) -> &[Vec<u16>] {
         &self.whole
@@ -153,6 +168,11 @@ impl Layout {
     pub(crate) fn pool_of(&self, numa_node: Option<NumaNodeId>) -> Option<u16> {
         (0..).zip(&self.pools).find(|(_, pool)| pool.numa_node == numa_node).map(|(at, _)| at)
     }
+}
+
+/// A label for what is in one NUMA node and has another label too.
+fn within(numa_node: Option<NumaNodeId>, label: Option<u32>) -> Option<u64> {
+    Some(u64::from(label?) << 16 | u64::from(numa_node?.get()))
 }
 
 /// Cuts cores with equal labels into leaves.

@@ -194,22 +194,37 @@ impl<'a, S: Stock, const N: usize> Planner<'a, S, N> {
 
     /// In the scope in which CPU and memory both fit: the best NUMA node, else the best of the smallest groups.
     fn find_together(&self) -> Option<Found> {
-        let singles = single_scopes(self.stock).filter_map(|scope| self.rank(scope));
-        let best = singles.min_by_key(|(rank, _)| *rank).or_else(|| {
-            let groups = group_scopes(self.stock).filter_map(|scope| Some((scope.nodeset().len(), self.rank(scope)?)));
-            let mut best: Option<(u32, (Rank, Found))> = None;
-            for (size, (rank, found)) in groups {
-                match best {
-                    Some((smallest, _)) if smallest < size => break,
-                    Some((_, (least, _))) if least <= rank => {}
-                    _ => best = Some((size, (rank, found))),
+        self.find_in_numa_node().or_else(|| {
+            let mut best: Option<(u32, Rank, Found)> = None;
+            for scope in group_scopes(self.stock) {
+                let size = scope.nodeset().len();
+                if best.is_some_and(|(smallest, ..)| smallest < size) {
+                    break;
+                }
+                if let Some((rank, found)) = self.rank(scope)
+                    && best.is_none_or(|(_, least, _)| rank < least)
+                {
+                    best = Some((size, rank, found));
                 }
             }
-            best.map(|(_, found)| found)
-        });
-        best.map(|(_, found)| found)
+            best.map(|(.., found)| found)
+        })
     }
 
+    /// In the best NUMA node in which CPU and memory both fit.
+    fn find_in_numa_node(&self) -> Option<Found> {
+        let fits = |scope: &Scope| memory_fits(self.request, self.pages, *scope, self.stock);
+        let scopes = single_scopes(self.stock).filter(fits);
+        if self.wants.takes().is_empty() {
+            return scopes.filter_map(|scope| self.rank(scope)).min_by_key(|(rank, _)| *rank).map(|(_, found)| found);
+        }
+        let nodeset = scopes.fold(NodeSet::default(), |nodeset, scope| nodeset.union(scope.nodeset()));
+        let (numa_node, choice) = self.search.best_in_numa_node(nodeset)?;
+        let scope = Scope::Within { nodeset: NodeSet::of(numa_node), group: None };
+        Some(Found { scope, place: Place::Region(choice.region) })
+    }
+
+    /// What can be had in a scope, if CPU and memory both fit.
     fn rank(&self, scope: Scope) -> Option<(Rank, Found)> {
         if !memory_fits(self.request, self.pages, scope, self.stock) {
             return None;

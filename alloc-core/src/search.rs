@@ -6,7 +6,7 @@
 //! 3. the fewest cores, for PUs whose siblings are kept together;
 //! 4. cores of one kind;
 //! 5. the least left over in the inner, then in the outer domains it touches: the tightest gap, so that large ones stay whole;
-//! 6. NUMA nodes near each other; 7. the lowest leaves.
+//! 6. the least memory in a NUMA node that is to give memory too; 7. NUMA nodes near each other; 8. the lowest leaves.
 //!
 //! For one member a domain is as good as what it has, a single figure, so the number of outer domains is exact whatever
 //! their number (see [`bins`](crate::bins)). Which ones is tried out: all sets of that many, and for each the fewest
@@ -18,12 +18,16 @@
 
 use crate::bins::{Bin, MAX_SETS, fewest, sets, sort, tighten};
 use crate::field::{Field, Region};
+use crate::ids::NumaNodeId;
 use crate::nodeset::NodeSet;
 use crate::pack::{Manner, fewest_cores, pack};
 use crate::plan::{Lack, Nowhere, Scope, Sink};
 use crate::request::{Level, Locality};
 use crate::stock::Stock;
 use crate::wants::{Grain, Take, Wants};
+
+/// How many sets of inner domains are looked at for several members, in each set of outer ones.
+const MAX_INNER_SETS: usize = 32;
 
 /// What speaks against a region, the weightiest first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -35,6 +39,7 @@ pub(crate) struct Cost {
     mixed: bool,
     left_inner: u64,
     left_outer: u64,
+    pages: u64,
     far: u32,
 }
 
@@ -61,6 +66,11 @@ impl Best {
         self.0.is_some_and(|best| best.cost < cost)
     }
 
+    /// Of regions that are equal in all, the one that was found first stays.
+    fn is_as_good(&self, cost: Cost) -> bool {
+        self.0.is_some_and(|best| best.cost <= cost)
+    }
+
     fn offer(&mut self, choice: Choice) {
         let better = |best: &Choice| {
             let tie = choice.cost == best.cost && choice.region.leaves.is_before(&best.region.leaves);
@@ -77,6 +87,8 @@ impl Best {
 struct Ground<'a> {
     leaves: &'a [u16],
     scope: Scope,
+    /// Pages there, if that matters.
+    pages: u64,
 }
 
 /// The search for one request on one field.
@@ -106,42 +118,61 @@ impl<'a, S: Stock, const N: usize> Search<'a, S, N> {
     /// The best region of a scope.
     pub(crate) fn best(&self, scope: Scope) -> Option<Choice> {
         let layout = self.field.layout;
-        let mut best = Best::default();
         let domains = match self.locality {
             Locality::Required(Level::Core) => return self.best_core(&Region::of(&layout.whole()[0], scope, layout)),
             Locality::Required(level) => layout.domains(level),
-            Locality::Any | Locality::Preferred(_) => match scope {
-                // Only its own leaves need to be looked at.
-                Scope::Within { nodeset, group: None } => {
-                    let own = |leaves: &[u16]| scope.has(layout.leaves[usize::from(leaves[0])].numa_node);
-                    let at = layout.domains(Level::NumaNode).iter().position(|leaves| own(leaves));
-                    debug_assert!(nodeset.len() == 1, "a scope without a group is one NUMA node");
-                    at.map_or(&[][..], |at| &layout.domains(Level::NumaNode)[at..=at])
-                }
-                _ => layout.whole(),
-            },
+            Locality::Any | Locality::Preferred(_) => layout.whole(),
         };
+        let mut best = Best::default();
         for leaves in domains {
-            self.search(Ground { leaves, scope }, &mut best);
+            self.search(Ground { leaves, scope, pages: 0 }, &mut best);
         }
         best.0
     }
 
+    /// The best region in one of some NUMA nodes, and that NUMA node.
+    pub(crate) fn best_in_numa_node(&self, nodeset: NodeSet) -> Option<(NumaNodeId, Choice)> {
+        let layout = self.field.layout;
+        let scope = Scope::Anywhere;
+        let domains = match self.locality {
+            Locality::Required(Level::Core) => {
+                let scope = Scope::Within { nodeset, group: None };
+                let choice = self.best_core(&Region::of(&layout.whole()[0], scope, layout))?;
+                let leaf = choice.region.leaves.iter().next()?;
+                return Some((layout.leaves[usize::from(leaf)].numa_node?, choice));
+            }
+            Locality::Required(level) => layout.domains_in_numa_nodes(level),
+            Locality::Any | Locality::Preferred(_) => layout.domains_in_numa_nodes(Level::NumaNode),
+        };
+        let mut best = Best::default();
+        for leaves in domains {
+            let Some(numa_node) = layout.leaves[usize::from(leaves[0])].numa_node else { continue };
+            if nodeset.has(numa_node) {
+                self.search(Ground { leaves, scope, pages: self.stock.pages(numa_node) }, &mut best);
+            }
+        }
+        let choice = best.0?;
+        let leaf = choice.region.leaves.iter().next()?;
+        Some((layout.leaves[usize::from(leaf)].numa_node?, choice))
+    }
+
     /// Looks for regions on this ground.
     fn search(&self, ground: Ground<'_>, best: &mut Best) {
+        if self.wants.only_take().is_some() && self.search_alone(ground, best) {
+            return;
+        }
+        if self.sum(ground, ground.leaves) < self.wanted {
+            return;
+        }
         let mut outers = [Bin::default(); N];
         let len = self.outers(ground, &mut outers);
         let outers = &mut outers[..len];
-        let alone = |outer: &&Bin| u64::from(outer.has) >= self.wanted;
-        if self.wants.only_take().is_some() && outers.iter().any(|outer| alone(&outer)) {
-            for outer in outers.iter().filter(alone) {
-                self.inside(ground, core::slice::from_ref(outer), best);
-            }
-            return;
-        }
         sort(outers);
         let Some(least) = fewest(outers, self.wanted) else { return };
         let most = if self.wants.only_take().is_some() { least } else { len };
+        if self.wants.only_take().is_none() && !self.is_enough(&self.region_of(ground, outers)) {
+            return;
+        }
         let mut tries = MAX_SETS;
         for count in least.max(1)..=most {
             let mut found = false;
@@ -156,6 +187,61 @@ impl<'a, S: Stock, const N: usize> Search<'a, S, N> {
             }
         }
         self.thin_out(ground, outers, best);
+    }
+
+    /// What leaves have, as far as the scope has them.
+    fn sum(&self, ground: Ground<'_>, leaves: &[u16]) -> u64 {
+        let layout = self.field.layout;
+        let in_scope = |leaf: &&u16| ground.scope.has(layout.leaves[usize::from(**leaf)].numa_node);
+        leaves.iter().filter(in_scope).map(|leaf| u64::from(self.has[usize::from(*leaf)])).sum()
+    }
+
+    /// Looks for single outer domains that have enough for the only member; false when there are none.
+    fn search_alone(&self, ground: Ground<'_>, best: &mut Best) -> bool {
+        let layout = self.field.layout;
+        let mut found = false;
+        for leaves in
+            ground.leaves.chunk_by(|a, b| layout.leaves[usize::from(*a)].outer == layout.leaves[usize::from(*b)].outer)
+        {
+            let has = self.sum(ground, leaves);
+            if has < self.wanted {
+                continue;
+            }
+            found = true;
+            let inside = Ground { leaves, ..ground };
+            if !self.inside_alone(inside, has, best) && !best.beats(Cost { outers: 1, inners: 2, ..Cost::default() }) {
+                let end = u16::try_from(leaves.len()).unwrap_or(u16::MAX);
+                let outer = Bin { has: u32::try_from(has).unwrap_or(u32::MAX), domain: 0, start: 0, end };
+                self.inside(inside, &[outer], best);
+            }
+        }
+        found
+    }
+
+    /// Looks for single inner domains of one outer one; false when none has enough.
+    fn inside_alone(&self, ground: Ground<'_>, outer_has: u64, best: &mut Best) -> bool {
+        let layout = self.field.layout;
+        let mut found = false;
+        for leaves in
+            ground.leaves.chunk_by(|a, b| layout.leaves[usize::from(*a)].inner == layout.leaves[usize::from(*b)].inner)
+        {
+            let has = self.sum(ground, leaves);
+            if has >= self.wanted {
+                found = true;
+                let cost = Cost {
+                    outers: 1,
+                    inners: 1,
+                    left_inner: has - self.wanted,
+                    left_outer: outer_has - self.wanted,
+                    pages: ground.pages,
+                    ..Cost::default()
+                };
+                if !best.is_as_good(cost) {
+                    self.weigh(Region::of(leaves, ground.scope, layout), cost, best);
+                }
+            }
+        }
+        found
     }
 
     /// The outer domains that have something; returns how many. Those without PUs count where there are shared members: their
@@ -199,14 +285,8 @@ impl<'a, S: Stock, const N: usize> Search<'a, S, N> {
         if self.wants.only_take().is_none() {
             return self.inside_many(ground, outers, inners, least.max(1), best);
         }
-        if least > 1 {
-            tighten(inners, least, self.wanted);
-            return self.try_region(ground, outers, &inners[..least], best);
-        }
-        for inner in inners.iter().rev().filter(|inner| u64::from(inner.has) >= self.wanted) {
-            self.try_region(ground, outers, core::slice::from_ref(inner), best);
-        }
-        true
+        tighten(inners, least, self.wanted);
+        self.try_region(ground, outers, &inners[..least], best)
     }
 
     /// As `inside`, for several members.
@@ -214,7 +294,7 @@ impl<'a, S: Stock, const N: usize> Search<'a, S, N> {
         if !self.is_enough(&self.region(ground, outers, inners)) {
             return false;
         }
-        let mut tries = MAX_SETS / 8;
+        let mut tries = MAX_INNER_SETS;
         for count in least..inners.len() {
             let mut found = false;
             for set in sets(inners.len(), count).take(tries) {
@@ -235,7 +315,7 @@ impl<'a, S: Stock, const N: usize> Search<'a, S, N> {
     /// Takes outer domains away, the emptiest first, while the rest is enough.
     fn thin_out(&self, ground: Ground<'_>, outers: &[Bin], best: &mut Best) {
         let enough = |outers: &[Bin]| self.is_enough(&self.region_of(ground, outers));
-        if self.wants.only_take().is_none() && enough(outers) {
+        if self.wants.only_take().is_none() {
             let mut kept = [Bin::default(); N];
             let len = self.without_spare(outers, &mut kept, enough);
             self.inside(ground, &kept[..len], best);
@@ -299,38 +379,45 @@ impl<'a, S: Stock, const N: usize> Search<'a, S, N> {
     /// Weighs a region against the best so far; false when it does not have enough.
     fn try_region(&self, ground: Ground<'_>, outers: &[Bin], inners: &[Bin], best: &mut Best) -> bool {
         let sum = |bins: &[Bin]| bins.iter().map(|bin| u64::from(bin.has)).sum::<u64>();
-        let mut cost = Cost {
+        let cost = Cost {
             outers: outers.len(),
             inners: inners.len(),
             left_inner: sum(inners).saturating_sub(self.wanted),
             left_outer: sum(outers).saturating_sub(self.wanted),
+            pages: ground.pages,
             ..Cost::default()
         };
         let only = self.wants.only_take();
         if sum(inners) < self.wanted {
             return false;
         }
-        if only.is_some() && best.beats(cost) {
+        // At the least it costs so much: it is only looked at where it may be better.
+        if best.is_as_good(cost) && (cost.outers == 1 || best.beats(cost)) {
             return true;
         }
-        let mut region = self.region(ground, outers, inners);
+        let region = self.region(ground, outers, inners);
         if only.is_none() && !self.is_enough(&region) {
             return false;
         }
+        self.weigh(region, cost, best);
+        true
+    }
+
+    /// Completes the cost of a region that has enough, and offers it.
+    fn weigh(&self, mut region: Region, mut cost: Cost, best: &mut Best) {
         if let Locality::Preferred(level) = self.locality {
             let narrow = self.narrow(&region, level);
             cost.missed = narrow.is_none();
             region = narrow.unwrap_or(region);
         }
-        if let Some(take) = only {
+        if let Some(take) = self.wants.only_take() {
             cost.cores = if take.grain == Grain::Kept { fewest_cores(take, &region, self.field) } else { 0 };
             cost.mixed = self.is_mixed(take, &region);
         }
-        if outers.len() + inners.len() > 2 {
+        if cost.outers + cost.inners > 2 {
             cost.far = self.far(&region);
         }
         best.offer(Choice { cost, region });
-        true
     }
 
     fn is_mixed(&self, take: Take, region: &Region) -> bool {
@@ -344,8 +431,20 @@ impl<'a, S: Stock, const N: usize> Search<'a, S, N> {
                 let has = region.leaves.iter().map(|leaf| u64::from(self.field.in_region(take, region, leaf)));
                 has.sum::<u64>() >= self.wanted
             }
-            None => self.manner(region).is_some(),
+            None => self.may_be_enough(region) && self.manner(region).is_some(),
         }
+    }
+
+    /// Whether a region has the PUs, and the whole cores, that several members need at the very least.
+    fn may_be_enough(&self, region: &Region) -> bool {
+        let (mut pus, mut whole) = (0, 0);
+        for leaf in region.leaves.iter() {
+            let bits = self.field.pus_in(region, leaf);
+            pus += u64::from(bits.count_ones());
+            whole += u64::from(self.field.layout.leaves[usize::from(leaf)].bits.whole(bits).count_ones());
+        }
+        let wanted_whole = self.wants.takes().iter().filter(|take| take.grain <= Grain::CoresByPu);
+        pus >= self.wanted && whole >= wanted_whole.map(|take| u64::from(take.amount)).sum()
     }
 
     /// The first manner in which all members find their place.
@@ -368,9 +467,18 @@ impl<'a, S: Stock, const N: usize> Search<'a, S, N> {
         if level == Level::Core {
             return self.best_core(region).map(|choice| choice.region);
         }
-        let parts = self.field.layout.domains(level).iter().map(|leaves| region.within(leaves));
-        let has = |part: &Region| part.leaves.iter().map(|leaf| u64::from(self.has[usize::from(leaf)])).sum::<u64>();
-        parts.filter(|part| has(part) >= self.wanted && self.is_enough(part)).min_by_key(has)
+        let has = |leaves: &[u16]| {
+            let inside = leaves.iter().filter(|leaf| region.leaves.has(**leaf));
+            inside.map(|leaf| u64::from(self.has[usize::from(*leaf)])).sum::<u64>()
+        };
+        let domains = self.field.layout.domains(level).iter().map(|leaves| (has(leaves), leaves));
+        let fitting = domains.filter(|(has, leaves)| *has >= self.wanted && self.has_place(&region.within(leaves)));
+        fitting.min_by_key(|(has, _)| *has).map(|(_, leaves)| region.within(leaves))
+    }
+
+    /// Whether a region that has the PUs has them in the right pieces; one member's were counted in them.
+    fn has_place(&self, region: &Region) -> bool {
+        self.wants.only_take().is_some() || self.is_enough(region)
     }
 
     /// The core of a region that has enough: of those the one with the fewest PUs, in the leaf with the fewest.
