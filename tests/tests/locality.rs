@@ -1,6 +1,6 @@
 //! Claims are as close together as they can be, on every machine that is known, empty and partly filled.
 //!
-//! `MEROS_LOCALITY_SEEDS` fills each machine in so many ways instead of two.
+//! `MEROS_LOCALITY_SEEDS` fills each machine in so many ways instead of two, and then spares no size.
 
 #[cfg(test)]
 mod locality {
@@ -12,8 +12,10 @@ mod locality {
 
     const LEVELS: [Level; 4] = [Level::Core, Level::L3, Level::NumaNode, Level::Package];
 
+    const DEFAULT_SEEDS: u64 = 2;
+
     fn seeds() -> u64 {
-        std::env::var("MEROS_LOCALITY_SEEDS").ok().and_then(|seeds| seeds.parse().ok()).unwrap_or(2)
+        std::env::var("MEROS_LOCALITY_SEEDS").ok().and_then(|seeds| seeds.parse().ok()).unwrap_or(DEFAULT_SEEDS)
     }
 
     fn next(seed: &mut u64) -> u64 {
@@ -54,10 +56,12 @@ mod locality {
         for Named { name, spec } in machines {
             for seed in 0..=seeds() {
                 let bench = Bench::new(&format!("{name}, seed {seed}"), spec, &held(spec, seed));
+                // Single PUs of large machines: every size with more seeds only.
+                let step = if bench.free_pus() > 64 && seeds() == DEFAULT_SEEDS { 7 } else { 1 };
                 for locality in localities() {
-                    for smt in [Smt::Whole, Smt::Kept, Smt::Split] {
-                        bench.every_size(smt, locality, 1);
-                    }
+                    bench.every_size(Smt::Whole, locality, 1);
+                    bench.every_size(Smt::Kept, locality, step);
+                    bench.every_size(Smt::Split, locality, step);
                 }
                 bench.validate();
             }
