@@ -4,6 +4,8 @@
 mod fitting;
 mod interleave;
 #[cfg(not(loom))]
+mod members;
+#[cfg(not(loom))]
 mod oracle;
 #[cfg(not(loom))]
 mod property;
