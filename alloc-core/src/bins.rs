@@ -63,7 +63,7 @@ pub(crate) fn sets(of: usize, count: usize) -> impl Iterator<Item = u64> {
         // Gosper's hack: the next larger number with as many ones.
         let lowest = set & set.wrapping_neg();
         let ripple = set.checked_add(lowest).filter(|_| set != 0)?;
-        let next = ((set ^ ripple) >> 2) / lowest | ripple;
+        let next = (((set ^ ripple) >> 2) / lowest) | ripple;
         (of < 64 && next >> of == 0 || of == 64).then_some(next)
     });
     sets.take(MAX_SETS)

@@ -273,19 +273,17 @@ fn best_core<const N: usize>(
     lacking: u32,
     taken: &Taken<N>,
 ) -> Option<(u16, u32)> {
-    let mut best: Option<(((u32, u32), bool), u16, u32)> = None;
-    for leaf in region.leaves.iter().filter(|leaf| field.in_region(take, region, *leaf) > 0) {
-        let cores = field.layout.leaves[usize::from(leaf)].bits;
-        for core in cores.each(field.pus_in(region, leaf)) {
-            let size = core.count_ones();
-            let rank = if size >= lacking { (0, size) } else { (1, u32::MAX - size) };
-            let rank = (rank, !taken.has(leaf));
-            if best.is_none_or(|(least, ..)| rank < least) {
-                best = Some((rank, leaf, core));
-            }
-        }
-    }
-    best.map(|(_, leaf, core)| (leaf, core))
+    let size = |core: u32| core.count_ones();
+    let rank = |&(leaf, core): &(u16, u32)| {
+        let enough = if size(core) >= lacking { (0, size(core)) } else { (1, u32::MAX - size(core)) };
+        (enough, !taken.has(leaf))
+    };
+    let leaves = region.leaves.iter().filter(|leaf| field.in_region(take, region, *leaf) > 0);
+    let cores = leaves.flat_map(|leaf| {
+        let bits = field.layout.leaves[usize::from(leaf)].bits;
+        bits.each(field.pus_in(region, leaf)).map(move |core| (leaf, core))
+    });
+    cores.min_by_key(rank)
 }
 
 /// How many cores kept PUs of a region touch at the least.

@@ -7,8 +7,8 @@ mod locality {
     use std::collections::BTreeSet;
 
     use meros_alloc_core::{Cpus, Level, Locality, Request, ShapeSpec, Smt};
-    use meros_tests::locality::bench::Bench;
     use meros_tests::locality::machines::{Named, real, synthetic};
+    use meros_tests::locality::trial::Trial;
 
     const LEVELS: [Level; 4] = [Level::Core, Level::L3, Level::NumaNode, Level::Package];
 
@@ -55,15 +55,15 @@ mod locality {
     fn every_size(machines: &[Named]) {
         for Named { name, spec } in machines {
             for seed in 0..=seeds() {
-                let bench = Bench::new(&format!("{name}, seed {seed}"), spec, &held(spec, seed));
+                let trial = Trial::new(&format!("{name}, seed {seed}"), spec, &held(spec, seed));
                 // Single PUs of large machines: every size with more seeds only.
-                let step = if bench.free_pus() > 64 && seeds() == DEFAULT_SEEDS { 7 } else { 1 };
+                let step = if trial.free_pus() > 64 && seeds() == DEFAULT_SEEDS { 7 } else { 1 };
                 for locality in localities() {
-                    bench.every_size(Smt::Whole, locality, 1);
-                    bench.every_size(Smt::Kept, locality, step);
-                    bench.every_size(Smt::Split, locality, step);
+                    trial.every_size(Smt::Whole, locality, 1);
+                    trial.every_size(Smt::Kept, locality, step);
+                    trial.every_size(Smt::Split, locality, step);
                 }
-                bench.validate();
+                trial.validate();
             }
         }
     }
@@ -96,24 +96,24 @@ mod locality {
     #[test]
     fn members_keep_what_is_required_and_are_not_refused_what_is_preferred() {
         for Named { name, spec } in real().iter().chain(&synthetic()) {
-            let bench = Bench::new(name, spec, &held(spec, 2));
+            let trial = Trial::new(name, spec, &held(spec, 2));
             let mut dice = 7;
             for _ in 0..20 {
                 let request = members(&mut dice);
                 let mut fits = false;
-                bench.put(&request, |answer| fits = answer.is_ok());
+                trial.put(&request, |answer| fits = answer.is_ok());
                 for level in LEVELS {
-                    bench.put(&request.with_locality(Locality::Preferred(level)), |answer| {
+                    trial.put(&request.with_locality(Locality::Preferred(level)), |answer| {
                         assert_eq!(answer.is_ok(), fits, "{name}: {level} preferred, {request:?}");
                     });
-                    bench.put(&request.with_locality(Locality::Required(level)), |answer| {
+                    trial.put(&request.with_locality(Locality::Required(level)), |answer| {
                         let Ok(placement) = answer else { return };
-                        let labels = bench.labels(placement, level);
+                        let labels = trial.labels(placement, level);
                         assert!(fits && labels.len() <= 1 && !labels.contains(&None), "{name}: {level}, {request:?}");
                     });
                 }
             }
-            bench.validate();
+            trial.validate();
         }
     }
 }

@@ -2,8 +2,8 @@
 //!
 //! - [`machines`]: descriptions of machines, as the allocator takes them.
 //! - [`fewest`]: the fewest NUMA nodes and L3 domains that a request can have, found without the allocator.
-//! - [`bench`](mod@bench): one machine in a table, filled at will, and one request after the other put to it.
+//! - [`trial`]: one machine in a table, filled at will, and one request after the other put to it.
 
-pub mod bench;
 pub mod fewest;
 pub mod machines;
+pub mod trial;

@@ -13,7 +13,7 @@ const OWNER: Owner = Owner::new(1);
 
 /// One machine.
 #[derive(Debug)]
-pub struct Bench {
+pub struct Trial {
     name: String,
     spec: ShapeSpec,
     /// The core of each PU, by position.
@@ -25,7 +25,7 @@ pub struct Bench {
     free: BTreeSet<u16>,
 }
 
-impl Bench {
+impl Trial {
     /// The machine with these PUs held by a claim that is there already.
     ///
     /// # Panics
