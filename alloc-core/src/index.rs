@@ -151,7 +151,9 @@ impl Span {
     #[inline(always)]
     fn rows(self) -> impl Iterator<Item = (u32, u64)> {
         let end = self.first + self.len;
-        (self.first / ROW..end.div_ceil(ROW)).map(move |row| {
+        // A NUMA node without cores has no leaves.
+        let rows = if self.len == 0 { 0..0 } else { self.first / ROW..end.div_ceil(ROW) };
+        rows.map(move |row| {
             let from = self.first.max(row * ROW) - row * ROW;
             let to = end.min((row + 1) * ROW) - row * ROW;
             (row, (u64::MAX >> (ROW - (to - from))) << from)
@@ -539,6 +541,7 @@ mod tests {
     fn a_span_knows_its_bits_in_every_row() {
         assert_eq!(Span { first: 60, len: 8 }.rows().collect::<Vec<_>>(), [(0, 0xF << 60), (1, 0xF)]);
         assert_eq!(Span { first: 64, len: 64 }.rows().collect::<Vec<_>>(), [(1, u64::MAX)]);
+        assert_eq!(Span { first: 5, len: 0 }.rows().count(), 0);
     }
 
     #[test]

@@ -75,8 +75,12 @@ impl SlotMap {
     pub(crate) fn taken(&self) -> impl Iterator<Item = u32> {
         (0..).zip(&self.words).flat_map(|(word, bits)| {
             // Acquire: pairs with the Release half of `take`, whose record is looked at next.
-            let bits = bits.load(Ordering::Acquire);
-            (0..SLOTS_PER_WORD).filter(move |bit| bits >> bit & 1 == 1).map(move |bit| word * SLOTS_PER_WORD + bit)
+            let mut left = bits.load(Ordering::Acquire);
+            core::iter::from_fn(move || {
+                let bit = (left != 0).then(|| left.trailing_zeros())?;
+                left &= left - 1;
+                Some(word * SLOTS_PER_WORD + bit)
+            })
         })
     }
 }
