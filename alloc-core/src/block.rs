@@ -10,7 +10,7 @@
 use crate::ids::NumaNodeId;
 use crate::index::Span;
 use crate::layout::{Layout, LeafShape};
-use crate::leaf::first_pus;
+use crate::leaf::Cores;
 use crate::memory::MemoryWord;
 use crate::request::Level;
 use crate::sync::WORDS_PER_LINE;
@@ -23,13 +23,12 @@ const _: () = assert!(WORDS_PER_LINE_U16 as usize == WORDS_PER_LINE);
 pub(crate) const POSITIONS_PER_LINE: u32 = 4;
 
 /// What a call on a leaf needs to know of it, side by side.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct LeafPlace {
-    /// The leaf's PUs.
-    pub(crate) pus: u32,
+    /// How its bits are cores.
+    pub(crate) bits: Cores,
     /// Which word of the block.
     word: u16,
-    pub(crate) pus_per_core: u8,
     /// A bit per [`Level`] that the leaf is inside one domain of.
     levels: u8,
     pub(crate) numa_node: Option<NumaNodeId>,
@@ -39,13 +38,7 @@ impl LeafPlace {
     fn new(leaf: &LeafShape) -> Self {
         let levels = [Level::Core, Level::L3, Level::NumaNode, Level::Package];
         let bit = |level: Level| u8::from(leaf.is_within(level)) << level as u8;
-        Self {
-            pus: first_pus(leaf.pus()),
-            word: 0,
-            pus_per_core: u8::try_from(leaf.pus_per_core).unwrap_or(u8::MAX),
-            levels: levels.into_iter().map(bit).sum(),
-            numa_node: leaf.numa_node,
-        }
+        Self { bits: leaf.bits, word: 0, levels: levels.into_iter().map(bit).sum(), numa_node: leaf.numa_node }
     }
 
     /// Whether the leaf is inside one domain of a level.
@@ -134,7 +127,7 @@ impl BlockMap {
 
 /// The values of a fresh block's words: everything free, pools empty. In the order of the words' places, with their places.
 pub(crate) fn fresh(map: &BlockMap, layout: &Layout, pages: &[u64]) -> Vec<(usize, u64)> {
-    let leaves = (0..).zip(&layout.leaves).map(|(at, leaf)| (map.leaf(at), crate::leaf::fresh(leaf.pus())));
+    let leaves = (0..).zip(&layout.leaves).map(|(at, leaf)| (map.leaf(at), crate::leaf::fresh(leaf.bits.all())));
     let pools = (0..).zip(&layout.pools).map(|(at, _)| (map.pool(at), crate::pool::FRESH));
     let memory = pages.iter().enumerate().map(|(at, &pages)| (map.memory(at), MemoryWord::fresh(pages).pack()));
     let mut words: Vec<(usize, u64)> = leaves.chain(pools).chain(memory).collect();

@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 
 use crate::PAGE_BYTES;
 use crate::ids::{NumaNodeId, PuId};
-use crate::leaf::first_pus;
-use crate::memory::MAX_PAGES;
-use crate::memory::Seat;
+use crate::member::MAX_MEMBERS;
+use crate::memory::{MAX_PAGES, Seat};
 use crate::nodeset::NodeSet;
 use crate::part::Part;
-use crate::placement::{MemoryHold, NumaNodeMemory, Placement, PoolShare};
+use crate::placement::{MemberPlacement, MemoryHold, NumaNodeMemory, Placement, PoolShare};
 use crate::plan::Sink;
+use crate::pool::MILLI_BITS;
 use crate::reason::Invalid;
 use crate::shape::Shape;
 use crate::slots::RecordsFull;
@@ -38,12 +38,22 @@ impl From<RecordsFull> for Inexact {
 pub(crate) fn push_pus(shape: &Shape, leaf: u16, bits: u32, pus: &mut Vec<PuId>) {
     let leaf = &shape.layout.leaves[usize::from(leaf)];
     for (at, &core) in (0..).zip(&leaf.cores) {
-        if let Some(core) = shape.core(usize::from(core))
-            && bits & leaf.core_bits(at) != 0
-        {
-            pus.extend((0..u16::from(core.spec.pus)).map(|pu| PuId::new(core.first_pu.get() + pu)));
+        let own = (bits & leaf.core_bits(at)) >> (at * leaf.bits.width);
+        if let Some(core) = shape.core(usize::from(core)) {
+            let first = core.first_pu.get();
+            pus.extend((0..u16::from(core.spec.pus)).filter(|pu| own >> pu & 1 == 1).map(|pu| PuId::new(first + pu)));
         }
     }
+}
+
+/// The lists of one member.
+fn lists(placement: &mut Placement, member: u8) -> (&mut Vec<PuId>, &mut Vec<PoolShare>) {
+    let Some(at) = usize::from(member).checked_sub(1) else { return (&mut placement.pus, &mut placement.pools) };
+    if placement.further.len() <= at {
+        placement.further.resize_with(at + 1, MemberPlacement::default);
+    }
+    let member = &mut placement.further[at];
+    (&mut member.pus, &mut member.pools)
 }
 
 /// The parts of a claim as a placement.
@@ -52,10 +62,10 @@ pub(crate) fn placement(shape: &Shape, parts: impl Iterator<Item = Part>) -> Pla
     for part in parts {
         match part {
             Part::Empty | Part::Share { cpu_milli: 0, .. } => {}
-            Part::Cores { leaf, pus } => push_pus(shape, leaf, pus, &mut placement.pus),
-            Part::Share { pool, cpu_milli } => {
-                let numa_node = shape.layout.pools[usize::from(pool)].numa_node;
-                placement.pools.push(PoolShare { numa_node, cpu_milli });
+            Part::Cores { leaf, member, pus } => push_pus(shape, leaf, pus, lists(&mut placement, member).0),
+            Part::Share { pool, member, cpu_milli } => {
+                let numa_node = pool_numa_node(shape, pool);
+                lists(&mut placement, member).1.push(PoolShare { numa_node, cpu_milli });
             }
             Part::Memory { numa_node, seat, pages } => {
                 placement.memory.push(NumaNodeMemory { numa_node, mem_bytes: pages * PAGE_BYTES });
@@ -67,23 +77,29 @@ pub(crate) fn placement(shape: &Shape, parts: impl Iterator<Item = Part>) -> Pla
             }
         }
     }
-    placement.pus.sort_unstable();
-    placement.pools.sort_unstable_by_key(|share| share.numa_node);
+    for member in (0..).take(1 + placement.further.len()) {
+        let (pus, pools) = lists(&mut placement, member);
+        pus.sort_unstable();
+        pools.sort_unstable_by_key(|share| share.numa_node);
+    }
     placement.memory.sort_unstable_by_key(|memory| memory.numa_node);
     placement
 }
 
 /// A placement as parts.
 pub(crate) fn parts(shape: &Shape, placement: &Placement, sink: &mut impl Sink) -> Result<(), Inexact> {
-    for (leaf, pus) in leaf_bits(shape, &placement.pus)? {
-        sink.put(Part::Cores { leaf, pus })?;
+    let members = placement.members().count();
+    if members > MAX_MEMBERS {
+        return Err(Invalid::TooManyMembers { members: u32::try_from(members).unwrap_or(u32::MAX) }.into());
     }
-    if !placement.pools.is_sorted_by(|a, b| a.numa_node < b.numa_node) {
+    if !placement.all_pus().is_sorted_by(|a, b| a < b) {
         return Err(Invalid::NotSorted.into());
     }
-    for share in &placement.pools {
-        let pool = shape.layout.pool_of(share.numa_node).ok_or(Invalid::UnknownPool(share.numa_node))?;
-        sink.put(Part::Share { pool, cpu_milli: share.cpu_milli })?;
+    for (member, (pus, pools)) in (0..).zip(placement.members()) {
+        for (leaf, pus) in leaf_bits(shape, pus)? {
+            sink.put(Part::Cores { leaf, member, pus })?;
+        }
+        share_parts(shape, member, pools, sink)?;
     }
     if !placement.memory.is_sorted_by(|a, b| a.numa_node < b.numa_node) {
         return Err(Invalid::NotSorted.into());
@@ -98,29 +114,47 @@ pub(crate) fn parts(shape: &Shape, placement: &Placement, sink: &mut impl Sink) 
     Ok(())
 }
 
-/// A list of PUs as bits per leaf; only whole cores.
-pub(crate) fn leaf_bits(shape: &Shape, pus: &[PuId]) -> Result<BTreeMap<u16, u32>, Invalid> {
-    let mut leaves = BTreeMap::new();
+fn share_parts(shape: &Shape, member: u8, shares: &[PoolShare], sink: &mut impl Sink) -> Result<(), Inexact> {
+    if !shares.is_sorted_by(|a, b| a.numa_node < b.numa_node) {
+        return Err(Invalid::NotSorted.into());
+    }
+    for PoolShare { numa_node, cpu_milli } in shares.iter().copied() {
+        let pool = shape.layout.pool_of(numa_node).ok_or(Invalid::UnknownPool(numa_node))?;
+        if cpu_milli >= 1 << MILLI_BITS {
+            return Err(Invalid::ShareTooLarge(numa_node).into());
+        }
+        sink.put(Part::Share { pool, member, cpu_milli })?;
+    }
+    Ok(())
+}
+
+/// A list of PUs as bits per leaf.
+fn leaf_bits(shape: &Shape, pus: &[PuId]) -> Result<BTreeMap<u16, u32>, Invalid> {
     if !pus.is_sorted_by(|a, b| a < b) {
         return Err(Invalid::NotSorted);
     }
-    let mut left = pus;
-    while let [first, ..] = left {
-        let at = shape.core_index(*first).ok_or(Invalid::UnknownPu(*first))?;
-        let core = shape.core(usize::from(at)).ok_or(Invalid::UnknownPu(*first))?;
-        let (siblings, rest) = left.split_at_checked(usize::from(core.spec.pus)).ok_or(Invalid::PartOfCore(*first))?;
-        // Sorted, and as many as the core has: they are its PUs if the first is its first and the last its last.
-        let last = core.first_pu.get() + u16::from(core.spec.pus) - 1;
-        if *first != core.first_pu || siblings.last().is_none_or(|pu| pu.get() != last) {
-            return Err(Invalid::PartOfCore(*first));
-        }
+    let mut leaves = BTreeMap::new();
+    for &pu in pus {
+        let at = shape.core_index(pu).ok_or(Invalid::UnknownPu(pu))?;
+        let core = shape.core(usize::from(at)).ok_or(Invalid::UnknownPu(pu))?;
         let place = shape.layout.place(at);
-        *leaves.entry(place.leaf).or_insert(0) |= place.pus;
-        left = rest;
+        let own = 1 << (pu.get() - core.first_pu.get()) << place.pus.trailing_zeros();
+        *leaves.entry(place.leaf).or_insert(0) |= own;
     }
-    debug_assert!(
-        leaves.iter().all(|(leaf, pus)| { pus & !first_pus(shape.layout.leaves[usize::from(*leaf)].pus()) == 0 })
-    );
+    Ok(leaves)
+}
+
+/// As [`leaf_bits`], for a list that must be of whole cores: a pool's.
+pub(crate) fn whole_cores(shape: &Shape, pus: &[PuId]) -> Result<BTreeMap<u16, u32>, Invalid> {
+    let leaves = leaf_bits(shape, pus)?;
+    for (&leaf, &bits) in &leaves {
+        let torn = bits & !shape.layout.leaves[usize::from(leaf)].bits.whole(bits);
+        let mut named = Vec::new();
+        push_pus(shape, leaf, torn, &mut named);
+        if let Some(&pu) = named.first() {
+            return Err(Invalid::PartOfCore(pu));
+        }
+    }
     Ok(leaves)
 }
 

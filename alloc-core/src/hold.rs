@@ -1,11 +1,10 @@
 //! Hold: a claim of what is free, for somebody to choose from: an offer, a reservation.
 //!
-//! A hold covers whole free cores, the room pools have left, and memory that one task could use together. Nothing runs in
+//! A hold covers cores that are wholly free, the room pools have left, and memory that one task could use together. Nothing runs in
 //! it, so it takes no seats; a split takes the seats its request needs, and is refused where those who came meanwhile
 //! forbid it.
 
 use crate::PAGE_BYTES;
-use crate::leaf::lowest_cores;
 use crate::memory::Seat;
 use crate::nodeset::NodeSet;
 use crate::part::Part;
@@ -27,10 +26,9 @@ pub(crate) fn plan(limit: HoldLimit, stock: &impl Stock, sink: &mut impl Sink) -
 fn hold_cores(most: u32, stock: &impl Stock, sink: &mut impl Sink) -> Result<bool, Lack> {
     let mut left = most;
     for (leaf, shape) in (0..).zip(&stock.shape().layout.leaves) {
-        let cores = (left / shape.pus_per_core).min(32);
-        let pus = lowest_cores(stock.pus(leaf), cores, shape.pus_per_core);
+        let pus = shape.bits.lowest(stock.pus(leaf), left / shape.bits.width);
         if pus != 0 {
-            sink.put(Part::Cores { leaf, pus })?;
+            sink.put(Part::Cores { leaf, member: 0, pus })?;
             left -= pus.count_ones();
         }
     }
@@ -42,7 +40,7 @@ fn hold_shares(most: u32, stock: &impl Stock, sink: &mut impl Sink) -> Result<bo
     for (pool, _) in (0..).zip(&stock.shape().layout.pools) {
         let cpu_milli = stock.room_milli(pool).min(left);
         if cpu_milli > 0 {
-            sink.put(Part::Share { pool, cpu_milli })?;
+            sink.put(Part::Share { pool, member: 0, cpu_milli })?;
             left -= cpu_milli;
         }
     }

@@ -4,6 +4,9 @@
 //!   a leaf side by side with its siblings: core `i` of a leaf owns the bits from `i * pus_per_core` on.
 //! - **Pool**: the leaves of one NUMA node, or of the cores that are in none.
 //! - **Domain**: the leaves that share an L3 domain, a NUMA node or a package.
+//! - **Outer** and **inner** domain: of NUMA nodes and L3 domains the ones a claim is to touch the fewest of, first and second.
+//!   NUMA nodes come first, except on machines where some L3 domain spans several of them. Here leaves without the label
+//!   count as one more domain, so that every leaf has both.
 //! - **Group**: a set of several NUMA nodes that one claim may be promised memory of: those of a package, those of an L3
 //!   domain, and all that have cores. The list is fixed by the shape: were any set allowed, each odd one would close its
 //!   NUMA nodes to all others.
@@ -13,6 +16,7 @@
 use std::collections::BTreeMap;
 
 use crate::ids::NumaNodeId;
+use crate::leaf::Cores;
 use crate::nodeset::{MAX_NUMA_NODES, NodeSet};
 use crate::part::{MAX_GROUPS, MAX_INDEX};
 use crate::request::Level;
@@ -23,22 +27,20 @@ const LEAF_PUS: usize = 32;
 /// Cores with equal labels that share a word.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct LeafShape {
-    pub(crate) pus_per_core: u32,
+    pub(crate) bits: Cores,
     /// Positions in the shape's cores.
     pub(crate) cores: Vec<u16>,
     pub(crate) numa_node: Option<NumaNodeId>,
+    pub(crate) kind: u32,
     pub(crate) pool: u16,
+    pub(crate) outer: u16,
+    pub(crate) inner: u16,
     /// Whether its cores have a label of L3 domain, and of package.
     pub(crate) has_l3: bool,
     pub(crate) has_package: bool,
 }
 
 impl LeafShape {
-    #[expect(clippy::cast_possible_truncation, reason = "a leaf has at most 32 cores")]
-    pub(crate) fn pus(&self) -> u32 {
-        self.cores.len() as u32 * self.pus_per_core
-    }
-
     /// Whether the leaf is inside one domain of a level.
     pub(crate) const fn is_within(&self, level: Level) -> bool {
         match level {
@@ -51,7 +53,7 @@ impl LeafShape {
 
     /// The bits of the core at position `at` of this leaf.
     pub(crate) fn core_bits(&self, at: u32) -> u32 {
-        crate::leaf::first_pus(self.pus_per_core) << (at * self.pus_per_core)
+        crate::leaf::first_pus(self.bits.width) << (at * self.bits.width)
     }
 }
 
@@ -77,12 +79,19 @@ pub(crate) struct Layout {
     pub(crate) leaves: Vec<LeafShape>,
     pub(crate) pools: Vec<PoolShape>,
     pub(crate) groups: Vec<NodeSet>,
+    /// The kinds of cores, lowest first.
+    pub(crate) kinds: Vec<u32>,
+    /// Whether some inner domain lies in several outer ones.
+    pub(crate) crossing: bool,
     places: Vec<CorePlace>,
     l3: Vec<Vec<u16>>,
     numa_node: Vec<Vec<u16>>,
     package: Vec<Vec<u16>>,
     /// One domain of all leaves.
     whole: Vec<Vec<u16>>,
+    /// Each L3 domain's, and each package's, leaves NUMA node by NUMA node.
+    l3_in_numa_node: Vec<Vec<u16>>,
+    package_in_numa_node: Vec<Vec<u16>>,
 }
 
 type Labels = (Option<NumaNodeId>, Option<u32>, Option<u32>, u32, u8);
@@ -104,15 +113,23 @@ impl Layout {
         }
         let pools = pools(&leaves)?;
         let groups = groups(&leaves)?;
+        let leaves = leaf_shapes(leaves, &pools);
+        let mut kinds: Vec<u32> = leaves.iter().map(|(_, leaf)| leaf.kind).collect();
+        kinds.sort_unstable();
+        kinds.dedup();
         let by = |label: &dyn Fn(&Labels) -> Option<u64>| domains(&leaves, label);
         let mut layout = Self {
             l3: by(&|&(_, _, l3, ..)| l3.map(u64::from)),
             numa_node: by(&|&(numa_node, ..)| numa_node.map(|numa_node| u64::from(numa_node.get()))),
             package: by(&|&(_, package, ..)| package.map(u64::from)),
             whole: by(&|_| Some(0)),
-            leaves: leaf_shapes(leaves, &pools),
+            l3_in_numa_node: by(&|&(numa_node, _, l3, ..)| within(numa_node, l3)),
+            package_in_numa_node: by(&|&(numa_node, package, ..)| within(numa_node, package)),
+            crossing: spans(&leaves, |(_, leaf)| leaf.inner, |(_, leaf)| leaf.outer),
+            leaves: leaves.into_iter().map(|(_, leaf)| leaf).collect(),
             pools,
             groups,
+            kinds,
             places: Vec::new(),
         };
         layout.places = layout.find_places(cores.len());
@@ -134,13 +151,24 @@ impl Layout {
         self.places[usize::from(core)]
     }
 
-    /// The domains of a level, each as its leaves; a core's domain is within one leaf, so `Core` has none of its own.
+    /// The domains of a level, each as its leaves in order of outer, then inner domain; a core's domain is within one leaf,
+    /// so `Core` has none of its own.
     pub(crate) fn domains(&self, level: Level) -> &[Vec<u16>] {
         match level {
             Level::Core => &[],
             Level::L3 => &self.l3,
             Level::NumaNode => &self.numa_node,
             Level::Package => &self.package,
+        }
+    }
+
+    /// As [`Layout::domains`], cut where NUMA nodes end: what each domain has in one NUMA node.
+    pub(crate) fn domains_in_numa_nodes(&self, level: Level) -> &[Vec<u16>] {
+        match level {
+            Level::Core => &[],
+            Level::L3 => &self.l3_in_numa_node,
+            Level::NumaNode => &self.numa_node,
+            Level::Package => &self.package_in_numa_node,
         }
     }
 
@@ -155,20 +183,37 @@ impl Layout {
     }
 }
 
+/// A label for what is in one NUMA node and has another label too.
+fn within(numa_node: Option<NumaNodeId>, label: Option<u32>) -> Option<u64> {
+    Some(u64::from(label?) << 16 | u64::from(numa_node?.get()))
+}
+
 /// Cuts cores with equal labels into leaves.
 fn cut(labels: Labels, cores: &[u16]) -> Vec<(Labels, Vec<u16>)> {
     let (.., pus) = labels;
     cores.chunks(LEAF_PUS / usize::from(pus)).map(|cores| (labels, cores.to_vec())).collect()
 }
 
-fn domains(leaves: &[(Labels, Vec<u16>)], label: &dyn Fn(&Labels) -> Option<u64>) -> Vec<Vec<u16>> {
+fn domains(leaves: &[(Labels, LeafShape)], label: &dyn Fn(&Labels) -> Option<u64>) -> Vec<Vec<u16>> {
     let mut domains: BTreeMap<u64, Vec<u16>> = BTreeMap::new();
-    for (leaf, (labels, _)) in (0..).zip(leaves) {
+    for (at, (labels, _)) in (0..).zip(leaves) {
         if let Some(label) = label(labels) {
-            domains.entry(label).or_default().push(leaf);
+            domains.entry(label).or_default().push(at);
         }
     }
+    for domain in domains.values_mut() {
+        domain.sort_by_key(|at| {
+            let (_, leaf) = &leaves[usize::from(*at)];
+            (leaf.outer, leaf.inner)
+        });
+    }
     domains.into_values().collect()
+}
+
+/// Whether leaves that are alike in one thing differ in another.
+fn spans<T>(leaves: &[T], one: impl Fn(&T) -> u16, other: impl Fn(&T) -> u16) -> bool {
+    let mut first: BTreeMap<u16, u16> = BTreeMap::new();
+    leaves.iter().any(|leaf| *first.entry(one(leaf)).or_insert_with(|| other(leaf)) != other(leaf))
 }
 
 fn pools(leaves: &[(Labels, Vec<u16>)]) -> Result<Vec<PoolShape>, ShapeError> {
@@ -210,19 +255,32 @@ fn groups(leaves: &[(Labels, Vec<u16>)]) -> Result<Vec<NodeSet>, ShapeError> {
     Ok(groups)
 }
 
-fn leaf_shapes(leaves: Vec<(Labels, Vec<u16>)>, pools: &[PoolShape]) -> Vec<LeafShape> {
+fn leaf_shapes(leaves: Vec<(Labels, Vec<u16>)>, pools: &[PoolShape]) -> Vec<(Labels, LeafShape)> {
     let pool_of = |leaf: u16| (0..).zip(pools).find(|(_, pool)| pool.leaves.contains(&leaf)).map_or(0, |(at, _)| at);
-    (0..)
-        .zip(leaves)
-        .map(|(leaf, ((numa_node, package, l3, _, pus), cores))| LeafShape {
-            pus_per_core: u32::from(pus),
-            cores,
-            numa_node,
-            pool: pool_of(leaf),
-            has_l3: l3.is_some(),
-            has_package: package.is_some(),
-        })
-        .collect()
+    let l3_of = positions(leaves.iter().map(|((_, _, l3, ..), _)| *l3));
+    let labelled: Vec<(u16, u16)> = (0..)
+        .zip(&leaves)
+        .filter(|(_, ((_, _, l3, ..), _))| l3.is_some())
+        .map(|(at, _)| (pool_of(at), l3_of[usize::from(at)]))
+        .collect();
+    let l3_is_outer = spans(&labelled, |(_, l3)| *l3, |(pool, _)| *pool);
+    let shape = |(at, ((numa_node, package, l3, kind, pus), cores)): (u16, (Labels, Vec<u16>))| {
+        let (pool, l3_at) = (pool_of(at), l3_of[usize::from(at)]);
+        let (outer, inner) = if l3_is_outer { (l3_at, pool) } else { (pool, l3_at) };
+        #[expect(clippy::cast_possible_truncation, reason = "a leaf has at most 32 cores")]
+        let bits = Cores::new(cores.len() as u32, u32::from(pus));
+        let (has_l3, has_package) = (l3.is_some(), package.is_some());
+        let leaf = LeafShape { bits, cores, numa_node, kind, pool, outer, inner, has_l3, has_package };
+        ((numa_node, package, l3, kind, pus), leaf)
+    };
+    (0..).zip(leaves).map(shape).collect()
+}
+
+/// The position of each label among the different ones; "none" is one of them.
+fn positions(labels: impl Iterator<Item = Option<u32>> + Clone) -> Vec<u16> {
+    let different: std::collections::BTreeSet<Option<u32>> = labels.clone().collect();
+    let position = |label| (0..).zip(&different).find(|(_, other)| **other == label).map_or(0, |(at, _)| at);
+    labels.map(position).collect()
 }
 
 #[cfg(test)]
@@ -237,7 +295,14 @@ mod tests {
         let shape = Machine { cores: 68, pus_per_core: 4, ..Machine::default() }.shape();
         assert_eq!(shape.pus(), 272);
         assert_eq!(shape.layout.leaves.len(), 9);
-        assert!(shape.layout.leaves.iter().all(|leaf| leaf.pus() <= 32));
+        assert!(
+            shape
+                .layout
+                .leaves
+                .iter()
+                .map(|leaf| leaf.bits.all().count_ones())
+                .eq([32, 32, 32, 32, 32, 32, 32, 32, 16])
+        );
         assert_eq!(shape.layout.pools.len(), 1);
         assert!(shape.layout.groups.is_empty());
     }
@@ -252,6 +317,14 @@ mod tests {
         assert_eq!(shape.layout.domains(Level::L3).len(), 1);
         assert_eq!(shape.layout.domains(Level::NumaNode).len(), 2);
         assert_eq!(shape.layout.groups.len(), 1);
+        // The L3 domain is the outer one, and the NUMA nodes are in it.
+        assert_eq!(
+            shape.layout.leaves.iter().map(|leaf| (leaf.outer, leaf.inner)).collect::<Vec<_>>(),
+            [(0, 0), (0, 1)]
+        );
+        assert!(!shape.layout.crossing);
+        let regular = Machine { cores: 4, l3: 4, numa_nodes: 2, ..Machine::default() }.shape();
+        assert_eq!(regular.layout.leaves.iter().map(|leaf| leaf.outer).collect::<Vec<_>>(), [0, 0, 1, 1]);
     }
 
     #[test]
@@ -271,7 +344,7 @@ mod tests {
             (core.pus, core.kind) = (1, 1);
         }
         let shape = Shape::new(&spec).unwrap();
-        assert_eq!(shape.layout.leaves.iter().map(|leaf| leaf.pus()).collect::<Vec<_>>(), [8, 2]);
+        assert_eq!(shape.layout.leaves.iter().map(|leaf| leaf.bits.all().count_ones()).collect::<Vec<_>>(), [8, 2]);
         assert_eq!(shape.pus(), 10);
     }
 

@@ -1,4 +1,4 @@
-//! Leaf word: whole cores with equal labels, at most 32 PUs, in one word: `free:32 | pool:32`, a bit of each per PU.
+//! Leaf word: cores with equal labels, at most 32 PUs, in one word: `free:32 | pool:32`, a bit of each per PU.
 //!
 //! The two bits of a PU say in which of four states it is:
 //!
@@ -10,7 +10,8 @@
 //! | 1 | 1 | [`Leaving`](PuState::Leaving) | the confirmation, or whoever makes the pool larger |
 //!
 //! Rule 1: every change is [`LeafWord::shift`]: all the named PUs move from one state to another, or none does.
-//! Rule 2: the PUs of one core move together, so a mask of PUs in one state is always made of whole cores.
+//! Rule 2: a core is in the pool (or leaving it) whole or not at all. Between Free and Held the PUs of a core may part: a
+//! claim may hold any PUs, so who wants whole cores of a mask asks [`Cores::whole`] for them.
 //! Rule 3: who moved a PU to Held owns it until it moves it on; nobody else shifts a Held PU.
 //!
 //! The moves: Free → Held (claim), Held → Free (release); Free or Leaving → Pool (the pool grows), Held → Pool (a claim's
@@ -76,9 +77,9 @@ impl LeafWord {
     }
 }
 
-/// The word of a leaf whose `pus` PUs are all free.
+/// The word of a leaf whose `pus` are all free.
 pub(crate) const fn fresh(pus: u32) -> u64 {
-    LeafWord::new(first_pus(pus), 0).0
+    LeafWord::new(pus, 0).0
 }
 
 /// The word at this moment.
@@ -103,17 +104,84 @@ pub(crate) fn shift(word: &Word64, pus: u32, from: PuState, to: PuState) -> Opti
     before.ok().map(|before| (LeafWord(before), after))
 }
 
-/// The lowest `cores` cores of `mask`, whose cores are `pus_per_core` wide.
-#[inline(always)]
-pub(crate) const fn lowest_cores(mask: u32, cores: u32, pus_per_core: u32) -> u32 {
-    let mut left = mask;
-    let mut pus = cores * pus_per_core;
-    if mask.count_ones() <= pus {
-        return mask;
+/// How the bits of a leaf are cores: core `i` owns `width` bits from `i * width` on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Cores {
+    /// PUs of each core, 1 to 32.
+    pub(crate) width: u32,
+    /// The first bit of each core.
+    firsts: u32,
+}
+
+impl Cores {
+    /// `cores` cores of `width` PUs, at most 32 PUs together.
+    pub(crate) fn new(cores: u32, width: u32) -> Self {
+        Self { width, firsts: (0..cores).fold(0, |firsts, core| firsts | 1 << (core * width)) }
     }
-    while pus > 0 && left != 0 {
+
+    /// The bits of all cores.
+    pub(crate) const fn all(self) -> u32 {
+        self.spread(self.firsts)
+    }
+
+    /// All bits of the cores whose first bits are given.
+    const fn spread(self, firsts: u32) -> u32 {
+        // Cores do not overlap, so nothing is carried; the topmost core's upper bits may fall off and are none.
+        firsts.wrapping_mul(first_pus(self.width))
+    }
+
+    /// The PUs of `mask` whose siblings are all in it.
+    pub(crate) const fn whole(self, mask: u32) -> u32 {
+        self.spread(self.whole_firsts(mask))
+    }
+
+    const fn whole_firsts(self, mask: u32) -> u32 {
+        let (mut firsts, mut at) = (self.firsts & mask, 1);
+        while at < self.width {
+            firsts &= mask >> at;
+            at += 1;
+        }
+        firsts
+    }
+
+    /// How many cores have all their PUs in `mask`.
+    pub(crate) const fn count_whole(self, mask: u32) -> u32 {
+        self.whole_firsts(mask).count_ones()
+    }
+
+    /// How many cores have a PU in `mask`.
+    pub(crate) const fn count_touched(self, mask: u32) -> u32 {
+        let (mut any, mut at) = (mask, 1);
+        while at < self.width {
+            any |= mask >> at;
+            at += 1;
+        }
+        (any & self.firsts).count_ones()
+    }
+
+    /// The PUs of each core that has any in `mask`, lowest core first.
+    pub(crate) fn each(self, mask: u32) -> impl Iterator<Item = u32> {
+        let mut left = mask;
+        core::iter::from_fn(move || {
+            let at = (left != 0).then(|| left.trailing_zeros() / self.width)?;
+            let core = left & first_pus(self.width) << (at * self.width);
+            left &= !core;
+            Some(core)
+        })
+    }
+
+    /// The lowest `cores` cores of those that are whole in `mask`.
+    pub(crate) const fn lowest(self, mask: u32, cores: u32) -> u32 {
+        self.spread(lowest_bits(self.whole_firsts(mask), cores))
+    }
+}
+
+/// The lowest `count` bits of `mask`, or all of them.
+pub(crate) const fn lowest_bits(mask: u32, count: u32) -> u32 {
+    let (mut left, mut lacking) = (mask, count);
+    while lacking > 0 && left != 0 {
         left &= left - 1;
-        pus -= 1;
+        lacking -= 1;
     }
     mask & !left
 }
@@ -150,10 +218,22 @@ mod tests {
     }
 
     #[test]
+    fn only_whole_cores_are_whole() {
+        let pairs = Cores::new(4, 2);
+        assert_eq!((pairs.all(), pairs.whole(0b1101_0111)), (0xFF, 0b1100_0011));
+        assert_eq!((pairs.count_whole(0b1101_0111), pairs.count_touched(0b1101_0100)), (2, 3));
+        assert_eq!(pairs.each(0b1001_0010).collect::<Vec<_>>(), [0b10, 0b1_0000, 0b1000_0000]);
+        let widest = Cores::new(1, 32);
+        assert_eq!((widest.all(), widest.whole(u32::MAX), widest.whole(u32::MAX - 1)), (u32::MAX, u32::MAX, 0));
+        assert_eq!(Cores::new(32, 1).whole(0x8000_0001), 0x8000_0001);
+    }
+
+    #[test]
     fn lowest_cores_are_whole_and_low() {
-        assert_eq!(lowest_cores(0b1111_0011, 2, 2), 0b0011_0011);
-        assert_eq!(lowest_cores(0b1111_0011, 9, 2), 0b1111_0011);
-        assert_eq!(lowest_cores(u32::MAX, 32, 1), u32::MAX);
+        let pairs = Cores::new(4, 2);
+        assert_eq!(pairs.lowest(0b1111_0111, 2), 0b0011_0011);
+        assert_eq!(pairs.lowest(0b1111_0011, 9), 0b1111_0011);
+        assert_eq!(Cores::new(32, 1).lowest(u32::MAX, 32), u32::MAX);
         assert_eq!((first_pus(0), first_pus(3), first_pus(32)), (0, 0b111, u32::MAX));
     }
 }

@@ -5,6 +5,7 @@
 //! - **Agent**: a registered machine. Its [`Shape`] says what cores, PUs (hardware threads) and NUMA nodes it has.
 //! - **Claim**: PUs, pool shares and memory of one agent that an [`Owner`] holds and a role is charged for. It can be split,
 //!   transferred, released, and restored after a restart.
+//! - **Member**: a part of a claim with CPU of its own, exclusive or shared. Most claims have one.
 //! - **Pool**: the cores of a NUMA node that shared claims run on. Cores join and leave it as shared claims come and go.
 //! - **Refused** is a no, with figures; **contended** means that others were in flight: ask again.
 //!
@@ -62,18 +63,20 @@
 //! The words, each with its protocol in its module's first lines: `sync` (the door to atomics), `leaf` (cores), `pool`,
 //! `memory`, `record` and `slots` (claims), `ledger` (roles), `desk` (who is in flight), `index` (where to look). Where they lie:
 //! `shape` and `layout` (a machine), `block`, `shard`; `machine` is one agent's words through its shape. Then what is made of
-//! them: `stock` and `plan` (with `cores`, `shared`, `memory_plan`: what a request gets), `site`, `taking` and `claim` (getting
-//! it), `split`, `pooling` (how cores join and leave a pool), `restore`, `place`, `topology` (agents come and go), `why` and
-//! `explain`, `validate`. `table` and `local` are the calls.
+//! them: `request` and `member` (what is asked), `stock` and `plan` (what it gets: `wants`, `field`, `search` with `bins` for the
+//! region, `pack` and `shared` for what is in it, `memory_plan`), `site`, `taking` and `claim` (getting it), `split`, `pooling` (how
+//! cores join and leave a pool), `restore`, `place`, `topology` (agents come and go), `why` and `explain`, `validate`. `table` and
+//! `local` are the calls.
 //!
 //! Every rule is a pure function on a `Copy` value; every shared change is one read-modify-write that runs such a function.
 
+mod bins;
 mod block;
 mod claim;
-mod cores;
 mod desk;
 mod exact;
 mod explain;
+mod field;
 mod hold;
 mod ids;
 mod index;
@@ -82,10 +85,12 @@ mod leaf;
 mod ledger;
 mod local;
 mod machine;
+mod member;
 mod memory;
 mod memory_plan;
 mod nodeset;
 mod outcome;
+mod pack;
 mod part;
 mod place;
 mod placement;
@@ -97,6 +102,7 @@ mod reason;
 mod record;
 mod request;
 mod restore;
+mod search;
 mod shape;
 mod shard;
 mod shared;
@@ -114,6 +120,7 @@ mod tests;
 mod topology;
 mod usage;
 mod validate;
+mod wants;
 mod why;
 
 pub use claim::Holder;
@@ -121,12 +128,13 @@ pub use explain::Explanation;
 pub use ids::{AgentId, ClaimId, FrameworkId, NumaNodeId, OfferId, Owner, PuId, RoleId};
 pub use ledger::Limit;
 pub use local::{DesksFull, Local};
+pub use member::{CoreKind, Cpus, MAX_MEMBERS, Members, Smt};
 pub use outcome::{Confirmed, Contended, Grant, Outcome, Released, Transferred};
 pub use place::{Placed, Unplaced};
-pub use placement::{MemoryHold, NumaNodeMemory, Placement, PoolOrder, PoolShare};
+pub use placement::{MemberPlacement, MemoryHold, NumaNodeMemory, Placement, PoolOrder, PoolShare};
 pub use quantity::{MILLI_PER_PU, PAGE_BYTES, Quantities};
 pub use reason::{Invalid, OverLimit, Reason, ReasonKind, Refusal, Resource, Shortage, Wanted};
-pub use request::{Cpus, HoldLimit, Level, Locality, MemoryLocality, Policy, Request};
+pub use request::{HoldLimit, Level, Locality, MemoryLocality, Policy, Request};
 pub use restore::RestoreError;
 pub use shape::{Core, CoreSpec, MAX_PUS, NumaNodeSpec, Shape, ShapeError, ShapeSpec};
 pub use shard::AgentState;

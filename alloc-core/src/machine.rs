@@ -6,7 +6,7 @@
 use crate::block::POSITIONS_PER_LINE;
 use crate::ids::NumaNodeId;
 use crate::index::{Index, Plane, Span};
-use crate::leaf::{self, LeafWord, PuState, first_pus};
+use crate::leaf::{self, LeafWord, PuState};
 use crate::memory::{self, MemoryWord, Seat};
 use crate::pool::{self, PoolWord};
 use crate::shape::Shape;
@@ -87,7 +87,7 @@ impl Machine<'_> {
     /// The PUs of a leaf in a state, at this moment.
     #[inline(always)]
     pub(crate) fn pus_in(&self, leaf: u16, state: PuState) -> u32 {
-        let pus = self.shape.block.leaf_place(u32::from(leaf)).map_or(0, |place| place.pus);
+        let pus = self.shape.block.leaf_place(u32::from(leaf)).map_or(0, |place| place.bits.all());
         self.leaf(leaf).mask(state) & pus
     }
 
@@ -236,7 +236,7 @@ impl Machine<'_> {
     pub(crate) fn is_fresh(&self) -> bool {
         let leaves = (0..).zip(&self.shape.layout.leaves);
         let pages = (0..).map(NumaNodeId::new).zip(self.shape.pages());
-        leaves.clone().all(|(at, leaf)| self.pus_in(at, PuState::Free) == first_pus(leaf.pus()))
+        leaves.clone().all(|(at, leaf)| self.pus_in(at, PuState::Free) == leaf.bits.all())
             && pages.clone().all(|(numa_node, &pages)| self.memory(numa_node).is_fresh(pages))
     }
 

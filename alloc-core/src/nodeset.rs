@@ -10,12 +10,18 @@ pub(crate) const MAX_NUMA_NODES: usize = 64;
 pub(crate) struct NodeSet(u64);
 
 impl NodeSet {
+    pub(crate) const EMPTY: Self = Self(0);
+
     pub(crate) const fn of(numa_node: NumaNodeId) -> Self {
         Self(1 << numa_node.get())
     }
 
     pub(crate) const fn with(self, numa_node: NumaNodeId) -> Self {
         Self(self.0 | Self::of(numa_node).0)
+    }
+
+    pub(crate) const fn union(self, other: Self) -> Self {
+        Self(self.0 | other.0)
     }
 
     pub(crate) const fn has(self, numa_node: NumaNodeId) -> bool {
@@ -32,7 +38,13 @@ impl NodeSet {
 
     /// The members, lowest first.
     pub(crate) fn iter(self) -> impl Iterator<Item = NumaNodeId> {
-        (0..64).filter(move |bit| self.0 >> bit & 1 == 1).map(NumaNodeId::new)
+        let mut left = self.0;
+        core::iter::from_fn(move || {
+            let bit = (left != 0).then(|| left.trailing_zeros())?;
+            left &= left - 1;
+            #[expect(clippy::cast_possible_truncation, reason = "below 64")]
+            Some(NumaNodeId::new(bit as u16))
+        })
     }
 }
 

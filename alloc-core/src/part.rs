@@ -1,10 +1,13 @@
-//! Part: one line of what a claim holds, packed in one word of its record: `kind:3 | index:10 | payload:51`.
+//! Part: one line of what a claim holds, packed in one word of its record: `kind:4 | index:10 | payload:50`.
+//!
+//! Payloads: cores `member:8 | pus:32`, a share `member:8 | milli:22`, memory `group:7 | pages:43`.
 //!
 //! Packed parts compare in canonical order: cores by leaf, then pools, then memory, each by index. Words are taken in this
 //! order and given back in reverse, so that two claims meet at the first word they share instead of half-way.
 
 use crate::ids::NumaNodeId;
 use crate::memory::Seat;
+use crate::pool::MILLI_BITS;
 use crate::{MILLI_PER_PU, PAGE_BYTES, Quantities};
 
 /// Something a claim holds. Positions are those of the agent's shape.
@@ -12,20 +15,23 @@ use crate::{MILLI_PER_PU, PAGE_BYTES, Quantities};
 pub(crate) enum Part {
     /// Nothing: an unused place in a record.
     Empty,
-    /// Whole cores of a leaf.
-    Cores { leaf: u16, pus: u32 },
-    /// A promise of a pool.
-    Share { pool: u16, cpu_milli: u32 },
+    /// PUs of a leaf, for a member.
+    Cores { leaf: u16, member: u8, pus: u32 },
+    /// A promise of a pool, for a member.
+    Share { pool: u16, member: u8, cpu_milli: u32 },
     /// Pages of a NUMA node, and the seat they are used from.
     Memory { numa_node: NumaNodeId, seat: Seat, pages: u64 },
 }
 
-const KIND_SHIFT: u32 = 61;
-const INDEX_SHIFT: u32 = 51;
+const KIND_SHIFT: u32 = 60;
+const INDEX_SHIFT: u32 = 50;
 const INDEX_MASK: u64 = (1 << 10) - 1;
-const GROUP_SHIFT: u32 = 44;
+const GROUP_SHIFT: u32 = 43;
+const PUS_BITS: u32 = 32;
+const MEMBER_MASK: u64 = (1 << 8) - 1;
 const PAGES_MASK: u64 = (1 << GROUP_SHIFT) - 1;
 const LOW32: u64 = u32::MAX as u64;
+const MILLI_MASK: u64 = (1 << MILLI_BITS) - 1;
 
 /// The most leaves, and the most pools, of an agent.
 pub(crate) const MAX_INDEX: usize = 1 << 10;
@@ -49,8 +55,10 @@ impl Part {
     pub(crate) const fn pack(self) -> u64 {
         match self {
             Self::Empty => 0,
-            Self::Cores { leaf, pus } => word(CORES, leaf, pus as u64),
-            Self::Share { pool, cpu_milli } => word(SHARE, pool, cpu_milli as u64),
+            Self::Cores { leaf, member, pus } => word(CORES, leaf, (member as u64) << PUS_BITS | pus as u64),
+            Self::Share { pool, member, cpu_milli } => {
+                word(SHARE, pool, (member as u64) << MILLI_BITS | cpu_milli as u64 & MILLI_MASK)
+            }
             Self::Memory { numa_node, seat, pages } => {
                 let (kind, group) = match seat {
                     Seat::Held => (MEM_HELD, 0),
@@ -65,13 +73,18 @@ impl Part {
     }
 
     #[expect(clippy::cast_possible_truncation, reason = "each field is masked, or was packed from the narrow type")]
-    pub(crate) const fn unpack(word: u64) -> Self {
+    pub(crate) fn unpack(word: u64) -> Self {
         let index = (word >> INDEX_SHIFT & INDEX_MASK) as u16;
-        let low = (word & LOW32) as u32;
+        let member_above = |bits: u32| (word >> bits & MEMBER_MASK) as u8;
         let seat = match word >> KIND_SHIFT {
             0 => return Self::Empty,
-            CORES => return Self::Cores { leaf: index, pus: low },
-            SHARE => return Self::Share { pool: index, cpu_milli: low },
+            CORES => {
+                return Self::Cores { leaf: index, member: member_above(PUS_BITS), pus: (word & LOW32) as u32 };
+            }
+            SHARE => {
+                let cpu_milli = (word & MILLI_MASK) as u32;
+                return Self::Share { pool: index, member: member_above(MILLI_BITS), cpu_milli };
+            }
             MEM_HELD => Seat::Held,
             MEM_STRICT => Seat::SingleStrict,
             MEM_LOOSE => Seat::SingleLoose,
@@ -108,11 +121,11 @@ impl Part {
     /// what is left, even of no pages, except one that was only held.
     pub(crate) fn without(self, taken: Self) -> Option<Self> {
         let rest = match (self, taken) {
-            (Self::Cores { leaf, pus }, Self::Cores { pus: gone, .. }) if pus & gone == gone => {
-                Self::Cores { leaf, pus: pus & !gone }
+            (Self::Cores { leaf, member, pus }, Self::Cores { pus: gone, .. }) if pus & gone == gone => {
+                Self::Cores { leaf, member, pus: pus & !gone }
             }
-            (Self::Share { pool, cpu_milli }, Self::Share { cpu_milli: gone, .. }) => {
-                Self::Share { pool, cpu_milli: cpu_milli.checked_sub(gone)? }
+            (Self::Share { pool, member, cpu_milli }, Self::Share { cpu_milli: gone, .. }) => {
+                Self::Share { pool, member, cpu_milli: cpu_milli.checked_sub(gone)? }
             }
             (Self::Memory { numa_node, seat, pages }, Self::Memory { pages: gone, .. }) => {
                 Self::Memory { numa_node, seat, pages: pages.checked_sub(gone)? }
@@ -135,9 +148,11 @@ mod tests {
         let numa_node = NumaNodeId::new(63);
         let mut parts = vec![
             Part::Empty,
-            Part::Cores { leaf: 0, pus: u32::MAX },
-            Part::Cores { leaf: 1023, pus: 1 },
-            Part::Share { pool: 64, cpu_milli: 4_194_000 },
+            Part::Cores { leaf: 0, member: 0, pus: u32::MAX },
+            Part::Cores { leaf: 0, member: 255, pus: u32::MAX },
+            Part::Cores { leaf: 1023, member: 1, pus: 1 },
+            Part::Share { pool: 64, member: 0, cpu_milli: 4_194_000 },
+            Part::Share { pool: 64, member: 7, cpu_milli: 1 },
         ];
         for seat in [Seat::Held, Seat::SingleStrict, Seat::SingleLoose, Seat::MultiLoose, Seat::Group(127)] {
             parts.push(Part::Memory { numa_node, seat, pages: crate::memory::MAX_PAGES });
@@ -154,10 +169,13 @@ mod tests {
 
     #[test]
     fn a_split_part_leaves_the_rest() {
-        let cores = Part::Cores { leaf: 3, pus: 0b1100 };
-        assert_eq!(cores.without(Part::Cores { leaf: 3, pus: 0b0100 }), Some(Part::Cores { leaf: 3, pus: 0b1000 }));
+        let cores = Part::Cores { leaf: 3, member: 1, pus: 0b1100 };
+        assert_eq!(
+            cores.without(Part::Cores { leaf: 3, member: 1, pus: 0b0100 }),
+            Some(Part::Cores { leaf: 3, member: 1, pus: 0b1000 })
+        );
         assert_eq!(cores.without(cores), Some(Part::Empty));
-        assert_eq!(cores.without(Part::Cores { leaf: 3, pus: 0b0001 }), None);
+        assert_eq!(cores.without(Part::Cores { leaf: 3, member: 1, pus: 0b0001 }), None);
         let seat = Seat::SingleStrict;
         let memory = Part::Memory { numa_node: NumaNodeId::new(0), seat, pages: 5 };
         assert_eq!(memory.without(memory), Some(Part::Memory { numa_node: NumaNodeId::new(0), seat, pages: 0 }));

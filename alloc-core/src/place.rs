@@ -16,15 +16,16 @@ use crate::claim::{self, Ask, Holder, Untaken, take};
 use crate::desk::Watch;
 use crate::ids::AgentId;
 use crate::index::{Plane, Query, ROW};
-use crate::leaf::{PuState, lowest_cores};
+use crate::leaf::PuState;
 use crate::local::Caller;
+use crate::member::{CoreKind, Cpus, Smt};
 use crate::memory::Seat;
 use crate::outcome::{Grant, Outcome};
 use crate::part::Part;
 use crate::plan::{Nowhere, check, plan};
 use crate::quantity::pages_up;
 use crate::reason::{Invalid, Reason};
-use crate::request::{Cpus, Level, Locality, MemoryLocality, Policy, Request};
+use crate::request::{Level, Locality, MemoryLocality, Policy, Request};
 use crate::site::{Hands, Site};
 use crate::stock::{View, WhatIf};
 use crate::{MILLI_PER_PU, PAGE_BYTES, Quantities};
@@ -145,7 +146,10 @@ impl Need {
     /// `None` for a request that a leaf cannot serve, or that is better served otherwise.
     #[inline(always)]
     fn of(request: &Request) -> Option<Self> {
-        let Cpus::Exclusive { pus: pus @ 1..=32 } = request.cpus else { return None };
+        let [Cpus::Exclusive { pus: pus @ 1..=32, smt: Smt::Whole, kind: CoreKind::Any }] = *request.members.as_slice()
+        else {
+            return None;
+        };
         let pages = pages_up(request.mem_bytes);
         let strict = request.memory == MemoryLocality::Required;
         let level = match request.locality {
@@ -304,8 +308,9 @@ fn try_leaf(
     let at = position.wrapping_sub(machine.position(0));
     let place = machine.shape.block.leaf_place(at).ok_or(Missed::Leaf)?;
     let leaf = u16::try_from(at).map_err(|_| Missed::Leaf)?;
-    let width = u32::from(place.pus_per_core);
-    let pus = lowest_cores(machine.leaf(leaf).mask(PuState::Free), need.pus.div_ceil(width), width);
+    let width = place.bits.width;
+    let free = machine.leaf(leaf).mask(PuState::Free) & place.bits.all();
+    let pus = place.bits.lowest(free, need.pus.div_ceil(width));
     if pus.count_ones() < need.pus {
         if let Some(found) = found {
             site.machine.leaf_is_not(leaf, found);
@@ -321,7 +326,7 @@ fn try_leaf(
         return Err(Missed::Leaf);
     }
     let mut record = site.begin(holder.owner, holder.role).map_err(|_| Missed::Leaf)?;
-    record.push(Part::Cores { leaf, pus }).map_err(|_| Missed::Leaf)?;
+    record.push(Part::Cores { leaf, member: 0, pus }).map_err(|_| Missed::Leaf)?;
     if need.pages > 0 {
         let numa_node = place.numa_node.ok_or(Missed::Leaf)?;
         let word = machine.memory(numa_node);

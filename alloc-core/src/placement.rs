@@ -4,12 +4,16 @@ use crate::ids::{NumaNodeId, PuId};
 use crate::{MILLI_PER_PU, Quantities};
 
 /// What a claim holds. Each list is sorted by id and names nothing twice.
+///
+/// A claim of one member, as most are, has all its CPU in `pus` and `pools`. [`Placement::members`] lists any claim's.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Placement {
-    /// PUs held exclusively, in whole cores.
+    /// PUs that the first member holds exclusively.
     pub pus: Vec<PuId>,
-    /// Shares of pools.
+    /// The first member's shares of pools.
     pub pools: Vec<PoolShare>,
+    /// The second member and on; the last of them is not empty.
+    pub further: Vec<MemberPlacement>,
     /// Memory. The NUMA nodes listed are the ones the claim may use, also those with 0 bytes (in a strict group).
     pub memory: Vec<NumaNodeMemory>,
     /// On what terms the memory is held.
@@ -17,15 +21,41 @@ pub struct Placement {
 }
 
 impl Placement {
+    /// The PUs and shares of each member, in the order of the request.
+    pub fn members(&self) -> impl Iterator<Item = (&[PuId], &[PoolShare])> {
+        let further = self.further.iter().map(|member| (&*member.pus, &*member.pools));
+        core::iter::once((&*self.pus, &*self.pools)).chain(further)
+    }
+
+    /// The PUs of all members, sorted.
+    #[must_use]
+    pub fn all_pus(&self) -> Vec<PuId> {
+        let mut pus: Vec<PuId> = self.members().flat_map(|(pus, _)| pus).copied().collect();
+        pus.sort_unstable();
+        pus
+    }
+
     /// CPU and memory together, as charged.
     #[must_use]
     pub fn quantities(&self) -> Quantities {
-        let pool_milli: u64 = self.pools.iter().map(|share| u64::from(share.cpu_milli)).sum();
+        let member_milli = |(pus, pools): (&[PuId], &[PoolShare])| {
+            let pool_milli: u64 = pools.iter().map(|share| u64::from(share.cpu_milli)).sum();
+            pus.len() as u64 * u64::from(MILLI_PER_PU) + pool_milli
+        };
         Quantities {
-            cpu_milli: self.pus.len() as u64 * u64::from(MILLI_PER_PU) + pool_milli,
+            cpu_milli: self.members().map(member_milli).sum(),
             mem_bytes: self.memory.iter().fold(0, |sum, memory| sum.saturating_add(memory.mem_bytes)),
         }
     }
+}
+
+/// What one member of a claim holds.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MemberPlacement {
+    /// PUs held exclusively.
+    pub pus: Vec<PuId>,
+    /// Shares of pools.
+    pub pools: Vec<PoolShare>,
 }
 
 /// A share of one pool.

@@ -5,24 +5,30 @@
 //! the shape's groups of NUMA nodes, smallest first; cores and memory come from the same scope. A preferred one at last
 //! tries the whole machine.
 //!
-//! **Reach** (locality of cores): within a scope the tightest domain of the wanted level that has enough; a preferred level
-//! goes on to the coarser ones. In the chosen domain one leaf that fits tightest, else the fullest leaves first, so that a
-//! claim touches few words.
+//! **Region** (locality of cores): within a scope the leaves that serve best (see [`search`](crate::search)), and in them the
+//! PUs that leave the least behind (see [`pack`](crate::pack)). Of several NUMA nodes, and of groups of equal size, the one
+//! with the best region serves.
+//!
+//! A kind of core that is preferred is at first taken as required, and comes before memory and locality that are only
+//! preferred.
 //!
 //! A plan goes to a [`Sink`], part by part: into the claim's record, or nowhere when only feasibility is asked.
 
-use crate::cores;
+use crate::field::{Field, Region};
 use crate::ids::NumaNodeId;
+use crate::member::{Cpus, MAX_MEMBERS, Smt};
 use crate::memory_plan;
 use crate::nodeset::NodeSet;
-use crate::part::Part;
+use crate::part::{MAX_INDEX, Part};
 use crate::quantity::pages_up;
 use crate::reason::Invalid;
 use crate::record::OpenRecord;
-use crate::request::{Cpus, Level, Locality, MemoryLocality, Request};
-use crate::shared;
+use crate::request::{Level, Locality, MemoryLocality, Request};
+use crate::search::{Cost, Search};
+use crate::shared::{self, Reach};
 use crate::slots::RecordsFull;
 use crate::stock::Stock;
+use crate::wants::{Wants, prefers_kind};
 
 /// Why there is no plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,44 +86,179 @@ impl Scope {
             Self::Within { nodeset, .. } => numa_node.is_some_and(|numa_node| nodeset.has(numa_node)),
         }
     }
+
+    /// Its NUMA nodes; none for anywhere.
+    const fn nodeset(self) -> NodeSet {
+        match self {
+            Self::Anywhere => NodeSet::EMPTY,
+            Self::Within { nodeset, .. } => nodeset,
+        }
+    }
+
+    fn pages(self, stock: &impl Stock) -> u64 {
+        self.nodeset().iter().map(|numa_node| stock.pages(numa_node)).sum()
+    }
 }
 
 /// Whether the request can be meant at all.
-pub(crate) const fn check(request: &Request) -> Result<(), Invalid> {
-    match (request.cpus, request.locality) {
-        (Cpus::Exclusive { pus: 0 } | Cpus::Shared { cpu_milli: 0 }, _) => Err(Invalid::NoCpu),
-        (Cpus::Shared { .. }, Locality::Required(level @ (Level::Core | Level::L3))) => {
-            Err(Invalid::SharedTooClose(level))
-        }
+pub(crate) fn check(request: &Request) -> Result<(), Invalid> {
+    let members = request.members.as_slice();
+    if request.members.added() as usize > MAX_MEMBERS {
+        return Err(Invalid::TooManyMembers { members: request.members.added() });
+    }
+    if members.is_empty() || members.iter().any(|cpus| cpus.is_none()) {
+        return Err(Invalid::NoCpu);
+    }
+    let shared = members.iter().any(|cpus| matches!(cpus, Cpus::Shared { .. }));
+    let split = members.iter().any(|cpus| matches!(cpus, Cpus::Exclusive { pus: 2.., smt: Smt::Split, .. }));
+    match request.locality {
+        Locality::Required(level @ (Level::Core | Level::L3)) if shared => Err(Invalid::SharedTooClose(level)),
+        Locality::Required(Level::Core) if split => Err(Invalid::SplitInOneCore),
         _ => Ok(()),
     }
 }
 
+/// Most machines have no more leaves than this, and plan on less memory.
+const FEW_LEAVES: usize = 64;
+
 /// Plans a request.
 pub(crate) fn plan(request: &Request, stock: &impl Stock, sink: &mut impl Sink) -> Result<(), Lack> {
-    let pages = pages_up(request.mem_bytes);
-    if pages == 0 || request.memory == MemoryLocality::Any {
-        return plan_within(request, pages, Scope::Anywhere, stock, sink);
+    if stock.shape().layout.leaves.len() <= FEW_LEAVES {
+        plan_on(request, &Field::<FEW_LEAVES>::read(stock), stock, sink)
+    } else {
+        plan_on(request, &Field::<MAX_INDEX>::read(stock), stock, sink)
     }
-    if let Some(scope) = tightest_scope(request, pages, stock) {
-        return plan_within(request, pages, scope, stock, sink);
-    }
-    if request.memory == MemoryLocality::Preferred {
-        return plan_within(request, pages, Scope::Anywhere, stock, sink);
-    }
-    let cpus_alone = cpus_fit(request, Scope::Anywhere, stock);
-    Err(if cpus_alone { Lack::Memory } else { Lack::Cpus })
 }
 
-/// The tightest scope in which cores and memory both fit.
-fn tightest_scope(request: &Request, pages: u64, stock: &impl Stock) -> Option<Scope> {
-    let fits = |scope: &Scope| memory_fits(request, pages, *scope, stock) && cpus_fit(request, *scope, stock);
-    let singles = single_scopes(stock).filter(fits);
-    singles.min_by_key(|scope| tightness(*scope, stock)).or_else(|| group_scopes(stock).find(fits))
+fn plan_on<const N: usize>(
+    request: &Request,
+    field: &Field<'_, N>,
+    stock: &impl Stock,
+    sink: &mut impl Sink,
+) -> Result<(), Lack> {
+    let planner = |strict_kinds| Wants::new(request, strict_kinds);
+    if prefers_kind(&request.members) {
+        let wants = planner(true);
+        let planner = Planner::new(request, &wants, field, stock);
+        if let Ok(found) = planner.find() {
+            return planner.put(&found, sink);
+        }
+    }
+    let wants = planner(false);
+    let planner = Planner::new(request, &wants, field, stock);
+    let found = planner.find()?;
+    planner.put(&found, sink)
+}
+
+/// Where the CPU of a request comes from.
+#[derive(Clone, Copy, Debug)]
+enum Place {
+    Region(Region),
+    Pools(Reach),
+}
+
+/// What a planner found.
+#[derive(Clone, Copy, Debug)]
+struct Found {
+    scope: Scope,
+    place: Place,
+}
+
+/// How good a find is, the best least.
+type Rank = (Cost, u64);
+
+/// One request, its members understood in one way.
+struct Planner<'a, S, const N: usize> {
+    request: &'a Request,
+    pages: u64,
+    wants: &'a Wants,
+    search: Search<'a, S, N>,
+    stock: &'a S,
+}
+
+impl<'a, S: Stock, const N: usize> Planner<'a, S, N> {
+    fn new(request: &'a Request, wants: &'a Wants, field: &'a Field<'a, N>, stock: &'a S) -> Self {
+        let search = Search::new(request.locality, wants, field, stock);
+        Self { request, pages: pages_up(request.mem_bytes), wants, search, stock }
+    }
+
+    fn find(&self) -> Result<Found, Lack> {
+        if self.pages == 0 || self.request.memory == MemoryLocality::Any {
+            return self.find_in(Scope::Anywhere).ok_or(Lack::Cpus);
+        }
+        if let Some(found) = self.find_together() {
+            return Ok(found);
+        }
+        let anywhere = self.find_in(Scope::Anywhere).ok_or(Lack::Cpus)?;
+        if self.request.memory == MemoryLocality::Preferred { Ok(anywhere) } else { Err(Lack::Memory) }
+    }
+
+    /// In the scope in which CPU and memory both fit: the best NUMA node, else the best of the smallest groups.
+    fn find_together(&self) -> Option<Found> {
+        self.find_in_numa_node().or_else(|| {
+            let mut best: Option<(u32, Rank, Found)> = None;
+            for scope in group_scopes(self.stock) {
+                let size = scope.nodeset().len();
+                if best.is_some_and(|(smallest, ..)| smallest < size) {
+                    break;
+                }
+                if let Some((rank, found)) = self.rank(scope)
+                    && best.is_none_or(|(_, least, _)| rank < least)
+                {
+                    best = Some((size, rank, found));
+                }
+            }
+            best.map(|(.., found)| found)
+        })
+    }
+
+    /// In the best NUMA node in which CPU and memory both fit.
+    fn find_in_numa_node(&self) -> Option<Found> {
+        let fits = |scope: &Scope| memory_fits(self.request, self.pages, *scope, self.stock);
+        let scopes = single_scopes(self.stock).filter(fits);
+        if self.wants.takes().is_empty() {
+            return scopes.filter_map(|scope| self.rank(scope)).min_by_key(|(rank, _)| *rank).map(|(_, found)| found);
+        }
+        let nodeset = scopes.fold(NodeSet::default(), |nodeset, scope| nodeset.union(scope.nodeset()));
+        let (numa_node, choice) = self.search.best_in_numa_node(nodeset)?;
+        let scope = Scope::Within { nodeset: NodeSet::of(numa_node), group: None };
+        Some(Found { scope, place: Place::Region(choice.region) })
+    }
+
+    /// What can be had in a scope, if CPU and memory both fit.
+    fn rank(&self, scope: Scope) -> Option<(Rank, Found)> {
+        if !memory_fits(self.request, self.pages, scope, self.stock) {
+            return None;
+        }
+        let pages = scope.pages(self.stock);
+        if self.wants.takes().is_empty() {
+            let cost = Cost::of_left(scope_pus(scope, self.stock));
+            return self.find_in(scope).map(|found| ((cost, pages), found));
+        }
+        let choice = self.search.best(scope)?;
+        Some(((choice.cost, pages), Found { scope, place: Place::Region(choice.region) }))
+    }
+
+    fn find_in(&self, scope: Scope) -> Option<Found> {
+        let place = if self.wants.takes().is_empty() {
+            Place::Pools(shared::choose(self.wants.share_milli(), self.request.locality, scope, self.stock)?)
+        } else {
+            Place::Region(self.search.best(scope)?.region)
+        };
+        Some(Found { scope, place })
+    }
+
+    fn put(&self, found: &Found, sink: &mut impl Sink) -> Result<(), Lack> {
+        let near = match found.place {
+            Place::Region(region) => self.search.put(&region, sink)?,
+            Place::Pools(reach) => shared::fill(reach, self.wants, found.scope, self.stock, sink)?,
+        };
+        put_memory(self.request, self.pages, found.scope, near, self.stock, sink)
+    }
 }
 
 /// Whether the memory of a request fits a scope.
-pub(crate) fn memory_fits(request: &Request, pages: u64, scope: Scope, stock: &impl Stock) -> bool {
+fn memory_fits(request: &Request, pages: u64, scope: Scope, stock: &impl Stock) -> bool {
     match scope {
         Scope::Anywhere => memory_plan::loose_fits(pages, stock.shape().ordinary(), stock),
         Scope::Within { nodeset, group } if request.memory == MemoryLocality::Required => {
@@ -140,43 +281,31 @@ pub(crate) fn group_scopes(stock: &impl Stock) -> impl Iterator<Item = Scope> {
     (0..).zip(&stock.shape().layout.groups).map(|(at, &nodeset)| Scope::Within { nodeset, group: Some(at) })
 }
 
-/// What a scope has left, least first.
-fn tightness(scope: Scope, stock: &impl Stock) -> (u32, u64) {
-    let Scope::Within { nodeset, .. } = scope else { return (u32::MAX, u64::MAX) };
-    let layout = &stock.shape().layout;
-    let pus = (0..)
-        .zip(&layout.leaves)
-        .filter(|(_, leaf)| scope.has(leaf.numa_node))
-        .map(|(at, _)| stock.pus(at).count_ones())
-        .sum();
-    (pus, nodeset.iter().map(|numa_node| stock.pages(numa_node)).sum())
+/// PUs that a scope has left.
+fn scope_pus(scope: Scope, stock: &impl Stock) -> u64 {
+    let leaves = (0..).zip(&stock.shape().layout.leaves).filter(|(_, leaf)| scope.has(leaf.numa_node));
+    leaves.map(|(at, _)| u64::from(stock.pus(at).count_ones())).sum()
 }
 
 /// Whether the CPU part of a request fits a scope.
 pub(crate) fn cpus_fit(request: &Request, scope: Scope, stock: &impl Stock) -> bool {
-    match request.cpus {
-        Cpus::Exclusive { pus } => cores::choose(pus, request.locality, scope, stock).is_some(),
-        Cpus::Shared { cpu_milli } => shared::choose(cpu_milli, request.locality, scope, stock).is_some(),
+    fn fit<const N: usize>(request: &Request, scope: Scope, stock: &impl Stock) -> bool {
+        let (field, wants) = (Field::<N>::read(stock), Wants::new(request, false));
+        Planner::new(request, &wants, &field, stock).find_in(scope).is_some()
     }
+    let few = stock.shape().layout.leaves.len() <= FEW_LEAVES;
+    if few { fit::<FEW_LEAVES>(request, scope, stock) } else { fit::<MAX_INDEX>(request, scope, stock) }
 }
 
-fn plan_within(
+/// Puts the memory into the plan.
+fn put_memory(
     request: &Request,
     pages: u64,
     scope: Scope,
+    near: NodeSet,
     stock: &impl Stock,
     sink: &mut impl Sink,
 ) -> Result<(), Lack> {
-    let near = match request.cpus {
-        Cpus::Exclusive { pus } => {
-            let domain = cores::choose(pus, request.locality, scope, stock).ok_or(Lack::Cpus)?;
-            cores::fill(domain, pus, scope, stock, sink)?
-        }
-        Cpus::Shared { cpu_milli } => {
-            let reach = shared::choose(cpu_milli, request.locality, scope, stock).ok_or(Lack::Cpus)?;
-            shared::fill(reach, cpu_milli, scope, stock, sink)?
-        }
-    };
     if pages == 0 {
         return Ok(());
     }

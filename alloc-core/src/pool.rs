@@ -10,7 +10,8 @@
 
 use crate::sync::{Ordering, Word64};
 
-const MILLI_BITS: u32 = 22;
+/// The most millis of one pool fit so many bits.
+pub(crate) const MILLI_BITS: u32 = 22;
 const EPOCH_BITS: u32 = 20;
 const MILLI_MASK: u64 = (1 << MILLI_BITS) - 1;
 const EPOCH_MASK: u32 = (1 << EPOCH_BITS) - 1;

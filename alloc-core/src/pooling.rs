@@ -20,7 +20,7 @@
 //! A pool keeps less than one core more than it promised; what is more starts to leave when shared claims are released.
 
 use crate::MILLI_PER_PU;
-use crate::leaf::{PuState, lowest_cores};
+use crate::leaf::PuState;
 use crate::machine::Machine;
 use crate::outcome::Confirmed;
 use crate::placement::PoolOrder;
@@ -89,21 +89,21 @@ impl Drop for Joined<'_> {
     }
 }
 
-/// Which core to let join: one that is about to leave, else a free one beside cores of the pool, else one of the leaf with
+/// Which core to let join: one that is about to leave, else a wholly free one beside cores of the pool, else one of the leaf with
 /// the fewest free cores.
 fn next_to_join(machine: &Machine<'_>, pool: u16) -> Option<(CoreBits, PuState)> {
     let layout = &machine.shape.layout;
     let mut best: Option<((bool, u32), CoreBits)> = None;
     for &leaf in &layout.pools[usize::from(pool)].leaves {
-        let width = layout.leaves[usize::from(leaf)].pus_per_core;
+        let cores = layout.leaves[usize::from(leaf)].bits;
         let leaving = machine.pus_in(leaf, PuState::Leaving);
         if leaving != 0 {
-            return Some((CoreBits { leaf, pus: lowest_cores(leaving, 1, width) }, PuState::Leaving));
+            return Some((CoreBits { leaf, pus: cores.lowest(leaving, 1) }, PuState::Leaving));
         }
-        let free = machine.pus_in(leaf, PuState::Free);
+        let free = cores.whole(machine.pus_in(leaf, PuState::Free));
         let rank = (machine.pus_in(leaf, PuState::Pool) == 0, free.count_ones());
         if free != 0 && best.is_none_or(|(least, _)| rank < least) {
-            best = Some((rank, CoreBits { leaf, pus: lowest_cores(free, 1, width) }));
+            best = Some((rank, CoreBits { leaf, pus: cores.lowest(free, 1) }));
         }
     }
     best.map(|(_, core)| (core, PuState::Free))
@@ -128,13 +128,13 @@ fn next_to_leave(machine: &Machine<'_>, pool: u16) -> Option<CoreBits> {
     let surplus = machine.pool(pool).room_milli();
     let mut best: Option<(u32, CoreBits)> = None;
     for &leaf in &layout.pools[usize::from(pool)].leaves {
-        let width = layout.leaves[usize::from(leaf)].pus_per_core;
+        let cores = layout.leaves[usize::from(leaf)].bits;
         let pooled = machine.pus_in(leaf, PuState::Pool);
-        if pooled == 0 || width * MILLI_PER_PU > surplus {
+        if pooled == 0 || cores.width * MILLI_PER_PU > surplus {
             continue;
         }
         if best.is_none_or(|(least, _)| pooled.count_ones() < least) {
-            let others = lowest_cores(pooled, pooled.count_ones() / width - 1, width);
+            let others = cores.lowest(pooled, cores.count_whole(pooled) - 1);
             best = Some((pooled.count_ones(), CoreBits { leaf, pus: pooled & !others }));
         }
     }

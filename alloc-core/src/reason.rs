@@ -3,6 +3,7 @@
 use core::fmt;
 
 use crate::ids::{AgentId, NumaNodeId, Owner, PuId, RoleId};
+use crate::member::MAX_MEMBERS;
 use crate::request::{Level, Locality, MemoryLocality};
 
 /// A no from one agent. Prints as a sentence.
@@ -93,7 +94,8 @@ pub struct Shortage {
     pub asked: u64,
     /// How much is free on the agent (in the parent, for a split).
     pub free: u64,
-    /// The most that is free in one place that keeps the wishes required.
+    /// The most that is free and of use to the request (in whole cores, of the kind required, as it may be), in one place
+    /// that keeps the wishes required.
     pub best: u64,
     /// The same on the empty machine (the parent, for a split).
     pub machine: u64,
@@ -110,18 +112,27 @@ pub struct Shortage {
 /// What is wrong with a request or a placement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Invalid {
-    /// Neither a PU nor a thousandth of one is asked for.
+    /// A member asks for neither a PU nor a thousandth of one, or there is no member.
     NoCpu,
+    /// More members than [`MAX_MEMBERS`](crate::MAX_MEMBERS).
+    TooManyMembers {
+        /// How many.
+        members: u32,
+    },
+    /// PUs on a core each ([`Smt::Split`](crate::Smt::Split)) are required in one core.
+    SplitInOneCore,
     /// A shared claim cannot be held to this level.
     SharedTooClose(Level),
     /// The machine has no such PU.
     UnknownPu(PuId),
-    /// A PU is named, but not all of its core.
+    /// A PU of a pool is named, but not all of its core.
     PartOfCore(PuId),
     /// The machine has no such NUMA node.
     UnknownNumaNode(NumaNodeId),
     /// The machine has no such pool.
     UnknownPool(Option<NumaNodeId>),
+    /// A share larger than any pool.
+    ShareTooLarge(Option<NumaNodeId>),
     /// Something is named twice, or the list is not sorted.
     NotSorted,
     /// Strict memory of NUMA nodes that are not a group of this machine.
@@ -294,7 +305,9 @@ impl Shortage {
         let free = Amount(self.what, self.free);
         write!(f, "{}{}; agent {agent} has {free} free", self.asked(), self.place())?;
         if self.best < self.free {
-            write!(f, ", {} of them together", Amount(self.what, self.best))?;
+            let together = matches!(self.locality, Locality::Required(_)) || self.what != Wanted::ExclusivePus;
+            let how = if together { "together" } else { "of use to it" };
+            write!(f, ", {} of them {how}", Amount(self.what, self.best))?;
         }
         if self.what == Wanted::ExclusivePus && self.pool_pus > 0 {
             write!(f, " ({} in the shared pool)", self.pool_pus)?;
@@ -346,6 +359,13 @@ impl fmt::Display for Invalid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NoCpu => write!(f, "asks for no CPU: ask for at least 1 PU or 1 cpu_milli"),
+            Self::TooManyMembers { members } => write!(f, "has {members} members: give at most {MAX_MEMBERS}"),
+            Self::SplitInOneCore => {
+                write!(
+                    f,
+                    "PUs on a core each cannot be in one core: ask for locality in an L3 domain, or keep siblings"
+                )
+            }
             Self::SharedTooClose(level) => {
                 write!(f, "a shared claim runs in a whole NUMA node: it cannot be held to one {level}")
             }
@@ -354,6 +374,7 @@ impl fmt::Display for Invalid {
             Self::UnknownNumaNode(numa_node) => write!(f, "the machine has no NUMA node {numa_node}"),
             Self::UnknownPool(Some(numa_node)) => write!(f, "NUMA node {numa_node} has no cores, so it has no pool"),
             Self::UnknownPool(None) => write!(f, "every core is in a NUMA node, so there is no pool outside of them"),
+            Self::ShareTooLarge(_) => write!(f, "a share is of more cpu_milli than any pool can have"),
             Self::NotSorted => write!(f, "a list is not sorted, or names something twice"),
             Self::NoSuchGroup => write!(f, "strict memory of NUMA nodes that are no group of this machine"),
             Self::Memory(numa_node) => write!(f, "memory of {numa_node} is not whole pages of 4096 bytes, or too much"),

@@ -1,27 +1,16 @@
 //! Request: what somebody wants of one agent.
 //!
-//! Exclusive PUs come in whole cores, so that no other claim runs on a sibling: what is asked is rounded up to cores, and
-//! all their PUs are charged. A shared claim gets thousandths of a PU in a pool and runs on the pool's cores.
+//! CPU is asked for by [`Members`](crate::Members), mostly one; memory and locality are the claim's. An exclusive member gets
+//! whole cores unless it says otherwise ([`Smt`]). A shared one gets thousandths of a PU in a pool and runs on the
+//! pool's cores.
 //!
 //! Locality of cores and of memory are separate wishes, and each is *required* (refused rather than missed), *preferred*
-//! (tried first, then the next coarser level, then anything) or not asked for.
+//! (never refused when anything fits) or not asked for. Unless a level is required, a claim gets the fewest NUMA nodes
+//! possible, then the fewest L3 domains; the other way round on machines where one L3 cache spans NUMA nodes.
 
 use core::fmt;
 
-/// CPU wanted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Cpus {
-    /// PUs nobody else runs on, rounded up to whole cores.
-    Exclusive {
-        /// How many, at least 1.
-        pus: u32,
-    },
-    /// A share of a pool.
-    Shared {
-        /// Thousandths of a PU, at least 1.
-        cpu_milli: u32,
-    },
-}
+use crate::member::{CoreKind, Cpus, Members, Smt};
 
 /// How close together things are to be, closest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -52,10 +41,10 @@ impl fmt::Display for Level {
 /// A pool spans a NUMA node, so a shared claim can be held to a NUMA node or a package, not closer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Locality {
-    /// No wish: the fewest leaves that serve.
+    /// No wish: the fewest NUMA nodes and L3 domains that serve.
     #[default]
     Any,
-    /// In one domain of this level if possible, else of the next coarser one, and so on.
+    /// As without a wish, and of equally good choices one that is in one domain of this level.
     Preferred(Level),
     /// In one domain of this level, or not at all.
     Required(Level),
@@ -76,8 +65,8 @@ pub enum MemoryLocality {
 /// What somebody wants of one agent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Request {
-    /// CPU.
-    pub cpus: Cpus,
+    /// CPU, member by member.
+    pub members: Members,
     /// Memory in bytes, rounded up to pages; 0 for none.
     pub mem_bytes: u64,
     /// Where the PUs are to be.
@@ -87,16 +76,53 @@ pub struct Request {
 }
 
 impl Request {
-    /// Exclusive PUs and memory, anywhere, preferably together.
+    /// CPU for these members and memory, anywhere, preferably together.
     #[must_use]
-    pub const fn exclusive(pus: u32, mem_bytes: u64) -> Self {
-        Self { cpus: Cpus::Exclusive { pus }, mem_bytes, locality: Locality::Any, memory: MemoryLocality::Preferred }
+    pub const fn new(members: Members, mem_bytes: u64) -> Self {
+        Self { members, mem_bytes, locality: Locality::Any, memory: MemoryLocality::Preferred }
     }
 
-    /// A share of a pool and memory, anywhere, preferably together.
+    /// One member with whole cores of at least this many PUs together.
+    #[must_use]
+    pub const fn exclusive(pus: u32, mem_bytes: u64) -> Self {
+        Self::new(Members::one(Cpus::exclusive(pus)), mem_bytes)
+    }
+
+    /// One member with this many whole cores.
+    #[must_use]
+    pub const fn cores(cores: u32, mem_bytes: u64) -> Self {
+        Self::new(Members::one(Cpus::cores(cores)), mem_bytes)
+    }
+
+    /// One member with a share of a pool.
     #[must_use]
     pub const fn shared(cpu_milli: u32, mem_bytes: u64) -> Self {
-        Self { cpus: Cpus::Shared { cpu_milli }, mem_bytes, locality: Locality::Any, memory: MemoryLocality::Preferred }
+        Self::new(Members::one(Cpus::shared(cpu_milli)), mem_bytes)
+    }
+
+    /// The same with one more member.
+    #[must_use]
+    pub const fn with_member(mut self, cpus: Cpus) -> Self {
+        self.members = self.members.with(cpus);
+        self
+    }
+
+    /// The same with this wish for the SMT siblings of the last member.
+    #[must_use]
+    pub const fn with_smt(mut self, smt: Smt) -> Self {
+        if let Some(last) = self.members.last_mut() {
+            *last = last.with_smt(smt);
+        }
+        self
+    }
+
+    /// The same with this wish for the kind of the last member's cores.
+    #[must_use]
+    pub const fn with_kind(mut self, kind: CoreKind) -> Self {
+        if let Some(last) = self.members.last_mut() {
+            *last = last.with_kind(kind);
+        }
+        self
     }
 
     /// The same with this wish for the PUs.
@@ -117,7 +143,7 @@ impl Request {
 /// How much a hold takes at most, of what is free.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct HoldLimit {
-    /// PUs, in whole free cores; rounded *down* to cores.
+    /// PUs, in cores that are wholly free; rounded *down* to cores.
     pub exclusive_pus: u32,
     /// Thousandths of a PU, of the room pools have left.
     pub pool_milli: u32,
@@ -126,7 +152,7 @@ pub struct HoldLimit {
 }
 
 impl HoldLimit {
-    /// Everything that is free.
+    /// Everything that is free, except PUs whose siblings are not.
     pub const ALL: Self = Self { exclusive_pus: u32::MAX, pool_milli: u32::MAX, mem_bytes: u64::MAX };
 }
 

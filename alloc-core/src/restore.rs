@@ -97,12 +97,12 @@ pub(crate) fn restore_pool(
 ) -> Result<(), RestoreError> {
     let layout = &machine.shape.layout;
     let pool = layout.pool_of(numa_node).ok_or(RestoreError::Invalid(Invalid::UnknownPool(numa_node)))?;
-    for (leaf, bits) in exact::leaf_bits(machine.shape, pus).map_err(RestoreError::Invalid)? {
+    for (leaf, bits) in exact::whole_cores(machine.shape, pus).map_err(RestoreError::Invalid)? {
         if layout.leaves[usize::from(leaf)].pool != pool {
             return Err(RestoreError::Invalid(Invalid::UnknownPool(numa_node)));
         }
         if !pooling::adopt(&machine, leaf, bits) {
-            return Err(taken(machine, Part::Cores { leaf, pus: bits }));
+            return Err(taken(machine, Part::Cores { leaf, member: 0, pus: bits }));
         }
     }
     Ok(())
@@ -131,12 +131,12 @@ pub(crate) fn restore(site: &Site<'_>, holder: Holder, placement: &Placement) ->
 fn taken(machine: Machine<'_>, part: Part) -> RestoreError {
     match part {
         Part::Empty => RestoreError::Contended,
-        Part::Cores { leaf, pus } => {
+        Part::Cores { leaf, pus, .. } => {
             let mut list = Vec::new();
             exact::push_pus(machine.shape, leaf, pus & !machine.pus_in(leaf, PuState::Free), &mut list);
             list.first().map_or(RestoreError::Contended, |pu| RestoreError::PuTaken(*pu))
         }
-        Part::Share { pool, cpu_milli } => RestoreError::PoolTooSmall {
+        Part::Share { pool, cpu_milli, .. } => RestoreError::PoolTooSmall {
             numa_node: exact::pool_numa_node(machine.shape, pool),
             asked_milli: cpu_milli,
             room_milli: machine.pool(pool).room_milli(),

@@ -101,7 +101,7 @@ pub enum ShapeError {
         /// How many were given.
         numa_nodes: usize,
     },
-    /// `numa_nodes[numa_node].mem_bytes` is beyond 2⁵⁶.
+    /// `numa_nodes[numa_node].mem_bytes` is beyond 2⁵⁵.
     TooMuchMemory {
         /// The NUMA node.
         numa_node: usize,
@@ -140,7 +140,7 @@ impl fmt::Display for ShapeError {
                 write!(f, "numa_nodes has {numa_nodes} entries: give at most {MAX_NUMA_NODES}, leave out empty ones")
             }
             Self::TooMuchMemory { numa_node } => {
-                write!(f, "numa_nodes[{numa_node}].mem_bytes is too large: give at most 2^56 bytes")
+                write!(f, "numa_nodes[{numa_node}].mem_bytes is too large: give at most 2^55 bytes")
             }
             Self::Distances { found, expected } => {
                 write!(f, "distances has {found} entries: give {expected}, a row per NUMA node, or none")

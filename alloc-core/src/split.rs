@@ -13,7 +13,6 @@ use crate::MILLI_PER_PU;
 use crate::desk::{Flight, Watch};
 use crate::exact::{self, Inexact};
 use crate::ids::{ClaimId, Owner};
-use crate::leaf::lowest_cores;
 use crate::machine::Machine;
 use crate::outcome::{Contended, Grant, Outcome};
 use crate::part::Part;
@@ -25,7 +24,7 @@ use crate::record::{OpenRecord, Unlocked};
 use crate::request::Request;
 use crate::site::{Hands, Unopened};
 use crate::slots::RecordsFull;
-use crate::stock::Held;
+use crate::stock::{Held, milli_in, pus_in};
 use crate::sync;
 use crate::why;
 
@@ -129,34 +128,26 @@ fn unsplit(lack: Lack, held: Held<'_>, request: &Request, hands: Hands<'_>) -> U
 /// Whether the claim holds all that the child is to get; shares may also come from cores that join the pool.
 fn is_inside(machine: Machine<'_>, child: &OpenRecord<'_>, parent: &OpenRecord<'_>) -> bool {
     child.parts().all(|(_, part)| match part {
-        Part::Share { pool, cpu_milli } => {
-            let has = match parent.find(part) {
-                Some((_, Part::Share { cpu_milli, .. })) => cpu_milli,
-                _ => 0,
-            };
+        Part::Cores { leaf, pus, .. } => pus_in(parent, leaf) & pus == pus,
+        Part::Share { pool, .. } => {
             let spare: u32 = spare_cores(machine, pool, child, parent).map(|(_, pus)| pus.count_ones()).sum();
-            cpu_milli <= has + spare * MILLI_PER_PU
+            milli_in(child, pool) <= milli_in(parent, pool) + spare * MILLI_PER_PU
         }
         part => parent.find(part).is_some_and(|(_, has)| has.without(part).is_some()),
     })
 }
 
-/// The claim's cores that could join a pool: positions of its parts, and the PUs the child does not get.
+/// The claim's whole cores that could join a pool: their leaf, and the PUs the child does not get.
 fn spare_cores(
     machine: Machine<'_>,
     pool: u16,
     child: &OpenRecord<'_>,
     parent: &OpenRecord<'_>,
 ) -> impl Iterator<Item = (u16, u32)> {
-    parent.parts().filter_map(move |(at, part)| match part {
-        Part::Cores { leaf, pus } if machine.shape.layout.leaves[usize::from(leaf)].pool == pool => {
-            let gets = match child.find(part) {
-                Some((_, Part::Cores { pus, .. })) => pus,
-                _ => 0,
-            };
-            Some((at, pus & !gets))
-        }
-        _ => None,
+    let layout = &machine.shape.layout;
+    layout.pools[usize::from(pool)].leaves.iter().map(|&leaf| {
+        let spare = pus_in(parent, leaf) & !pus_in(child, leaf);
+        (leaf, layout.leaves[usize::from(leaf)].bits.whole(spare))
     })
 }
 
@@ -166,7 +157,7 @@ fn make_room_for_shares(child: &OpenRecord<'_>, parent: &mut OpenRecord<'_>) -> 
         if let Part::Share { pool, .. } = part
             && parent.find(part).is_none()
         {
-            parent.push(Part::Share { pool, cpu_milli: 0 })?;
+            parent.push(Part::Share { pool, member: 0, cpu_milli: 0 })?;
         }
     }
     Ok(())
@@ -176,18 +167,15 @@ fn make_room_for_shares(child: &OpenRecord<'_>, parent: &mut OpenRecord<'_>) -> 
 fn convert_shares(machine: Machine<'_>, child: &OpenRecord<'_>, parent: &mut OpenRecord<'_>) -> bool {
     let mut changed = false;
     for (_, part) in child.parts() {
-        let Part::Share { pool, cpu_milli: wanted } = part else { continue };
-        while let Some((at, Part::Share { cpu_milli: has, .. })) = parent.find(part)
-            && has < wanted
-            && let Some((from, spare)) = fewest(spare_cores(machine, pool, child, parent))
+        let Part::Share { pool, .. } = part else { continue };
+        while milli_in(parent, pool) < milli_in(child, pool)
+            && let Some((leaf, spare)) = fewest(spare_cores(machine, pool, child, parent))
+            && let Some((at, Part::Share { member, cpu_milli, .. })) = parent.find(part)
         {
-            let Part::Cores { leaf, pus } = parent.part(from) else { break };
-            let width = machine.shape.layout.leaves[usize::from(leaf)].pus_per_core;
-            let core = Part::Cores { leaf, pus: lowest_cores(spare, 1, width) };
-            let Some(rest) = Part::Cores { leaf, pus }.without(core) else { break };
-            let brought = pooling::convert(&machine, leaf, lowest_cores(spare, 1, width));
-            parent.set(from, rest);
-            parent.set(at, Part::Share { pool, cpu_milli: has + brought });
+            let core = machine.shape.layout.leaves[usize::from(leaf)].bits.lowest(spare, 1);
+            let brought = pooling::convert(&machine, leaf, core);
+            take_pus_off(parent, leaf, core);
+            parent.set(at, Part::Share { pool, member, cpu_milli: cpu_milli + brought });
             changed = true;
         }
     }
@@ -200,9 +188,42 @@ fn fewest(cores: impl Iterator<Item = (u16, u32)>) -> Option<(u16, u32)> {
 
 fn take_off(child: &OpenRecord<'_>, parent: &mut OpenRecord<'_>) {
     for (_, part) in child.parts() {
-        let rest = parent.find(part).and_then(|(at, has)| has.without(part).map(|rest| (at, rest)));
-        let Some((at, rest)) = rest else { continue };
-        parent.set(at, rest);
+        match part {
+            Part::Cores { leaf, pus, .. } => take_pus_off(parent, leaf, pus),
+            Part::Share { pool, cpu_milli, .. } => take_milli_off(parent, pool, cpu_milli),
+            part => {
+                let rest = parent.find(part).and_then(|(at, has)| has.without(part).map(|rest| (at, rest)));
+                let Some((at, rest)) = rest else { continue };
+                parent.set(at, rest);
+            }
+        }
+    }
+}
+
+/// Takes PUs off whichever members have them.
+fn take_pus_off(parent: &mut OpenRecord<'_>, leaf: u16, gone: u32) {
+    for at in 0..parent.len() {
+        if let Part::Cores { leaf: here, member, pus } = parent.part(at)
+            && here == leaf
+            && let Some(rest) = parent.part(at).without(Part::Cores { leaf, member, pus: pus & gone })
+        {
+            parent.set(at, rest);
+        }
+    }
+}
+
+/// Takes millis off the members that have them, in the order of the claim's parts.
+fn take_milli_off(parent: &mut OpenRecord<'_>, pool: u16, gone: u32) {
+    let mut left = gone;
+    for at in 0..parent.len() {
+        if let Part::Share { pool: here, member, cpu_milli } = parent.part(at)
+            && here == pool
+            && let taken = cpu_milli.min(left)
+            && let Some(rest) = parent.part(at).without(Part::Share { pool, member, cpu_milli: taken })
+        {
+            parent.set(at, rest);
+            left -= taken;
+        }
     }
 }
 

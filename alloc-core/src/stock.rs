@@ -3,7 +3,7 @@
 
 use crate::MILLI_PER_PU;
 use crate::ids::NumaNodeId;
-use crate::leaf::{PuState, first_pus};
+use crate::leaf::PuState;
 use crate::machine::Machine;
 use crate::memory::Seat;
 use crate::part::Part;
@@ -13,7 +13,7 @@ use crate::shape::Shape;
 /// What a plan may draw on, at this moment.
 pub(crate) trait Stock {
     fn shape(&self) -> &Shape;
-    /// PUs of a leaf, in whole cores.
+    /// PUs of a leaf, perhaps without their siblings.
     fn pus(&self, leaf: u16) -> u32;
     /// Pages of a NUMA node.
     fn pages(&self, numa_node: NumaNodeId) -> u64;
@@ -21,8 +21,15 @@ pub(crate) trait Stock {
     fn admits(&self, numa_node: NumaNodeId, seat: Seat) -> bool;
     /// Millis a pool can give without another core.
     fn room_milli(&self, pool: u16) -> u32;
+    /// PUs that may join a pool again because they have not quite left it.
+    fn leaving(&self, pool: u16) -> u32;
+
     /// PUs that could join a pool.
-    fn joinable(&self, pool: u16) -> u32;
+    fn joinable(&self, pool: u16) -> u32 {
+        let layout = &self.shape().layout;
+        let whole = |leaf: u16| layout.leaves[usize::from(leaf)].bits.whole(self.pus(leaf)).count_ones();
+        self.leaving(pool) + layout.pools[usize::from(pool)].leaves.iter().map(|&leaf| whole(leaf)).sum::<u32>()
+    }
 
     /// Millis a pool can give if all cores that could join it did.
     fn reach_milli(&self, pool: u16) -> u32 {
@@ -63,7 +70,7 @@ impl Stock for View<'_> {
 
     fn pus(&self, leaf: u16) -> u32 {
         match self.what_if {
-            WhatIf::Empty => first_pus(self.machine.shape.layout.leaves[usize::from(leaf)].pus()),
+            WhatIf::Empty => self.machine.shape.layout.leaves[usize::from(leaf)].bits.all(),
             WhatIf::CoresLeft => self.machine.pus_in(leaf, PuState::Free) | self.machine.pus_in(leaf, PuState::Leaving),
             WhatIf::AsIs | WhatIf::AllAdmitted => self.machine.pus_in(leaf, PuState::Free),
         }
@@ -84,11 +91,13 @@ impl Stock for View<'_> {
         if self.is(WhatIf::Empty) { 0 } else { self.machine.pool(pool).room_milli() }
     }
 
-    fn joinable(&self, pool: u16) -> u32 {
+    fn leaving(&self, pool: u16) -> u32 {
+        // With `CoresLeft` they are counted as free.
+        if self.is(WhatIf::Empty) || self.is(WhatIf::CoresLeft) {
+            return 0;
+        }
         let leaves = self.machine.shape.layout.pools[usize::from(pool)].leaves.iter();
-        // A core that is leaving may come back without asking the agent.
-        let left = |leaf| if self.is(WhatIf::Empty) { 0 } else { self.machine.pus_in(leaf, PuState::Leaving) };
-        leaves.map(|&leaf| (self.pus(leaf) | left(leaf)).count_ones()).sum()
+        leaves.map(|&leaf| self.machine.pus_in(leaf, PuState::Leaving).count_ones()).sum()
     }
 }
 
@@ -107,10 +116,7 @@ impl Stock for Held<'_> {
     }
 
     fn pus(&self, leaf: u16) -> u32 {
-        match self.record.find(Part::Cores { leaf, pus: 0 }) {
-            Some((_, Part::Cores { pus, .. })) => pus,
-            _ => 0,
-        }
+        pus_in(self.record, leaf)
     }
 
     fn pages(&self, numa_node: NumaNodeId) -> u64 {
@@ -125,14 +131,26 @@ impl Stock for Held<'_> {
     }
 
     fn room_milli(&self, pool: u16) -> u32 {
-        match self.record.find(Part::Share { pool, cpu_milli: 0 }) {
-            Some((_, Part::Share { cpu_milli, .. })) => cpu_milli,
-            _ => 0,
-        }
+        milli_in(self.record, pool)
     }
 
-    fn joinable(&self, pool: u16) -> u32 {
-        let leaves = self.machine.shape.layout.pools[usize::from(pool)].leaves.iter();
-        leaves.map(|&leaf| self.pus(leaf).count_ones()).sum()
+    fn leaving(&self, _: u16) -> u32 {
+        0
     }
+}
+
+/// The PUs that a claim's members hold in a leaf.
+pub(crate) fn pus_in(record: &OpenRecord<'_>, leaf: u16) -> u32 {
+    record.parts().fold(0, |sum, (_, part)| match part {
+        Part::Cores { leaf: at, pus, .. } if at == leaf => sum | pus,
+        _ => sum,
+    })
+}
+
+/// The millis that a claim's members were promised of a pool.
+pub(crate) fn milli_in(record: &OpenRecord<'_>, pool: u16) -> u32 {
+    record.parts().fold(0, |sum, (_, part)| match part {
+        Part::Share { pool: at, cpu_milli, .. } if at == pool => sum.saturating_add(cpu_milli),
+        _ => sum,
+    })
 }

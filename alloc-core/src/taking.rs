@@ -100,11 +100,11 @@ impl<'r, 'a> Taking<'r, 'a> {
     fn take(&mut self, part: Part) -> bool {
         match part {
             Part::Empty => true,
-            Part::Cores { leaf, pus } => self.machine.shift(leaf, pus, PuState::Free, PuState::Held),
-            Part::Share { pool, cpu_milli } if self.may_grow => {
+            Part::Cores { leaf, pus, .. } => self.machine.shift(leaf, pus, PuState::Free, PuState::Held),
+            Part::Share { pool, cpu_milli, .. } if self.may_grow => {
                 pooling::commit(self.machine, pool, cpu_milli, &mut self.pools_changed)
             }
-            Part::Share { pool, cpu_milli } => self.machine.commit(pool, cpu_milli),
+            Part::Share { pool, cpu_milli, .. } => self.machine.commit(pool, cpu_milli),
             Part::Memory { numa_node, seat, pages } => self.machine.take_memory(numa_node, seat, pages),
         }
     }
@@ -128,8 +128,8 @@ impl<'r, 'a> Taking<'r, 'a> {
     fn give(&mut self, part: Part) {
         match part {
             Part::Empty => {}
-            Part::Cores { leaf, pus } => self.machine.put(leaf, pus, PuState::Free),
-            Part::Share { pool, cpu_milli } => {
+            Part::Cores { leaf, pus, .. } => self.machine.put(leaf, pus, PuState::Free),
+            Part::Share { pool, cpu_milli, .. } => {
                 self.machine.uncommit(pool, cpu_milli);
                 self.pools_changed |= pooling::trim(self.machine, pool);
             }

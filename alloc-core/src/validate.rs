@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use crate::MILLI_PER_PU;
 use crate::Quantities;
 use crate::ids::{AgentId, NumaNodeId, RoleId};
-use crate::leaf::{PuState, first_pus};
+use crate::leaf::PuState;
 use crate::machine::Machine;
 use crate::memory::MemoryWord;
 use crate::part::Part;
@@ -56,7 +56,7 @@ pub enum ValidateError {
         /// By the word.
         word: u32,
     },
-    /// The PUs of one core are in different states.
+    /// A core is in the pool, or leaving it, in part.
     TornCore {
         /// The agent.
         agent: AgentId,
@@ -211,14 +211,14 @@ impl Truth {
         let agent = self.agent;
         match part {
             Part::Empty => {}
-            Part::Cores { leaf, pus } => {
+            Part::Cores { leaf, pus, .. } => {
                 let held = &mut self.cores[usize::from(leaf)];
                 if *held & pus != 0 {
                     return Err(ValidateError::DoubleClaim { agent, leaf, pus: *held & pus });
                 }
                 *held |= pus;
             }
-            Part::Share { pool, cpu_milli } => self.shares[usize::from(pool)] += cpu_milli,
+            Part::Share { pool, cpu_milli, .. } => self.shares[usize::from(pool)] += cpu_milli,
             Part::Memory { numa_node, seat, pages } => {
                 let word = &mut self.memory[numa_node.index()];
                 let recorded = word.pages();
@@ -235,10 +235,9 @@ fn check_leaves(agent: AgentId, machine: Machine<'_>, truth: &Truth) -> Result<(
         if word != recorded {
             return Err(ValidateError::Cores { agent, leaf, recorded, word });
         }
-        for state in [PuState::Free, PuState::Held, PuState::Pool, PuState::Leaving] {
+        for state in [PuState::Pool, PuState::Leaving] {
             let pus = machine.pus_in(leaf, state);
-            let torn = |core: u32| ![0, first_pus(shape.pus_per_core)].contains(&core);
-            if (0..32 / shape.pus_per_core).any(|at| torn((pus & shape.core_bits(at)) >> (at * shape.pus_per_core))) {
+            if shape.bits.whole(pus) != pus {
                 return Err(ValidateError::TornCore { agent, leaf });
             }
         }

@@ -1,17 +1,19 @@
 //! Why: the figures behind a refusal, found by planning the same request on what-if views of the same agent.
 
 use crate::PAGE_BYTES;
-use crate::cores;
 use crate::hold;
+use crate::layout::Layout;
 use crate::leaf::PuState;
 use crate::machine::Machine;
+use crate::member::Cpus;
 use crate::plan::{Lack, Nowhere, Scope, check, cpus_fit, group_scopes, plan, single_scopes};
 use crate::quantity::pages_up;
 use crate::reason::{Invalid, Reason, Shortage, Wanted};
-use crate::request::{Cpus, HoldLimit, Level, Locality, MemoryLocality, Request};
+use crate::request::{HoldLimit, Level, Locality, MemoryLocality, Request};
 use crate::shared::{Reach, reach_milli};
 use crate::site::Site;
 use crate::stock::{Held, Stock, View, WhatIf};
+use crate::wants::{Grain, Take, Wants};
 
 /// Whether an agent could grant a request at this moment, and why not.
 pub(crate) fn refuses(site: &Site<'_>, request: &Request) -> Option<Reason> {
@@ -64,22 +66,40 @@ pub(crate) fn of_split(lack: Lack, held: Held<'_>, request: &Request) -> Reason 
 }
 
 fn shortage(lack: Lack, request: &Request, now: &impl Stock, empty: &impl Stock, machine: Machine<'_>) -> Shortage {
-    let (what, asked) = match (lack, request.cpus) {
-        (Lack::Memory, _) => (Wanted::MemBytes, pages_up(request.mem_bytes).saturating_mul(PAGE_BYTES)),
-        (_, Cpus::Exclusive { pus }) => (Wanted::ExclusivePus, u64::from(pus)),
-        (_, Cpus::Shared { cpu_milli }) => (Wanted::SharedMilli, u64::from(cpu_milli)),
+    let wants = Wants::new(request, false);
+    let (what, asked) = match lack {
+        Lack::Memory => (Wanted::MemBytes, pages_up(request.mem_bytes).saturating_mul(PAGE_BYTES)),
+        _ if lacks_pus(request, &wants, now) => (Wanted::ExclusivePus, least_pus(&wants, machine)),
+        _ => (Wanted::SharedMilli, wants.share_milli()),
     };
     Shortage {
         what,
         asked,
         free: total(what, now),
-        best: best(what, request, now),
-        machine: best(what, request, empty),
+        best: best(what, request, &wants, now),
+        machine: best(what, request, &wants, empty),
         pool_pus: machine.count_in(PuState::Pool),
         leaving_pus: machine.count_in(PuState::Leaving),
         locality: request.locality,
         memory: request.memory,
     }
+}
+
+/// Whether exclusive members are what does not fit: without them, or with shared ones left out, it is the same.
+fn lacks_pus(request: &Request, wants: &Wants, now: &impl Stock) -> bool {
+    if wants.takes().is_empty() || wants.shares().is_empty() {
+        return !wants.takes().is_empty();
+    }
+    let exclusive = request.members.as_slice().iter().filter(|cpus| !matches!(cpus, Cpus::Shared { .. }));
+    let alone = Request { members: exclusive.copied().collect(), ..*request };
+    !cpus_fit(&alone, Scope::Anywhere, now)
+}
+
+/// PUs that the exclusive members need, cores counted with the PUs of the machine's narrowest.
+fn least_pus(wants: &Wants, machine: Machine<'_>) -> u64 {
+    let narrowest = machine.shape.layout.leaves.iter().map(|leaf| leaf.bits.width).min().unwrap_or(1);
+    let pus = |take: &Take| u64::from(take.amount) * if take.grain == Grain::Cores { u64::from(narrowest) } else { 1 };
+    wants.takes().iter().map(pus).sum()
 }
 
 fn total(what: Wanted, stock: &impl Stock) -> u64 {
@@ -93,29 +113,41 @@ fn total(what: Wanted, stock: &impl Stock) -> u64 {
     }
 }
 
-/// The most of it that is in one place which keeps the wishes required.
-fn best(what: Wanted, request: &Request, stock: &impl Stock) -> u64 {
+/// The most of it that is of use to the request, in one place which keeps the wishes required.
+fn best(what: Wanted, request: &Request, wants: &Wants, stock: &impl Stock) -> u64 {
     match what {
-        Wanted::ExclusivePus => best_pus(request.locality, stock),
+        Wanted::ExclusivePus => best_pus(request.locality, wants.only_take(), stock),
         Wanted::SharedMilli => best_milli(request.locality, stock),
         Wanted::MemBytes => best_memory(request, stock),
     }
 }
 
-fn best_pus(locality: Locality, stock: &impl Stock) -> u64 {
+fn best_pus(locality: Locality, take: Option<Take>, stock: &impl Stock) -> u64 {
     let layout = &stock.shape().layout;
-    let pus = |leaf| cores::pus_in(leaf, Scope::Anywhere, stock);
+    let pus = |leaf: u16| u64::from(useful(take, leaf, stock.pus(leaf), layout));
     let most = match locality {
         Locality::Required(Level::Core) => {
-            let with_core = (0..).zip(&layout.leaves).filter(|(at, _)| pus(*at) > 0);
-            with_core.map(|(_, leaf)| leaf.pus_per_core).max()
+            let cores = |leaf: u16| layout.leaves[usize::from(leaf)].bits.each(stock.pus(leaf));
+            let in_leaf = |(leaf, _)| cores(leaf).map(move |core| u64::from(useful(take, leaf, core, layout)));
+            (0..).zip(&layout.leaves).flat_map(in_leaf).max()
         }
         Locality::Required(level) => {
             layout.domains(level).iter().map(|leaves| leaves.iter().map(|&leaf| pus(leaf)).sum()).max()
         }
-        Locality::Any | Locality::Preferred(_) => return total(Wanted::ExclusivePus, stock),
+        Locality::Any | Locality::Preferred(_) => Some((0..).zip(&layout.leaves).map(|(leaf, _)| pus(leaf)).sum()),
     };
-    u64::from(most.unwrap_or(0))
+    most.unwrap_or(0)
+}
+
+/// How many PUs of a leaf's bits are of use to an only member; several may each use what the others cannot.
+fn useful(take: Option<Take>, leaf: u16, pus: u32, layout: &Layout) -> u32 {
+    let shape = &layout.leaves[usize::from(leaf)];
+    match take {
+        Some(Take { kind: Some(kind), .. }) if kind != shape.kind => 0,
+        Some(Take { grain: Grain::Cores | Grain::CoresByPu, .. }) => shape.bits.whole(pus).count_ones(),
+        Some(Take { grain: Grain::Split, .. }) => shape.bits.count_touched(pus),
+        Some(Take { grain: Grain::Kept, .. }) | None => pus.count_ones(),
+    }
 }
 
 fn best_milli(locality: Locality, stock: &impl Stock) -> u64 {

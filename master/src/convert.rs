@@ -219,7 +219,7 @@ pub(crate) fn core_placement(placed: &wire::Placement, strict: bool, map: &Agent
         memory.push(alloc_core::NumaNodeMemory { numa_node, mem_bytes: part.mem_bytes });
     }
     let memory_hold = if strict { alloc_core::MemoryHold::Strict } else { alloc_core::MemoryHold::Loose };
-    Some(alloc_core::Placement { pus, pools, memory, memory_hold })
+    Some(alloc_core::Placement { pus, pools, memory, memory_hold, ..alloc_core::Placement::default() })
 }
 
 /// Epochs of one leader's pools start anew; with the term above them they never go back.

@@ -2,6 +2,7 @@
 //!
 //! - [`e2e`]: clusters of real processes on this machine, driven as a user drives them; [`bare`] is its unsafe file.
 //! - [`layering`]: which crate may name which, and which file stands at each border.
+//! - [`locality`]: whether claims are as close together as they can be, on machines real and odd.
 //! - [`sim`]: master, agents and frameworks on a virtual clock and network.
 //! - [`tidy`]: words, lengths, unsafe code, memory orderings, documents.
 //!
@@ -10,5 +11,6 @@
 pub mod bare;
 pub mod e2e;
 pub mod layering;
+pub mod locality;
 pub mod sim;
 pub mod tidy;

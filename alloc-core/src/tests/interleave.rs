@@ -39,7 +39,7 @@ fn small(machine: testing::Machine) -> Table {
 fn a_leaf_core_is_never_in_two_hands() {
     model(|first| {
         // The second word stands for the core itself: whoever uses it must find it as its last user left it.
-        let shared = Arc::new((Word64::new(leaf::fresh(2)), Word64::new(0)));
+        let shared = Arc::new((Word64::new(leaf::fresh(0b11)), Word64::new(0)));
         both(first, &shared, |(word, core), _| {
             for _ in 0..2 {
                 if leaf::shift(word, 0b01, PuState::Free, PuState::Held).is_some() {
@@ -82,7 +82,7 @@ fn a_record_is_one_calls_at_a_time_and_read_untorn() {
         let records = Arc::new(Records::new(1));
         let magazine = Magazine::single();
         let mut record = begin(&records, &magazine, 1).unwrap();
-        let part = |cpu_milli| Part::Share { pool: 0, cpu_milli };
+        let part = |cpu_milli| Part::Share { pool: 0, member: 0, cpu_milli };
         record.push(part(1)).unwrap();
         record.push(part(1)).unwrap();
         record.publish();
@@ -93,8 +93,8 @@ fn a_record_is_one_calls_at_a_time_and_read_untorn() {
             if me == 0 {
                 // Changes both parts, then frees the record; the id is stale from then on.
                 if let Ok(mut record) = records.lock(&magazine, 0, 0) {
-                    record.set(0, Part::Share { pool: 0, cpu_milli: 2 });
-                    record.set(1, Part::Share { pool: 0, cpu_milli: 2 });
+                    record.set(0, Part::Share { pool: 0, member: 0, cpu_milli: 2 });
+                    record.set(1, Part::Share { pool: 0, member: 0, cpu_milli: 2 });
                 }
                 records.lock(&magazine, 0, 0).is_ok_and(|mut record| {
                     record.discard();
@@ -120,7 +120,7 @@ fn a_slot_is_given_to_one_claim() {
             let mut live = 0;
             for round in 0..2 {
                 let mut record = begin(records, &magazine, me).unwrap();
-                record.push(Part::Share { pool: 0, cpu_milli: 1 }).unwrap();
+                record.push(Part::Share { pool: 0, member: 0, cpu_milli: 1 }).unwrap();
                 live = record.slot();
                 if round == 1 {
                     record.publish();
@@ -165,7 +165,7 @@ fn a_claim_of_two_words_is_all_or_nothing() {
     model(|first| {
         let table = Arc::new(small(testing::Machine { cores: 2, mem_bytes: 3 * PAGE_BYTES, ..CORE }));
         let taken = both(first, &table, |table, me| {
-            let parts = [Part::Cores { leaf: 0, pus: 1 << me }, pages(0, Seat::SingleLoose, 2)];
+            let parts = [Part::Cores { leaf: 0, member: 0, pus: 1 << me }, pages(0, Seat::SingleLoose, 2)];
             take_and_give_back(table, &parts)
         });
         assert!(taken[0] || taken[1], "one of them was first");
@@ -183,7 +183,7 @@ fn a_doomed_claim_makes_nobody_refused() {
                 return Some(table.claim(AGENT, holder(1), &Request::exclusive(1, 0)));
             }
             // As a claim whose memory was taken between plan and word: it holds the core, fails, and undoes.
-            let parts = [Part::Cores { leaf: 0, pus: 1 }, pages(0, Seat::SingleLoose, 2)];
+            let parts = [Part::Cores { leaf: 0, member: 0, pus: 1 }, pages(0, Seat::SingleLoose, 2)];
             assert!(!take_and_give_back(table, &parts));
             None
         });

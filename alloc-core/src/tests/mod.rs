@@ -1,6 +1,10 @@
 //! Tests of the whole table: by example, against an oracle, with panics injected, on real threads, and under loom.
 
+#[cfg(not(loom))]
+mod fitting;
 mod interleave;
+#[cfg(not(loom))]
+mod members;
 #[cfg(not(loom))]
 mod oracle;
 #[cfg(not(loom))]

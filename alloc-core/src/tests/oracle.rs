@@ -6,9 +6,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::fitting::{FreeCore, fit};
 use crate::{
-    Cpus, Level, Locality, MILLI_PER_PU, MemoryHold, MemoryLocality, NumaNodeId, PAGE_BYTES, Placement, PoolOrder,
-    Quantities, Request, ShapeSpec,
+    CoreKind, Cpus, Level, Locality, MILLI_PER_PU, MemoryHold, MemoryLocality, NumaNodeId, PAGE_BYTES, Placement,
+    PoolOrder, PuId, Quantities, Request, ShapeSpec, Smt,
 };
 
 type Pu = u16;
@@ -56,9 +57,22 @@ impl Oracle {
     }
 
     pub(super) fn free(&self) -> BTreeSet<Pu> {
-        let held = self.claims.values().flat_map(|known| known.placement.pus.iter().map(|pu| pu.get()));
+        let held = self.claims.values().flat_map(|known| known.placement.all_pus().into_iter().map(PuId::get));
         let taken: BTreeSet<Pu> = held.chain(self.pooled.iter().copied()).chain(self.leaving.iter().copied()).collect();
         &self.pus() - &taken
+    }
+
+    /// The PUs of a set whose siblings are all in it.
+    pub(super) fn whole(&self, pus: &BTreeSet<Pu>) -> BTreeSet<Pu> {
+        let core = |pu: &Pu| self.core_of[usize::from(*pu)];
+        let have = |at: usize| pus.iter().filter(|pu| core(pu) == at).count();
+        pus.iter().copied().filter(|pu| have(core(pu)) == usize::from(self.spec.cores[core(pu)].pus)).collect()
+    }
+
+    /// Whether what the planner finds is all there is: with several members it is only where all cores are alike.
+    pub(super) fn is_exact(&self, request: &Request) -> bool {
+        let alike = |core: &crate::CoreSpec| (core.kind, core.pus) == (self.spec.cores[0].kind, self.spec.cores[0].pus);
+        request.members.as_slice().len() == 1 || self.spec.cores.iter().all(alike)
     }
 
     fn pools(&self) -> BTreeSet<Pool> {
@@ -70,7 +84,7 @@ impl Oracle {
     }
 
     fn committed(&self, pool: Pool) -> u64 {
-        let shares = self.claims.values().flat_map(|known| &known.placement.pools);
+        let shares = self.claims.values().flat_map(|known| known.placement.members()).flat_map(|(_, pools)| pools);
         shares.filter(|share| share.numa_node == pool).map(|share| u64::from(share.cpu_milli)).sum()
     }
 
@@ -123,8 +137,10 @@ impl Oracle {
             bytes[memory.numa_node.index()] = memory.mem_bytes;
         }
         let mut room: BTreeMap<Pool, u64> = self.pools().into_iter().map(|pool| (pool, 0)).collect();
-        room.extend(placement.pools.iter().map(|share| (share.numa_node, u64::from(share.cpu_milli))));
-        let pus = placement.pus.iter().map(|pu| pu.get()).collect();
+        for share in placement.members().flat_map(|(_, pools)| pools) {
+            *room.entry(share.numa_node).or_default() += u64::from(share.cpu_milli);
+        }
+        let pus = placement.all_pus().into_iter().map(PuId::get).collect();
         self.fits_in(request, &Have { pus, leaving: BTreeSet::new(), room, bytes })
     }
 
@@ -198,10 +214,56 @@ impl Oracle {
     }
 
     fn cpus_fit(&self, request: &Request, have: &Have, within: &dyn Fn(Pool) -> bool) -> bool {
-        match request.cpus {
-            Cpus::Exclusive { pus } => self.exclusive_fits(pus, request.locality, have, within),
-            Cpus::Shared { cpu_milli } => self.shared_fits(u64::from(cpu_milli), request.locality, have, within),
+        let members = request.members.as_slice();
+        let milli = |cpus: &Cpus| if let Cpus::Shared { cpu_milli } = *cpus { u64::from(cpu_milli) } else { 0 };
+        let share_milli: u64 = members.iter().map(milli).sum();
+        if members.iter().all(|cpus| matches!(cpus, Cpus::Shared { .. })) {
+            return self.shared_fits(share_milli, request.locality, have, within);
         }
+        let domains: BTreeSet<Option<u64>> = match request.locality {
+            Locality::Required(level) => {
+                self.pus().iter().map(|pu| self.label(*pu, level)).filter(Option::is_some).collect()
+            }
+            Locality::Any | Locality::Preferred(_) => BTreeSet::from([None]),
+        };
+        domains
+            .into_iter()
+            .any(|domain| self.members_fit(members, share_milli, (request.locality, domain), have, within))
+    }
+
+    /// Whether exclusive members, perhaps beside shared ones, fit one domain, or the machine.
+    fn members_fit(
+        &self,
+        members: &[Cpus],
+        share_milli: u64,
+        (locality, domain): (Locality, Option<u64>),
+        have: &Have,
+        within: &dyn Fn(Pool) -> bool,
+    ) -> bool {
+        let inside = |pu: Pu| match locality {
+            Locality::Required(level) => self.label(pu, level) == domain,
+            Locality::Any | Locality::Preferred(_) => true,
+        };
+        // A pool serves a domain if all its cores are in it.
+        let serves =
+            |pool: Pool| within(pool) && self.pus().iter().all(|pu| self.numa_node(*pu) != pool || inside(*pu));
+        let leaving = |pool: Pool| have.leaving.iter().filter(|pu| self.numa_node(**pu) == pool).count() as u64;
+        let room: u64 = have
+            .room
+            .iter()
+            .filter(|(pool, _)| serves(**pool))
+            .map(|(pool, room)| room + leaving(*pool) * u64::from(MILLI_PER_PU))
+            .sum();
+        let mut cores: BTreeMap<usize, FreeCore> = BTreeMap::new();
+        for &pu in have.pus.iter().filter(|pu| inside(**pu) && within(self.numa_node(**pu))) {
+            let at = self.core_of[usize::from(pu)];
+            let spec = self.spec.cores[at];
+            let joins = serves(spec.numa_node);
+            let core = FreeCore { kind: spec.kind, width: u32::from(spec.pus), free: 0, joins };
+            cores.entry(at).or_insert(core).free += 1;
+        }
+        let cores: Vec<FreeCore> = cores.into_values().collect();
+        fit(&cores, members, share_milli.saturating_sub(room))
     }
 
     /// The label of a PU at a level; `None` when it has none.
@@ -214,21 +276,6 @@ impl Oracle {
             Level::NumaNode => spec.numa_node.map(|numa_node| u64::from(numa_node.get())),
             Level::Package => spec.package.map(u64::from),
         }
-    }
-
-    fn exclusive_fits(&self, pus: u32, locality: Locality, have: &Have, within: &dyn Fn(Pool) -> bool) -> bool {
-        let mut counts: BTreeMap<Option<u64>, u32> = BTreeMap::new();
-        for pu in have.pus.iter().filter(|pu| within(self.numa_node(**pu))) {
-            let domain = match locality {
-                Locality::Required(level) => match self.label(*pu, level) {
-                    Some(label) => Some(label),
-                    None => continue,
-                },
-                Locality::Any | Locality::Preferred(_) => None,
-            };
-            *counts.entry(domain).or_default() += 1;
-        }
-        counts.values().any(|count| *count >= pus)
     }
 
     fn shared_fits(&self, cpu_milli: u64, locality: Locality, have: &Have, within: &dyn Fn(Pool) -> bool) -> bool {
@@ -244,7 +291,8 @@ impl Oracle {
                 Locality::Required(_) => Some(pool.map_or(u64::MAX, |numa_node| u64::from(numa_node.get()))),
                 Locality::Any | Locality::Preferred(_) => None,
             };
-            let joinable = have.pus.union(&have.leaving).filter(|pu| self.numa_node(**pu) == *pool).count() as u64;
+            let joinable =
+                self.whole(&have.pus).union(&have.leaving).filter(|pu| self.numa_node(**pu) == *pool).count() as u64;
             *reach.entry(place).or_default() += room + joinable * u64::from(MILLI_PER_PU);
         }
         reach.values().any(|reach| *reach >= cpu_milli)
@@ -254,26 +302,21 @@ impl Oracle {
     pub(super) fn check_grant(&self, request: &Request, placement: &Placement) {
         let bytes = request.mem_bytes.div_ceil(PAGE_BYTES) * PAGE_BYTES;
         assert_eq!(placement.quantities().mem_bytes, bytes);
-        let labels = |level| placement.pus.iter().map(|pu| self.label(pu.get(), level)).collect::<BTreeSet<_>>();
-        match request.cpus {
-            Cpus::Exclusive { pus } => {
-                let got = u32::try_from(placement.pus.len()).unwrap();
-                let cores = labels(Level::Core);
-                let widest = self.spec.cores.iter().map(|core| u32::from(core.pus)).max().unwrap();
-                assert!(got >= pus && got < pus + widest, "asked {pus}, got {got}");
-                let whole: usize = cores.iter().flatten().map(|core| self.core_pus(*core)).sum();
-                assert_eq!(whole, placement.pus.len(), "only whole cores");
-                if let Locality::Required(level) = request.locality {
-                    assert!(labels(level).len() == 1 && !labels(level).contains(&None), "{level} is required");
-                }
+        let members = request.members.as_slice();
+        assert_eq!(placement.members().count(), members.len());
+        for (cpus, (pus, pools)) in members.iter().zip(placement.members()) {
+            self.check_member(*cpus, pus);
+            let milli: u32 = pools.iter().map(|share| share.cpu_milli).sum();
+            assert_eq!(milli, if let Cpus::Shared { cpu_milli } = *cpus { cpu_milli } else { 0 });
+        }
+        if let Locality::Required(level) = request.locality {
+            let mut labels: BTreeSet<_> = placement.all_pus().iter().map(|pu| self.label(pu.get(), level)).collect();
+            if level == Level::NumaNode {
+                let pools = placement.members().flat_map(|(_, pools)| pools);
+                labels.extend(pools.map(|share| share.numa_node.map(|numa_node| u64::from(numa_node.get()))));
             }
-            Cpus::Shared { cpu_milli } => {
-                let got: u32 = placement.pools.iter().map(|share| share.cpu_milli).sum();
-                assert_eq!((got, placement.pus.len()), (cpu_milli, 0));
-                if request.locality == Locality::Required(Level::NumaNode) {
-                    assert_eq!(placement.pools.len(), 1);
-                }
-            }
+            assert!(labels.len() <= 1, "{level} is required");
+            assert!(placement.all_pus().is_empty() || !labels.contains(&None), "{level} is required");
         }
         let nodeset: BTreeSet<usize> = placement.memory.iter().map(|memory| memory.numa_node.index()).collect();
         if bytes == 0 {
@@ -285,13 +328,42 @@ impl Oracle {
         if strict {
             assert!(self.nodesets().contains(&nodeset));
             let on_nodeset = |pool: Pool| pool.is_some_and(|numa_node| nodeset.contains(&numa_node.index()));
-            assert!(placement.pus.iter().all(|pu| on_nodeset(self.numa_node(pu.get()))));
-            assert!(placement.pools.iter().all(|share| on_nodeset(share.numa_node)));
+            assert!(placement.all_pus().iter().all(|pu| on_nodeset(self.numa_node(pu.get()))));
+            assert!(placement.members().flat_map(|(_, pools)| pools).all(|share| on_nodeset(share.numa_node)));
         }
     }
 
-    fn core_pus(&self, core: u64) -> usize {
-        usize::from(self.spec.cores[usize::try_from(core).unwrap()].pus)
+    /// Checks that a member got as many PUs as it asked for, in the pieces it asked for.
+    fn check_member(&self, cpus: Cpus, pus: &[PuId]) {
+        let set: BTreeSet<Pu> = pus.iter().map(|pu| pu.get()).collect();
+        let cores: BTreeSet<usize> = set.iter().map(|pu| self.core_of[usize::from(*pu)]).collect();
+        let (got, whole) = (u32::try_from(pus.len()).unwrap(), self.whole(&set) == set);
+        let kind = match cpus {
+            Cpus::Exclusive { pus, smt: Smt::Whole, kind } => {
+                let widest = self.spec.cores.iter().map(|core| u32::from(core.pus)).max().unwrap();
+                assert!(whole && got >= pus && got < pus + widest, "asked {pus}, got {got}");
+                kind
+            }
+            Cpus::Exclusive { pus, smt: Smt::Kept, kind } => {
+                assert_eq!(got, pus);
+                kind
+            }
+            Cpus::Exclusive { pus, smt: Smt::Split, kind } => {
+                assert_eq!((got as usize, cores.len()), (pus as usize, pus as usize));
+                kind
+            }
+            Cpus::Cores { cores: wanted, kind } => {
+                assert!(whole && cores.len() == wanted as usize);
+                kind
+            }
+            Cpus::Shared { .. } => {
+                assert!(pus.is_empty());
+                CoreKind::Any
+            }
+        };
+        if let CoreKind::Required(kind) = kind {
+            assert!(cores.iter().all(|core| self.spec.cores[*core].kind == kind));
+        }
     }
 
     /// Follows the pools to what the agent's orders now say; `given` are PUs of a claim that may have joined.

@@ -9,8 +9,9 @@ use super::oracle::{Known, Oracle};
 use super::{AGENT, ROLE, holder};
 use crate::testing::{Machine, spec};
 use crate::{
-    Capacity, ClaimId, Confirmed, HoldLimit, Level, Limit, Locality, MemoryHold, MemoryLocality, Outcome, Owner,
-    Placed, Placement, Policy, Reason, Released, Request, Shape, ShapeSpec, Table, Transferred, Unplaced, Wanted,
+    Capacity, ClaimId, Confirmed, CoreKind, Cpus, HoldLimit, Level, Limit, Locality, Members, MemoryHold,
+    MemoryLocality, Outcome, Owner, Placed, Placement, Policy, Reason, Released, Request, Shape, ShapeSpec, Smt, Table,
+    Transferred, Unplaced, Wanted,
 };
 
 /// One call. Claims and pools are named by position among those there are.
@@ -39,16 +40,30 @@ fn request() -> impl Strategy<Value = Request> {
     let memory =
         prop_oneof![Just(MemoryLocality::Any), Just(MemoryLocality::Preferred), Just(MemoryLocality::Required),];
     let bytes = prop_oneof![Just(0_u64), 1..6 * 4096_u64, 4096..40 * 4096_u64];
-    let cpus = prop_oneof![
-        (1..9_u32).prop_map(|pus| Request::exclusive(pus, 0)),
-        (1..4000_u32).prop_map(|cpu_milli| Request::shared(cpu_milli, 0)),
-    ];
-    (cpus, bytes, locality, memory).prop_map(|(request, mem_bytes, locality, memory)| Request {
+    (members(), bytes, locality, memory).prop_map(|(members, mem_bytes, locality, memory)| Request {
+        members,
         mem_bytes,
         locality,
         memory,
-        ..request
     })
+}
+
+fn members() -> impl Strategy<Value = Members> {
+    let kind = prop_oneof![
+        4 => Just(CoreKind::Any),
+        1 => (0..2_u32).prop_map(CoreKind::Preferred),
+        1 => (0..2_u32).prop_map(CoreKind::Required),
+    ];
+    let smt = prop_oneof![2 => Just(Smt::Whole), 1 => Just(Smt::Kept), 1 => Just(Smt::Split)];
+    let cpus = |most: u32| {
+        prop_oneof![
+            4 => (1..most, smt.clone(), kind.clone())
+                .prop_map(|(pus, smt, kind)| Cpus::Exclusive { pus, smt, kind }),
+            1 => (1..most / 2, kind.clone()).prop_map(|(cores, kind)| Cpus::Cores { cores, kind }),
+            2 => (1..most * 450).prop_map(Cpus::shared),
+        ]
+    };
+    prop_oneof![2 => cpus(9).prop_map(Members::one), 1 => vec(cpus(5), 2..4).prop_map(|cpus| cpus.into_iter().collect())]
 }
 
 fn op() -> impl Strategy<Value = Op> {
@@ -147,13 +162,13 @@ impl World {
             self.oracle.check_grant(request, &placement);
         }
         let free = self.oracle.free();
-        assert!(placement.pus.iter().all(|pu| free.contains(&pu.get())), "{placement:?}");
+        assert!(placement.all_pus().iter().all(|pu| free.contains(&pu.get())), "{placement:?}");
         self.add(grant.claim, placement);
         self.follow(&BTreeSet::new());
     }
 
     fn refused(&mut self, request: &Request, reason: Reason) {
-        if matches!(reason, Reason::Invalid(_)) {
+        if matches!(reason, Reason::Invalid(_)) || !self.oracle.is_exact(request) {
             return;
         }
         assert!(!self.oracle.fits(request), "refused what fits: {reason:?}");
@@ -195,11 +210,13 @@ impl World {
                 assert!(placement.pus.len() <= limit.exclusive_pus as usize);
                 assert!(placement.quantities().mem_bytes <= limit.mem_bytes);
                 if limit == HoldLimit::ALL {
-                    assert_eq!(placement.pus.len(), self.oracle.free().len());
+                    assert_eq!(placement.pus.len(), self.oracle.whole(&self.oracle.free()).len());
                 }
                 self.granted(None, grant);
             }
-            Outcome::Refused(_) => assert!(limit != HoldLimit::ALL || self.oracle.free().is_empty()),
+            Outcome::Refused(_) => {
+                assert!(limit != HoldLimit::ALL || self.oracle.whole(&self.oracle.free()).is_empty());
+            }
             Outcome::Contended(_) => panic!("nobody else is there"),
         }
     }
@@ -209,7 +226,7 @@ impl World {
         let (rest, child) = (self.table.placement(parent).unwrap(), self.table.placement(grant.claim).unwrap());
         let sum = rest.quantities().checked_add(child.quantities());
         assert_eq!((sum, grant.charged), (Some(before.quantities()), child.quantities()));
-        let pus = |placement: &Placement| placement.pus.iter().map(|pu| pu.get()).collect::<BTreeSet<u16>>();
+        let pus = |placement: &Placement| placement.all_pus().iter().map(|pu| pu.get()).collect::<BTreeSet<u16>>();
         let (was, kept, gone) = (pus(before), pus(&rest), pus(&child));
         assert!(kept.is_disjoint(&gone) && kept.is_subset(&was) && gone.is_subset(&was));
         let joined = &(&was - &kept) - &gone;
@@ -232,7 +249,8 @@ impl World {
                 self.oracle.check_grant(request, &child);
                 self.split_off(parent, &before, grant);
             }
-            Outcome::Refused(refusal) if matches!(refusal.reason, Reason::Invalid(_)) => {}
+            Outcome::Refused(refusal)
+                if matches!(refusal.reason, Reason::Invalid(_)) || !self.oracle.is_exact(request) => {}
             Outcome::Refused(refusal) => {
                 assert!(!self.oracle.fits_claim(request, &before), "{refusal} but it has {before:?}");
             }
@@ -244,10 +262,11 @@ impl World {
     fn split_half(&mut self, at: usize) {
         let Some((parent, known)) = self.nth(at) else { return };
         let before = known.placement;
-        let shape = self.table.shape(AGENT).unwrap();
-        let Some(first) = before.pus.first().and_then(|pu| shape.core_of(*pu)) else { return };
+        if before.pus.is_empty() {
+            return;
+        }
         let mut piece = Placement { memory_hold: MemoryHold::Held, ..Placement::default() };
-        piece.pus = before.pus[..usize::from(first.spec.pus)].to_vec();
+        piece.pus = before.pus[..before.pus.len().div_ceil(2)].to_vec();
         piece.pools = before.pools.clone();
         piece.pools.truncate(1);
         let Outcome::Granted(grant) = self.table.split_exact(parent, Owner::new(known.owner), &piece) else {
@@ -266,10 +285,9 @@ impl World {
         assert_eq!(self.table.release(claim, Owner::new(known.owner)), Released::Gone);
         self.oracle.claims.remove(&claim.as_u64());
         self.follow(&BTreeSet::new());
-        if !known.placement.pools.is_empty() {
-            let touched = |pool| known.placement.pools.iter().any(|share| share.numa_node == pool);
-            self.oracle.check_trimmed(touched);
-        }
+        let touched =
+            |pool| known.placement.members().any(|(_, pools)| pools.iter().any(|share| share.numa_node == pool));
+        self.oracle.check_trimmed(touched);
     }
 
     fn confirm(&mut self, at: usize, old: bool) {
@@ -376,6 +394,7 @@ proptest! {
                 numa_node: crate::NumaNodeId::new(numa_node),
                 mem_bytes,
             }).collect(),
+            further: Vec::new(),
             memory_hold: [MemoryHold::Held, MemoryHold::Loose, MemoryHold::Strict][hold],
         };
         if let Ok(grant) = table.restore(AGENT, holder(1), &placement) {

@@ -138,10 +138,10 @@ fn a_piece_of_a_claim_is_inside_it() {
     let again = refused(table.split_exact(reservation.claim, Owner::new(1), &piece));
     assert_eq!(again.to_string(), "the claim to split does not hold what is named");
     let half = Placement { pus: vec![PuId::new(0)], ..Placement::default() };
-    let half = refused(table.split_exact(reservation.claim, Owner::new(1), &half));
-    assert_eq!(half.to_string(), "names PU u0 without its siblings: name whole cores");
-    let more = refused(table.split(reservation.claim, Owner::new(1), &Request::exclusive(3, 0)));
-    assert_eq!(more.reason.kind(), crate::ReasonKind::Busy(crate::Wanted::ExclusivePus));
+    let half = granted(table.split_exact(reservation.claim, Owner::new(1), &half));
+    assert_eq!((pus(&table, half.claim), pus(&table, reservation.claim)), (vec![0], vec![1]));
+    let core = refused(table.split(reservation.claim, Owner::new(1), &Request::exclusive(2, 0)));
+    assert_eq!(core.to_string(), "wants 2 exclusive PUs; agent a0 has 1 free, 0 of them of use to it");
     assert!(matches!(
         refused(table.split(reservation.claim, Owner::new(9), &Request::exclusive(1, 0))).reason,
         Reason::NotOwner { .. }

@@ -6,8 +6,8 @@ use super::{AGENT, ROLE, holder, table};
 use crate::sync::{Ordering, Word64, thread};
 use crate::testing::Machine;
 use crate::{
-    Confirmed, HoldLimit, Level, Limit, Locality, MemoryLocality, Outcome, Owner, Quantities, Released, Request, Table,
-    Transferred,
+    Confirmed, Cpus, HoldLimit, Level, Limit, Locality, MemoryLocality, Outcome, Owner, Quantities, Released, Request,
+    Smt, Table, Transferred,
 };
 
 const CLAIMERS: u64 = 3;
@@ -33,7 +33,9 @@ fn request(dice: u64) -> Request {
     let memory = [MemoryLocality::Any, MemoryLocality::Preferred, MemoryLocality::Required];
     let memory = memory[usize::try_from(dice / 64 % 3).unwrap()];
     let mem_bytes = dice / 8 % 4 * 8192;
-    match dice % 4 {
+    match dice % 6 {
+        4 => Request::exclusive(u32::try_from(dice / 512 % 4).unwrap() + 1, mem_bytes).with_smt(Smt::Kept),
+        5 => Request::exclusive(2, mem_bytes).with_smt(Smt::Split).with_member(Cpus::shared(700)),
         0 => Request::shared(u32::try_from(dice / 512 % 1500).unwrap() + 1, mem_bytes),
         1 => Request::exclusive(2, mem_bytes).with_locality(Locality::Required(Level::Core)),
         _ => Request::exclusive(u32::try_from(dice / 512 % 6).unwrap() + 1, mem_bytes),
@@ -65,7 +67,7 @@ fn claimer(watched: &Watched, me: u64) {
 }
 
 fn use_and_release(watched: &Watched, claim: crate::ClaimId, me: u64) {
-    let pus = watched.table.placement(claim).expect("only its owner changes it").pus;
+    let pus = watched.table.placement(claim).expect("only its owner changes it").all_pus();
     for pu in &pus {
         // AcqRel: pairs with the Release store below, of whoever had the PU before. Relaxed on failure: it cannot fail.
         let before = watched.exclusive[pu.index()].update(Ordering::AcqRel, Ordering::Relaxed, |_| Some(me + 1));
