@@ -12,6 +12,7 @@ use crate::ids::{ClaimId, Owner, RoleId};
 use crate::ledger::ChargeError;
 use crate::machine::Machine;
 use crate::outcome::{Contended, Grant, Outcome, Released, Transferred};
+use crate::place;
 use crate::plan::{Lack, check, plan};
 use crate::reason::Reason;
 use crate::record::{OpenRecord, Unlocked};
@@ -71,6 +72,11 @@ impl Ask<'_> {
 
 /// Makes a claim on an agent.
 pub(crate) fn claim(hands: Hands<'_>, at: u32, holder: Holder, ask: Ask<'_>) -> Outcome {
+    if let Ask::Request(request) = ask
+        && let Some(grant) = place::claim_at_leaf(hands, at, holder, request)
+    {
+        return Outcome::Granted(grant);
+    }
     let mut pools_changed = false;
     for attempt in 0..TRIES {
         let Some(site) = hands.site(at) else {

@@ -347,6 +347,26 @@ fn try_leaf(
         .map_err(|untaken| if let Untaken::Role(_) = untaken { Missed::Role } else { Missed::Leaf })
 }
 
+/// Claims on one agent at the tightest leaf that has all that is needed; `None` when there is none, or somebody was quicker, and
+/// the planner is to look.
+pub(crate) fn claim_at_leaf(hands: Hands<'_>, at: u32, holder: Holder, request: &Request) -> Option<Grant> {
+    check(request).ok()?;
+    let need = Need::of(request)?;
+    let site = hands.site(at)?;
+    let machine = site.machine;
+    let leaves = (0..).zip(&machine.shape.layout.leaves);
+    let fitting = leaves.filter_map(|(leaf, shape)| {
+        let free = machine.leaf(leaf).mask(PuState::Free);
+        let enough = shape.bits.count_whole(free) * shape.bits.width >= need.pus;
+        let has_memory = |numa_node| machine.memory(numa_node).take(need.seat, need.pages).is_some();
+        let fits = enough && (need.pages == 0 || shape.numa_node.is_some_and(has_memory));
+        // What is rounded up is wasted; then what is left over is broken.
+        fits.then(|| (need.pus.next_multiple_of(shape.bits.width), (free & shape.bits.all()).count_ones(), leaf))
+    });
+    let (.., leaf) = fitting.min()?;
+    try_leaf(hands, machine.position(leaf), None, holder, &need).ok()
+}
+
 /// Asks agent by agent, and says no only when it is final.
 #[cold]
 fn place_slowly(caller: &Caller<'_>, holder: Holder, request: &Request, policy: Policy) -> Placed {

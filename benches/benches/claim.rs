@@ -12,7 +12,7 @@
 
 use std::sync::Barrier;
 
-use meros_alloc_core::{AgentId, Policy};
+use meros_alloc_core::Policy;
 use meros_benches::churn::Churn;
 use meros_benches::clock::{median, per_mille, pin, thread_cpu_ns};
 use meros_benches::cluster::{Cluster, Plan};
@@ -74,13 +74,14 @@ fn run(plan: Plan, rounds: usize) -> Option<Run> {
     let mut rng = Random::new(11);
     let mut run = Run::default();
     for round in 0..=rounds {
+        let agent = cluster.emptiest();
         let mut times = [
             timed(|| bare.run(&mut rng, SLICE)),
             timed(|| record.run(&mut rng, SLICE)),
             timed(|| churn.pairs(Policy::Pack, SLICE)),
             timed(|| churn.one(SLICE)),
             timed(|| churn.batch(SLICE)),
-            timed(|| churn.agent(AgentId::new(0), SLICE)),
+            timed(|| churn.agent(agent, SLICE)),
         ]
         .into_iter();
         // The first round warms up.
@@ -207,7 +208,7 @@ fn crowded(rounds: usize) -> bool {
     let plan = Plan { agents: 1_000, fill: 50, shards: 2, uneven: false };
     let Ok(cluster) = Cluster::new(plan) else { return false };
     let eight = together(&cluster, 8, rounds, false);
-    let agent = cluster.table.agents().next().unwrap_or(AgentId::new(0));
+    let agent = cluster.emptiest();
     let crowd = |at: usize| {
         pin(at);
         let mut churn = Churn::new(&cluster, Vec::new(), at)?;

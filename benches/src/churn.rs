@@ -94,7 +94,7 @@ impl<'a> Churn<'a> {
         for _ in 0..pairs {
             match self.local.claim(agent, holder, &self.request) {
                 Outcome::Granted(grant) => assert_released(self.local.release(grant.claim, holder.owner)),
-                Outcome::Refused(_) => {}
+                Outcome::Refused(_) => self.refused += 1,
                 Outcome::Contended(_) => self.contended += 1,
             }
         }

@@ -86,6 +86,13 @@ impl Cluster {
         Ok(cluster)
     }
 
+    /// The agent with the most free PUs.
+    #[must_use]
+    pub fn emptiest(&self) -> AgentId {
+        let free = |agent: &AgentId| self.table.usage(*agent).map_or(0, |usage| usage.pus_free);
+        self.table.agents().max_by_key(free).unwrap_or(AgentId::new(0))
+    }
+
     fn fill(&mut self, agents: &[AgentId], plan: Plan) {
         let mut rng = Random::new(7);
         let mut left = agents.len() as u64 * PUS_PER_AGENT * plan.fill / 100;
