@@ -94,7 +94,8 @@ impl<'a> Churn<'a> {
         for _ in 0..pairs {
             match self.local.claim(agent, holder, &self.request) {
                 Outcome::Granted(grant) => assert_released(self.local.release(grant.claim, holder.owner)),
-                Outcome::Refused(_) => self.refused += 1,
+                // The agent may have become too full meanwhile: that is no fault of a search.
+                Outcome::Refused(_) => {}
                 Outcome::Contended(_) => self.contended += 1,
             }
         }
