@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::PAGE_BYTES;
+use crate::extras;
 use crate::ids::{NumaNodeId, PuId};
 use crate::leaf::first_pus;
 use crate::memory::Seat;
@@ -56,6 +57,10 @@ pub(crate) fn placement(shape: &Shape, parts: impl Iterator<Item = Part>) -> Pla
                 let numa_node = shape.layout.pools[usize::from(pool)].numa_node;
                 placement.pools.push(PoolShare { numa_node, cpu_milli });
             }
+            Part::Memory { numa_node, pages, .. } if shape.extras.kind(numa_node) != 0 => {
+                let memory = NumaNodeMemory { numa_node, mem_bytes: pages * PAGE_BYTES };
+                placement.extras.special_memory.push(memory);
+            }
             Part::Memory { numa_node, seat, pages } => {
                 placement.memory.push(NumaNodeMemory { numa_node, mem_bytes: pages * PAGE_BYTES });
                 placement.memory_hold = match seat {
@@ -64,11 +69,13 @@ pub(crate) fn placement(shape: &Shape, parts: impl Iterator<Item = Part>) -> Pla
                     Seat::SingleStrict | Seat::Group(_) => MemoryHold::Strict,
                 };
             }
+            extra => extras::exact::push(shape, extra, &mut placement.extras),
         }
     }
     placement.pus.sort_unstable();
     placement.pools.sort_unstable_by_key(|share| share.numa_node);
     placement.memory.sort_unstable_by_key(|memory| memory.numa_node);
+    extras::exact::sort(&mut placement.extras);
     placement
 }
 
@@ -89,12 +96,15 @@ pub(crate) fn parts(shape: &Shape, placement: &Placement, sink: &mut impl Sink) 
     }
     for memory in &placement.memory {
         check_memory(shape, *memory)?;
+        if shape.extras.kind(memory.numa_node) != 0 {
+            return Err(Invalid::SpecialMemory(memory.numa_node).into());
+        }
     }
     let seat = seat(shape, placement)?;
     for memory in &placement.memory {
         sink.put(Part::Memory { numa_node: memory.numa_node, seat, pages: memory.mem_bytes / PAGE_BYTES })?;
     }
-    Ok(())
+    extras::exact::parts(shape, &placement.extras, sink)
 }
 
 /// A list of PUs as bits per leaf; only whole cores.
@@ -123,7 +133,7 @@ pub(crate) fn leaf_bits(shape: &Shape, pus: &[PuId]) -> Result<BTreeMap<u16, u32
     Ok(leaves)
 }
 
-fn check_memory(shape: &Shape, memory: NumaNodeMemory) -> Result<(), Invalid> {
+pub(crate) fn check_memory(shape: &Shape, memory: NumaNodeMemory) -> Result<(), Invalid> {
     let NumaNodeMemory { numa_node, mem_bytes } = memory;
     if numa_node.index() >= shape.numa_nodes() {
         return Err(Invalid::UnknownNumaNode(numa_node));

@@ -20,8 +20,8 @@
 //! let core = CoreSpec { pus: 2, l3: Some(0), numa_node: Some(NumaNodeId::new(0)), package: Some(0), kind: 0 };
 //! let shape = Shape::new(&ShapeSpec {
 //!     cores: vec![core; 4],
-//!     numa_nodes: vec![NumaNodeSpec { mem_bytes: 8 << 30 }],
-//!     distances: vec![],
+//!     numa_nodes: vec![NumaNodeSpec::ordinary(8 << 30)],
+//!     ..ShapeSpec::default()
 //! })?;
 //! let mut table = Table::new(Capacity { agents: 1, records_per_agent: 64, roles: 1 })?;
 //! let role = table.add_role(Limit::default())?;
@@ -60,17 +60,21 @@
 //! # Reading order
 //!
 //! The words, each with its protocol in its module's first lines: `sync` (the door to atomics), `leaf` (cores), `pool`,
-//! `memory`, `record` (claims), `ledger` (roles). Then what is made of them: `shape` and `layout` (a machine), `stock` and
+//! `memory`, `counter`, `device_word`, `bits`, `record` (claims), `ledger` (roles). Then what is made of them: `shape` and `layout` (a machine), `stock` and
 //! `plan` (with `cores`, `shared`, `memory_plan`: what a request gets), `taking` and `claim` (getting it), `split`,
-//! `pooling` (how cores join and leave a pool), `restore`, `place`, `why` and `explain`, `validate`.
+//! `pooling` (how cores join and leave a pool), `extras` (devices, huge pages, disk, ports and the rest), `restore`, `place`, `why` and `explain`, `validate`.
 //!
 //! Every rule is a pure function on a `Copy` value; every shared change is one read-modify-write that runs such a function.
 
 mod agent;
+mod bits;
 mod claim;
 mod cores;
+mod counter;
+mod device_word;
 mod exact;
 mod explain;
+mod extras;
 mod hold;
 mod ids;
 mod layout;
@@ -108,7 +112,12 @@ mod why;
 
 pub use claim::Holder;
 pub use explain::Explanation;
-pub use ids::{AgentId, ClaimId, FrameworkId, NumaNodeId, OfferId, Owner, PuId, RoleId};
+pub use extras::{
+    DeviceAmount, DeviceLocality, DeviceShare, DeviceSpec, DeviceUsage, DeviceWish, Extras, ExtrasError, ExtrasUsage,
+    HugePages, HugeSize, HugeUsage, NameUsage, NumaNodeHugePages, Pick, PickWish, Picked, PlacedExtras, RangesSpec,
+    ScalarAmount, ScalarSpec, ScalarWish, SetSpec, Span, SpecialMemoryWish, Wishes,
+};
+pub use ids::{AgentId, ClaimId, DeviceId, FrameworkId, NameId, NumaNodeId, OfferId, Owner, PuId, RoleId};
 pub use ledger::Limit;
 pub use outcome::{Confirmed, Contended, Grant, Outcome, Released, Transferred};
 pub use place::Placed;

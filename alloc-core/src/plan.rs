@@ -9,15 +9,19 @@
 //! goes on to the coarser ones. In the chosen domain one leaf that fits tightest, else the fullest leaves first, so that a
 //! claim touches few words.
 //!
+//! **Devices** that are required beside the PUs are part of the choice of scope: a scope whose PUs have too few devices on
+//! their NUMA nodes does not serve, and the next is tried. Preferred ones are first taken for required. What else is asked of
+//! the agent comes last, as near to the PUs as can be (see [`extras::plan`]).
+//!
 //! A plan goes to a [`Sink`], part by part: into the claim's record, or nowhere when only feasibility is asked.
 
 use crate::cores;
+use crate::extras::{self, DeviceLocality, Extras, figures};
 use crate::ids::NumaNodeId;
-use crate::memory_plan;
+use crate::memory_plan::{self, Demand};
 use crate::nodeset::NodeSet;
 use crate::part::Part;
-use crate::quantity::pages_up;
-use crate::reason::Invalid;
+use crate::reason::{Invalid, Wanted};
 use crate::record::{OpenRecord, RecordsFull};
 use crate::request::{Cpus, Level, Locality, MemoryLocality, Request};
 use crate::shared;
@@ -30,6 +34,8 @@ pub(crate) enum Lack {
     Cpus,
     /// The cores or the share are there; the memory, or memory beside them, is not.
     Memory,
+    /// So is the memory; this is not, or not where it is required.
+    Extra(Wanted),
     /// What was there a moment ago is gone: plan again.
     Moved,
     /// No room to write the plan down.
@@ -82,7 +88,8 @@ impl Scope {
 }
 
 /// Whether the request can be meant at all.
-pub(crate) const fn check(request: &Request) -> Result<(), Invalid> {
+pub(crate) fn check(request: &Request) -> Result<(), Invalid> {
+    request.extras.check()?;
     match (request.cpus, request.locality) {
         (Cpus::Exclusive { pus: 0 } | Cpus::Shared { cpu_milli: 0 }, _) => Err(Invalid::NoCpu),
         (Cpus::Shared { .. }, Locality::Required(level @ (Level::Core | Level::L3))) => {
@@ -94,35 +101,88 @@ pub(crate) const fn check(request: &Request) -> Result<(), Invalid> {
 
 /// Plans a request.
 pub(crate) fn plan(request: &Request, stock: &impl Stock, sink: &mut impl Sink) -> Result<(), Lack> {
-    let pages = pages_up(request.mem_bytes);
-    if pages == 0 || request.memory == MemoryLocality::Any {
-        return plan_within(request, pages, Scope::Anywhere, stock, sink);
+    let demand = Demand::of(request);
+    if !demand.is_empty() && request.memory != MemoryLocality::Any {
+        let scope = |beside: &_| tightest_scope(request, demand, *beside, stock);
+        if let Some(scope) = beside_steps(request).iter().find_map(scope) {
+            return plan_within(request, demand, (scope, scope), stock, sink);
+        }
     }
-    if let Some(scope) = tightest_scope(request, pages, stock) {
-        return plan_within(request, pages, scope, stock, sink);
+    if demand.is_empty() || request.memory != MemoryLocality::Required {
+        for &beside in beside_steps(request) {
+            if let Some(scope) = scope_for_devices(request, beside, stock) {
+                return plan_within(request, demand, (scope, Scope::Anywhere), stock, sink);
+            }
+        }
     }
-    if request.memory == MemoryLocality::Preferred {
-        return plan_within(request, pages, Scope::Anywhere, stock, sink);
-    }
-    let cpus_alone = cpus_fit(request, Scope::Anywhere, stock);
-    Err(if cpus_alone { Lack::Memory } else { Lack::Cpus })
+    Err(lack(request, demand, stock))
 }
 
-/// The tightest scope in which cores and memory both fit.
-fn tightest_scope(request: &Request, pages: u64, stock: &impl Stock) -> Option<Scope> {
-    let fits = |scope: &Scope| memory_fits(request, pages, *scope, stock) && cpus_fit(request, *scope, stock);
+/// Which device wishes a scope has to keep: first the preferred ones too, then the required ones alone.
+fn beside_steps(request: &Request) -> &'static [DeviceLocality] {
+    if request.extras.wants_beside(DeviceLocality::Preferred) {
+        &[DeviceLocality::Preferred, DeviceLocality::Required]
+    } else {
+        &[DeviceLocality::Required]
+    }
+}
+
+/// What is to blame that no scope serves.
+fn lack(request: &Request, demand: Demand, stock: &impl Stock) -> Lack {
+    if !cpus_fit(request, Scope::Anywhere, stock) {
+        return Lack::Cpus;
+    }
+    if let Some(what) = figures::first_lacking(request, stock) {
+        return Lack::Extra(what);
+    }
+    let without_devices = Request { extras: Extras::NONE, ..request.clone() };
+    let memory = request.memory == MemoryLocality::Required && !demand.is_empty();
+    match request.extras.first_required() {
+        Some(device)
+            if !memory || tightest_scope(&without_devices, demand, DeviceLocality::Required, stock).is_some() =>
+        {
+            Lack::Extra(device)
+        }
+        _ => demand.lack(stock.shape().ordinary(), stock),
+    }
+}
+
+/// The tightest scope in which cores, memory and the devices that are to be beside them fit.
+fn tightest_scope(request: &Request, demand: Demand, beside: DeviceLocality, stock: &impl Stock) -> Option<Scope> {
+    let fits = |scope: &Scope| {
+        memory_fits(request, demand, *scope, stock)
+            && cpus_fit(request, *scope, stock)
+            && devices_fit_beside(request, beside, *scope, stock)
+    };
     let singles = single_scopes(stock).filter(fits);
     singles.min_by_key(|scope| tightness(*scope, stock)).or_else(|| group_scopes(stock).find(fits))
 }
 
+/// The scope for cores whose memory may come from anywhere: the tightest that has the devices beside them.
+fn scope_for_devices(request: &Request, beside: DeviceLocality, stock: &impl Stock) -> Option<Scope> {
+    if !request.extras.wants_beside(beside) {
+        return Some(Scope::Anywhere);
+    }
+    let fits = |scope: &Scope| cpus_fit(request, *scope, stock) && devices_fit_beside(request, beside, *scope, stock);
+    let singles = single_scopes(stock).filter(fits).min_by_key(|scope| tightness(*scope, stock));
+    singles.or_else(|| group_scopes(stock).chain([Scope::Anywhere]).find(fits))
+}
+
+/// Whether the devices that are to be beside the PUs are, with the PUs this scope gives.
+fn devices_fit_beside(request: &Request, beside: DeviceLocality, scope: Scope, stock: &impl Stock) -> bool {
+    !request.extras.wants_beside(beside)
+        || fill_cpus(request, scope, stock, &mut Nowhere)
+            .is_ok_and(|near| figures::devices_fit(request, beside, near, stock))
+}
+
 /// Whether the memory of a request fits a scope.
-pub(crate) fn memory_fits(request: &Request, pages: u64, scope: Scope, stock: &impl Stock) -> bool {
+pub(crate) fn memory_fits(request: &Request, demand: Demand, scope: Scope, stock: &impl Stock) -> bool {
     match scope {
-        Scope::Anywhere => memory_plan::loose_fits(pages, stock.shape().ordinary(), stock),
+        Scope::Anywhere => memory_plan::loose_fits(demand, stock.shape().ordinary(), stock),
         Scope::Within { nodeset, group } if request.memory == MemoryLocality::Required => {
-            memory_plan::strict_fits(pages, nodeset, group, stock)
+            memory_plan::strict_fits(demand, nodeset, group, stock)
         }
-        Scope::Within { nodeset, .. } => memory_plan::loose_fits(pages, nodeset, stock),
+        Scope::Within { nodeset, .. } => memory_plan::loose_fits(demand, nodeset, stock),
     }
 }
 
@@ -159,31 +219,56 @@ pub(crate) fn cpus_fit(request: &Request, scope: Scope, stock: &impl Stock) -> b
     }
 }
 
-fn plan_within(
+/// Puts the CPU part of a request into the plan; tells the NUMA nodes it is in.
+pub(crate) fn fill_cpus(
     request: &Request,
-    pages: u64,
     scope: Scope,
     stock: &impl Stock,
     sink: &mut impl Sink,
-) -> Result<(), Lack> {
-    let near = match request.cpus {
+) -> Result<NodeSet, Lack> {
+    match request.cpus {
         Cpus::Exclusive { pus } => {
             let domain = cores::choose(pus, request.locality, scope, stock).ok_or(Lack::Cpus)?;
-            cores::fill(domain, pus, scope, stock, sink)?
+            cores::fill(domain, pus, scope, stock, sink)
         }
         Cpus::Shared { cpu_milli } => {
             let reach = shared::choose(cpu_milli, request.locality, scope, stock).ok_or(Lack::Cpus)?;
-            shared::fill(reach, cpu_milli, scope, stock, sink)?
+            shared::fill(reach, cpu_milli, scope, stock, sink)
         }
-    };
-    if pages == 0 {
-        return Ok(());
     }
+}
+
+/// Plans with cores and memory from these scopes.
+fn plan_within(
+    request: &Request,
+    demand: Demand,
+    (cpus, memory): (Scope, Scope),
+    stock: &impl Stock,
+    sink: &mut impl Sink,
+) -> Result<(), Lack> {
+    let near = fill_cpus(request, cpus, stock, sink)?;
+    if !demand.is_empty() {
+        fill_memory(request, demand, memory, near, stock, sink)?;
+    }
+    match request.extras.wishes() {
+        Some(wishes) => extras::plan::plan(wishes, near, stock, sink),
+        None => Ok(()),
+    }
+}
+
+fn fill_memory(
+    request: &Request,
+    demand: Demand,
+    scope: Scope,
+    near: NodeSet,
+    stock: &impl Stock,
+    sink: &mut impl Sink,
+) -> Result<(), Lack> {
     match scope {
-        Scope::Anywhere => memory_plan::loose(pages, stock.shape().ordinary(), near, stock, sink),
+        Scope::Anywhere => memory_plan::loose(demand, stock.shape().ordinary(), near, stock, sink),
         Scope::Within { nodeset, group } if request.memory == MemoryLocality::Required => {
-            memory_plan::strict(pages, (nodeset, group), near, stock, sink)
+            memory_plan::strict(demand, (nodeset, group), near, stock, sink)
         }
-        Scope::Within { nodeset, .. } => memory_plan::loose(pages, nodeset, near, stock, sink),
+        Scope::Within { nodeset, .. } => memory_plan::loose(demand, nodeset, near, stock, sink),
     }
 }

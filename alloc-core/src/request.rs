@@ -8,6 +8,8 @@
 
 use core::fmt;
 
+use crate::extras::Extras;
+
 /// CPU wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Cpus {
@@ -74,7 +76,7 @@ pub enum MemoryLocality {
 }
 
 /// What somebody wants of one agent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Request {
     /// CPU.
     pub cpus: Cpus,
@@ -84,19 +86,25 @@ pub struct Request {
     pub locality: Locality,
     /// Where the memory is to be.
     pub memory: MemoryLocality,
+    /// What else is wanted: huge pages, special memory, devices, disk, scalars, ranges, sets.
+    pub extras: Extras,
 }
 
 impl Request {
     /// Exclusive PUs and memory, anywhere, preferably together.
     #[must_use]
     pub const fn exclusive(pus: u32, mem_bytes: u64) -> Self {
-        Self { cpus: Cpus::Exclusive { pus }, mem_bytes, locality: Locality::Any, memory: MemoryLocality::Preferred }
+        Self::of(Cpus::Exclusive { pus }, mem_bytes)
     }
 
     /// A share of a pool and memory, anywhere, preferably together.
     #[must_use]
     pub const fn shared(cpu_milli: u32, mem_bytes: u64) -> Self {
-        Self { cpus: Cpus::Shared { cpu_milli }, mem_bytes, locality: Locality::Any, memory: MemoryLocality::Preferred }
+        Self::of(Cpus::Shared { cpu_milli }, mem_bytes)
+    }
+
+    const fn of(cpus: Cpus, mem_bytes: u64) -> Self {
+        Self { cpus, mem_bytes, locality: Locality::Any, memory: MemoryLocality::Preferred, extras: Extras::NONE }
     }
 
     /// The same with this wish for the PUs.
@@ -123,11 +131,13 @@ pub struct HoldLimit {
     pub pool_milli: u32,
     /// Memory in bytes, rounded down to pages.
     pub mem_bytes: u64,
+    /// Whether all that is free of the rest is held too: huge pages, special memory, devices, disk, scalars, ranges, sets.
+    pub extras: bool,
 }
 
 impl HoldLimit {
     /// Everything that is free.
-    pub const ALL: Self = Self { exclusive_pus: u32::MAX, pool_milli: u32::MAX, mem_bytes: u64::MAX };
+    pub const ALL: Self = Self { exclusive_pus: u32::MAX, pool_milli: u32::MAX, mem_bytes: u64::MAX, extras: true };
 }
 
 /// What place looks for among agents that fit.

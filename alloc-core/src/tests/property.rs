@@ -57,7 +57,8 @@ fn op() -> impl Strategy<Value = Op> {
         (0..6_u32, 0..2000_u32, 0..90_000_u64).prop_map(|(exclusive_pus, pool_milli, mem_bytes)| HoldLimit {
             exclusive_pus,
             pool_milli,
-            mem_bytes
+            mem_bytes,
+            extras: false,
         }),
     ];
     prop_oneof![
@@ -100,7 +101,7 @@ fn machines() -> Vec<ShapeSpec> {
     }
     // A NUMA node without cores, and distances.
     let mut memory_only = regular.spec();
-    memory_only.numa_nodes.push(crate::NumaNodeSpec { mem_bytes: 64 * 4096 + 17 });
+    memory_only.numa_nodes.push(crate::NumaNodeSpec::ordinary(64 * 4096 + 17));
     memory_only.distances = (0..25).map(|at| if at % 6 == 0 { 10 } else { 40 - at }).collect();
     odd.extend([hybrid, outside, nowhere, memory_only]);
     odd
@@ -373,6 +374,7 @@ proptest! {
                 mem_bytes,
             }).collect(),
             memory_hold: [MemoryHold::Held, MemoryHold::Loose, MemoryHold::Strict][hold],
+            ..Placement::default()
         };
         if let Ok(grant) = table.restore(AGENT, holder(1), &placement) {
             prop_assert_eq!(table.placement(grant.claim).map(|placement| placement.pus), Some(placement.pus));

@@ -47,7 +47,7 @@ fn claimer(watched: &Watched, me: u64) {
     for _ in 0..ROUNDS {
         let dice = xorshift(&mut seed);
         let outcome = if dice.is_multiple_of(5) {
-            let limit = HoldLimit { exclusive_pus: 4, pool_milli: 500, mem_bytes: 1 << 14 };
+            let limit = HoldLimit { exclusive_pus: 4, pool_milli: 500, mem_bytes: 1 << 14, extras: false };
             watched.table.hold(AGENT, holder(me), limit)
         } else {
             watched.table.claim(AGENT, holder(me), &request(dice))

@@ -143,7 +143,11 @@ fn a_split_that_takes_seats_and_makes_a_pool_grow() {
 #[test]
 fn an_unknown_piece_is_refused_before_anything_is_changed() {
     let table = fresh();
-    let whole = granted(table.hold(AGENT, holder(1), HoldLimit { exclusive_pus: 2, pool_milli: 0, mem_bytes: 0 }));
+    let whole = granted(table.hold(
+        AGENT,
+        holder(1),
+        HoldLimit { exclusive_pus: 2, pool_milli: 0, mem_bytes: 0, extras: false },
+    ));
     let piece = Placement { pus: vec![crate::PuId::new(14), crate::PuId::new(15)], ..Placement::default() };
     assert!(matches!(table.split_exact(whole.claim, Owner::new(1), &piece), Outcome::Refused(_)));
     table.validate().unwrap();
