@@ -43,7 +43,7 @@ impl Millis {
     }
 
     /// What the device at a position has.
-    #[expect(clippy::cast_possible_truncation, reason = "masked to 10 bits")]
+    #[allow(clippy::cast_possible_truncation, reason = "masked to 10 bits")]
     pub(crate) const fn get(self, at: u16) -> u16 {
         (self.0 >> (at as u32 * BITS) & MASK) as u16
     }

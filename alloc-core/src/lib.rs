@@ -3,7 +3,7 @@
 //! # Words
 //!
 //! - **Agent**: a registered machine. Its [`Shape`] says what cores, PUs (hardware threads) and NUMA nodes it has.
-//! - **Claim**: PUs, pool shares and memory of one agent that an [`Owner`] holds and a role is charged for. It can be split,
+//! - **Claim**: PUs, pool shares, memory and [extras](Extras) of one agent that an [`Owner`] holds and a role is charged for. It can be split,
 //!   transferred, released, and restored after a restart.
 //! - **Pool**: the cores of a NUMA node that shared claims run on. Cores join and leave it as shared claims come and go.
 //! - **Refused** is a no, with figures; **contended** means that others were in flight: ask again.
@@ -60,9 +60,10 @@
 //! # Reading order
 //!
 //! The words, each with its protocol in its module's first lines: `sync` (the door to atomics), `leaf` (cores), `pool`,
-//! `memory`, `counter`, `device_word`, `bits`, `record` (claims), `ledger` (roles). Then what is made of them: `shape` and `layout` (a machine), `stock` and
-//! `plan` (with `cores`, `shared`, `memory_plan`: what a request gets), `taking` and `claim` (getting it), `split`,
-//! `pooling` (how cores join and leave a pool), `extras` (devices, huge pages, disk, ports and the rest), `restore`, `place`, `why` and `explain`, `validate`.
+//! `memory`, `counter`, `device_word`, `bits`, `record` (claims), `ledger` (roles). Then what is made of them: `shape` and
+//! `layout` (a machine), `stock` and `plan` (with `cores`, `shared`, `memory_plan`: what a request gets), `taking` and `claim`
+//! (getting it), `split`, `pooling` (how cores join and leave a pool), `restore`, `place`, `why` and `explain`, `validate`.
+//! Beside them `extras`: huge pages, devices, disk, ports and the rest.
 //!
 //! Every rule is a pure function on a `Copy` value; every shared change is one read-modify-write that runs such a function.
 

@@ -99,23 +99,42 @@ pub(crate) fn check(request: &Request) -> Result<(), Invalid> {
     }
 }
 
+/// Where a plan takes things from.
+#[derive(Clone, Copy, Debug)]
+struct Way {
+    /// From where the cores come.
+    cpus: Scope,
+    /// From where the memory comes.
+    memory: Scope,
+    /// Which devices are beside the cores: those wanted there this urgently or more.
+    beside: DeviceLocality,
+}
+
 /// Plans a request.
 pub(crate) fn plan(request: &Request, stock: &impl Stock, sink: &mut impl Sink) -> Result<(), Lack> {
     let demand = Demand::of(request);
-    if !demand.is_empty() && request.memory != MemoryLocality::Any {
-        let scope = |beside: &_| tightest_scope(request, demand, *beside, stock);
-        if let Some(scope) = beside_steps(request).iter().find_map(scope) {
-            return plan_within(request, demand, (scope, scope), stock, sink);
-        }
+    match way(request, demand, stock) {
+        Some(way) => plan_along(way, request, demand, stock, sink),
+        None => Err(lack(request, demand, stock)),
     }
-    if demand.is_empty() || request.memory != MemoryLocality::Required {
-        for &beside in beside_steps(request) {
-            if let Some(scope) = scope_for_devices(request, beside, stock) {
-                return plan_within(request, demand, (scope, Scope::Anywhere), stock, sink);
-            }
-        }
-    }
-    Err(lack(request, demand, stock))
+}
+
+/// The best way to serve a request, best first: memory and preferred devices with the cores, memory only, preferred devices
+/// only, neither; as far as the request leaves it open.
+fn way(request: &Request, demand: Demand, stock: &impl Stock) -> Option<Way> {
+    let steps = beside_steps(request);
+    let together = |&beside: &_| {
+        let scope = tightest_scope(request, demand, beside, stock)?;
+        Some(Way { cpus: scope, memory: scope, beside })
+    };
+    let apart = |&beside: &_| {
+        let cpus = scope_for_devices(request, beside, stock)?;
+        Some(Way { cpus, memory: Scope::Anywhere, beside })
+    };
+    let no_memory = demand.is_empty();
+    let first = if no_memory || request.memory == MemoryLocality::Any { &[] } else { steps };
+    let second = if no_memory || request.memory != MemoryLocality::Required { steps } else { &[] };
+    first.iter().find_map(together).or_else(|| second.iter().find_map(apart))
 }
 
 /// Which device wishes a scope has to keep: first the preferred ones too, then the required ones alone.
@@ -170,9 +189,24 @@ fn scope_for_devices(request: &Request, beside: DeviceLocality, stock: &impl Sto
 
 /// Whether the devices that are to be beside the PUs are, with the PUs this scope gives.
 fn devices_fit_beside(request: &Request, beside: DeviceLocality, scope: Scope, stock: &impl Stock) -> bool {
-    !request.extras.wants_beside(beside)
-        || fill_cpus(request, scope, stock, &mut Nowhere)
-            .is_ok_and(|near| figures::devices_fit(request, beside, near, stock))
+    !request.extras.wants_beside(beside) || fill_cpus_beside(request, beside, scope, stock, &mut Nowhere).is_ok()
+}
+
+/// Puts the CPU part of a request into the plan, with PUs on each NUMA node that the devices wanted beside them come from.
+fn fill_cpus_beside(
+    request: &Request,
+    beside: DeviceLocality,
+    scope: Scope,
+    stock: &impl Stock,
+    sink: &mut impl Sink,
+) -> Result<NodeSet, Lack> {
+    if request.extras.wants_beside(beside) {
+        let near = fill_cpus(request, scope, stock, &mut Nowhere)?;
+        if !figures::devices_fit(request, beside, near, stock) {
+            return extras::beside::cover(request, beside, scope, stock, sink);
+        }
+    }
+    fill_cpus(request, scope, stock, sink)
 }
 
 /// Whether the memory of a request fits a scope.
@@ -238,17 +272,16 @@ pub(crate) fn fill_cpus(
     }
 }
 
-/// Plans with cores and memory from these scopes.
-fn plan_within(
+fn plan_along(
+    way: Way,
     request: &Request,
     demand: Demand,
-    (cpus, memory): (Scope, Scope),
     stock: &impl Stock,
     sink: &mut impl Sink,
 ) -> Result<(), Lack> {
-    let near = fill_cpus(request, cpus, stock, sink)?;
+    let near = fill_cpus_beside(request, way.beside, way.cpus, stock, sink)?;
     if !demand.is_empty() {
-        fill_memory(request, demand, memory, near, stock, sink)?;
+        fill_memory(request, demand, way.memory, near, stock, sink)?;
     }
     match request.extras.wishes() {
         Some(wishes) => extras::plan::plan(wishes, near, stock, sink),

@@ -124,7 +124,10 @@ fn best_extra(what: Wanted, request: &Request, wishes: &Wishes, stock: &impl Sto
         return figures::best(what, wishes, stock);
     }
     let scopes = single_scopes(stock).chain(group_scopes(stock)).chain([Scope::Anywhere]);
-    let near = scopes.filter_map(|scope| fill_cpus(request, scope, stock, &mut Nowhere).ok());
+    let near = scopes.filter_map(|scope| match scope {
+        Scope::Anywhere => fill_cpus(request, scope, stock, &mut Nowhere).ok(),
+        Scope::Within { nodeset, .. } => cpus_fit(request, scope, stock).then_some(nodeset),
+    });
     near.map(|near| figures::best_beside(what, wishes, near, stock)).max().unwrap_or(0)
 }
 

@@ -95,8 +95,10 @@ pub(crate) fn parts(shape: &Shape, placed: &PlacedExtras, sink: &mut impl Sink) 
     device_parts(shape, &placed.devices, sink)?;
     counter_parts(shape, placed, sink)?;
     for (picked, is_set) in picked(placed) {
-        let pick =
-            shape.extras.pick(picked.name, is_set).ok_or(Invalid::UnknownName(picks::named(picked.name, is_set)))?;
+        let pick = shape
+            .extras
+            .pick(picked.name, is_set)
+            .ok_or_else(|| Invalid::UnknownName(picks::named(picked.name, is_set)))?;
         if let Some(number) = pick.first_unknown(&picked.spans) {
             return Err(Invalid::UnknownNumber { name: picked.name, number }.into());
         }
@@ -140,7 +142,7 @@ fn device_parts(shape: &Shape, shares: &[DeviceShare], sink: &mut impl Sink) -> 
     for share in shares {
         let known = shape.extras.place(share.device).filter(|_| (1..=WHOLE).contains(&share.milli));
         let place = known.ok_or(Invalid::UnknownDevice(share.device))?;
-        let millis = words.entry(place.word).or_insert(Millis::default());
+        let millis: &mut Millis = words.entry(place.word).or_default();
         *millis = millis.with(place.at, share.milli);
     }
     for (word, millis) in words {
@@ -151,7 +153,7 @@ fn device_parts(shape: &Shape, shares: &[DeviceShare], sink: &mut impl Sink) -> 
 
 fn counter_parts(shape: &Shape, placed: &PlacedExtras, sink: &mut impl Sink) -> Result<(), Inexact> {
     let blocks = placed.disk_bytes / PAGE_BYTES;
-    if placed.disk_bytes % PAGE_BYTES != 0 || blocks > MAX_AMOUNT {
+    if !placed.disk_bytes.is_multiple_of(PAGE_BYTES) || blocks > MAX_AMOUNT {
         return Err(Invalid::Amount(Wanted::DiskBytes).into());
     }
     if blocks > 0 {

@@ -1,6 +1,7 @@
 //! Figures of the extras: what is asked, free, and to be had as required. They say what a request lacks, and by how much.
 
 use crate::PAGE_BYTES;
+use crate::device_word::WHOLE;
 use crate::extras::layout::{DISK, DeviceGroup};
 use crate::extras::picks;
 use crate::extras::plan::untouched;
@@ -118,6 +119,17 @@ pub(crate) fn devices_fit(request: &Request, least: DeviceLocality, near: NodeSe
     let Some(wishes) = request.extras.wishes() else { return true };
     let mut beside = wishes.devices.iter().filter(|wish| wish.locality >= least);
     beside.all(|wish| devices_beside(wish, near, stock) >= asked_of_devices(wish))
+}
+
+/// How much of the devices that are wanted beside the PUs, this urgently or more, some NUMA nodes have: thousandths, summed up.
+pub(crate) fn met_beside(wishes: &Wishes, least: DeviceLocality, near: NodeSet, stock: &impl Stock) -> u64 {
+    let met = |wish: &DeviceWish| match wish.amount {
+        DeviceAmount::Whole(devices) => devices_beside(wish, near, stock).min(u64::from(devices)) * u64::from(WHOLE),
+        // One device or none: thousandths of two do not add up.
+        DeviceAmount::Milli(milli) if devices_beside(wish, near, stock) >= u64::from(milli) => u64::from(milli),
+        DeviceAmount::Milli(_) => 0,
+    };
+    wishes.devices.iter().filter(|wish| wish.locality >= least).map(met).sum()
 }
 
 /// The first quantity of which the agent has too little, wherever it is.

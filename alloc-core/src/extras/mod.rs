@@ -14,9 +14,10 @@
 //! **Special memory** serves claims that name its kind. It is counted, and not fenced: no seats are taken on its NUMA node.
 //!
 //! Files: `spec` (what a machine has), `wishes` (what is asked), `placed` (what is held), `layout` (which word is what),
-//! `plan` and `picks` (choosing), `words` (taking), `exact` (parts and placements), `figures` (what is free, for refusals),
+//! `plan`, `picks` and `beside` (choosing), `words` (taking), `exact` (parts and placements), `figures` (what is free, for refusals),
 //! `usage`, `truth` (for validate).
 
+pub(crate) mod beside;
 pub(crate) mod exact;
 pub(crate) mod figures;
 pub(crate) mod hold;

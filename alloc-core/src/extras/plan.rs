@@ -58,7 +58,7 @@ fn special_memory(
     let mut last = None;
     while lacking > 0 {
         let left = shape.extras.of_kind(wish.kind).filter(|numa_node| last.is_none_or(|last| rank(numa_node) > last));
-        let numa_node = left.min_by_key(rank).ok_or(Lack::Extra(wish.what()))?;
+        let numa_node = left.min_by_key(rank).ok_or_else(|| Lack::Extra(wish.what()))?;
         let pages = stock.pages(numa_node).min(lacking);
         if pages > 0 {
             sink.put(Part::Memory { numa_node, seat: Seat::Held, pages })?;
@@ -109,7 +109,7 @@ fn whole(wish: &DeviceWish, devices: u32, near: NodeSet, stock: &impl Stock, sin
     while lacking > 0 {
         let left = groups(wish, near, stock).enumerate().filter(|(nth, _)| drawn >> nth & 1 == 0);
         let next = left.min_by_key(|(_, (far, at, group))| (*far, Reverse(untouched(group, stock)), *at));
-        let (nth, (.., group)) = next.ok_or(Lack::Extra(wish.what()))?;
+        let (nth, (.., group)) = next.ok_or_else(|| Lack::Extra(wish.what()))?;
         drawn |= 1 << nth;
         lacking -= take_whole(group, lacking, stock, sink)?;
     }
@@ -135,7 +135,7 @@ fn part(wish: &DeviceWish, milli: u16, near: NodeSet, stock: &impl Stock, sink: 
     let all = groups(wish, near, stock)
         .flat_map(|(far, _, group)| group.words.clone().flat_map(move |word| in_word(far, word)));
     let best = all.filter(|(_, _, has, ..)| *has >= milli).min();
-    let (.., word, at) = best.ok_or(Lack::Extra(wish.what()))?;
+    let (.., word, at) = best.ok_or_else(|| Lack::Extra(wish.what()))?;
     sink.put(Part::Devices { word, millis: Millis::default().with(at, milli) })?;
     Ok(())
 }

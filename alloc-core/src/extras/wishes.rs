@@ -126,7 +126,7 @@ impl Extras {
 
     /// Huge pages wanted.
     pub(crate) fn huge_pages(&self) -> HugePages {
-        self.wishes().map_or(HugePages::default(), |wishes| wishes.huge_pages)
+        self.wishes().map(|wishes| wishes.huge_pages).unwrap_or_default()
     }
 
     /// Whether some devices are wanted beside the PUs, this urgently or more.
