@@ -259,18 +259,24 @@ impl fmt::Display for ReasonKind {
 
 impl Wanted {
     pub(crate) fn noun(self) -> impl fmt::Display {
+        self.counted(2)
+    }
+
+    /// The noun, in the singular for one.
+    fn counted(self, count: u64) -> impl fmt::Display {
+        let s = if count == 1 { "" } else { "s" };
         fmt::from_fn(move |f| match self {
-            Self::ExclusivePus => f.write_str("exclusive PUs"),
+            Self::ExclusivePus => write!(f, "exclusive PU{s}"),
             Self::SharedMilli => f.write_str("shared CPU"),
             Self::MemBytes => f.write_str("memory"),
-            Self::HugePages(size) => write!(f, "huge pages of {size}"),
+            Self::HugePages(size) => write!(f, "huge page{s} of {size}"),
             Self::SpecialMemory(kind) => write!(f, "memory of kind {kind}"),
-            Self::Devices(kind) => write!(f, "devices of kind {kind}"),
-            Self::DeviceMilli(kind) => write!(f, "thousandths of one device of kind {kind}"),
+            Self::Devices(kind) => write!(f, "device{s} of kind {kind}"),
+            Self::DeviceMilli(kind) => write!(f, "thousandth{s} of one device of kind {kind}"),
             Self::DiskBytes => f.write_str("disk"),
-            Self::Scalar(name) => write!(f, "thousandths of scalar {name}"),
-            Self::Numbers(name) => write!(f, "numbers of range {name}"),
-            Self::Items(name) => write!(f, "items of set {name}"),
+            Self::Scalar(name) => write!(f, "thousandth{s} of scalar {name}"),
+            Self::Numbers(name) => write!(f, "number{s} of range {name}"),
+            Self::Items(name) => write!(f, "item{s} of set {name}"),
         })
     }
 }
@@ -307,12 +313,11 @@ impl Shortage {
     fn asked(&self) -> impl fmt::Display {
         let Self { what, asked, .. } = *self;
         fmt::from_fn(move |f| match what {
-            Wanted::ExclusivePus => write!(f, "wants {asked} exclusive PU{}", if asked == 1 { "" } else { "s" }),
             Wanted::SharedMilli => write!(f, "wants {asked} shared cpu_milli"),
             Wanted::MemBytes | Wanted::SpecialMemory(_) | Wanted::DiskBytes => {
                 write!(f, "wants {} of {}", Amount(what, asked), what.noun())
             }
-            _ => write!(f, "wants {asked} {}", what.noun()),
+            _ => write!(f, "wants {asked} {}", what.counted(asked)),
         })
     }
 

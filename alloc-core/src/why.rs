@@ -3,12 +3,12 @@
 use crate::PAGE_BYTES;
 use crate::agent::{Agent, Machine};
 use crate::cores;
-use crate::extras::{DeviceLocality, HugeSize, Wishes, figures};
+use crate::extras::{DeviceLocality, HugeSize, Wishes, beside, figures};
 use crate::hold;
 use crate::ids::NumaNodeId;
 use crate::leaf::PuState;
 use crate::nodeset::NodeSet;
-use crate::plan::{Lack, Nowhere, Scope, check, cpus_fit, fill_cpus, group_scopes, plan, single_scopes};
+use crate::plan::{Lack, Nowhere, Scope, check, cpus_fit, group_scopes, plan, single_scopes};
 use crate::quantity::pages_up;
 use crate::reason::{Invalid, Reason, Shortage, Wanted};
 use crate::request::{Cpus, HoldLimit, Level, Locality, MemoryLocality, Request};
@@ -124,11 +124,9 @@ fn best_extra(what: Wanted, request: &Request, wishes: &Wishes, stock: &impl Sto
         return figures::best(what, wishes, stock);
     }
     let scopes = single_scopes(stock).chain(group_scopes(stock)).chain([Scope::Anywhere]);
-    let near = scopes.filter_map(|scope| match scope {
-        Scope::Anywhere => fill_cpus(request, scope, stock, &mut Nowhere).ok(),
-        Scope::Within { nodeset, .. } => cpus_fit(request, scope, stock).then_some(nodeset),
-    });
-    near.map(|near| figures::best_beside(what, wishes, near, stock)).max().unwrap_or(0)
+    let fitting = scopes.filter(|scope| cpus_fit(request, *scope, stock));
+    let best = |scope| figures::best_beside(what, wishes, beside::with_pus(request, scope, stock), stock);
+    fitting.map(best).max().unwrap_or(0)
 }
 
 fn best_pus(locality: Locality, stock: &impl Stock) -> u64 {

@@ -83,7 +83,7 @@ fn most(request: &Request, numa_node: NumaNodeId, stock: &impl Stock) -> u64 {
 }
 
 /// The NUMA nodes of a scope that have PUs.
-fn with_pus(request: &Request, scope: Scope, stock: &impl Stock) -> NodeSet {
+pub(crate) fn with_pus(request: &Request, scope: Scope, stock: &impl Stock) -> NodeSet {
     let numa_nodes = stock.shape().layout.pools.iter().filter_map(|pool| pool.numa_node);
     numa_nodes.filter(|numa_node| scope.has(Some(*numa_node)) && most(request, *numa_node, stock) > 0).collect()
 }

@@ -1,6 +1,9 @@
 //! Tests of the whole table: by example, against an oracle, with panics injected, on real threads, and under loom.
 
+#[cfg(not(loom))]
+mod extras;
 mod interleave;
+mod interleave_extras;
 #[cfg(not(loom))]
 mod oracle;
 #[cfg(not(loom))]
