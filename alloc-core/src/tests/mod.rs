@@ -7,6 +7,8 @@ mod interleave_extras;
 #[cfg(not(loom))]
 mod oracle;
 #[cfg(not(loom))]
+mod oracle_extras;
+#[cfg(not(loom))]
 mod property;
 #[cfg(not(loom))]
 mod scenario;
@@ -14,6 +16,8 @@ mod scenario;
 mod stress;
 #[cfg(not(loom))]
 mod unwind;
+#[cfg(not(loom))]
+mod wishes;
 
 use crate::testing::Machine;
 use crate::{AgentId, Capacity, Grant, Holder, Limit, Outcome, Owner, RoleId, Table};
