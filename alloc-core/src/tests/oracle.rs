@@ -256,6 +256,23 @@ impl Oracle {
         counts.values().any(|count| *count >= pus)
     }
 
+    /// What the cores of a NUMA node could give, in the unit of the request; and how much of it comes in one piece.
+    pub(super) fn gives(&self, request: &Request, numa_node: usize, have: &Have) -> (u64, u64) {
+        let is_here = |pu: &&Pu| self.numa_node(**pu).is_some_and(|at| at.index() == numa_node);
+        match request.cpus {
+            Cpus::Exclusive { .. } => {
+                let here = || have.pus.iter().filter(is_here);
+                let width = here().map(|pu| self.spec.cores[self.core_of[usize::from(*pu)]].pus).max();
+                (here().count() as u64, u64::from(width.unwrap_or(1)))
+            }
+            Cpus::Shared { .. } => {
+                let joinable = have.pus.union(&have.leaving).filter(is_here).count() as u64;
+                let room = have.room.iter().find(|(pool, _)| pool.is_some_and(|at| at.index() == numa_node));
+                (room.map_or(0, |(_, room)| *room) + joinable * u64::from(MILLI_PER_PU), 1)
+            }
+        }
+    }
+
     fn shared_fits(&self, cpu_milli: u64, locality: Locality, have: &Have, within: &dyn Fn(Pool) -> bool) -> bool {
         let mut reach: BTreeMap<Option<u64>, u64> = BTreeMap::new();
         for (pool, room) in have.room.iter().filter(|(pool, _)| within(**pool)) {

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::oracle::{Fit, Have, Oracle};
 use crate::{
-    DeviceAmount, DeviceLocality, DeviceWish, Extras, ExtrasUsage, HugeSize, MemoryLocality, NameId, NumaNodeId,
-    PAGE_BYTES, Pick, PickWish, Picked, Placement, Request, ShapeSpec, Span, Wishes,
+    Cpus, DeviceAmount, DeviceLocality, DeviceWish, Extras, ExtrasUsage, HugeSize, Locality, MemoryLocality, NameId,
+    NumaNodeId, PAGE_BYTES, Pick, PickWish, Picked, Placement, Request, ShapeSpec, Span, Wishes,
 };
 
 /// What there is besides PUs, pools and ordinary memory.
@@ -188,15 +188,40 @@ impl Oracle {
             let here = |numa_node: Option<NumaNodeId>| numa_node.is_some_and(|numa_node| numa_node.index() == at);
             required().all(|wish| have.stuff.devices_fit(&self.spec, wish, &here))
         };
+        let kinds: BTreeSet<u32> = required().map(|wish| wish.kind).collect();
+        let fit = |nodes: &BTreeSet<usize>| {
+            let here = |numa_node: Option<NumaNodeId>| numa_node.is_some_and(|at| nodes.contains(&at.index()));
+            required().all(|wish| have.stuff.devices_fit(&self.spec, wish, &here))
+        };
+        let free = request.memory != MemoryLocality::Required || self.demand_is_empty(request);
+        let free = free && !matches!(request.locality, Locality::Required(_));
         if !without_places(None) {
             Fit::No
-        } else if required().next().is_none()
+        } else if kinds.is_empty()
             || (0..self.spec.numa_nodes.len()).any(|at| beside(at) && without_places(Some(at)))
+            // Of several kinds the fewest NUMA nodes are not always found.
+            || (kinds.len() == 1 && free && self.can_cover(request, have, &fit))
         {
             Fit::Yes
         } else {
             Fit::Unsure
         }
+    }
+
+    /// Whether some PUs can be on each of some NUMA nodes that have the devices, by trying them all.
+    fn can_cover(&self, request: &Request, have: &Have, fit: &dyn Fn(&BTreeSet<usize>) -> bool) -> bool {
+        let gives: Vec<(u64, u64)> = (0..self.spec.numa_nodes.len()).map(|at| self.gives(request, at, have)).collect();
+        let all: u64 = gives.iter().map(|(most, _)| most).sum();
+        let wanted = match request.cpus {
+            Cpus::Exclusive { pus } => u64::from(pus),
+            Cpus::Shared { cpu_milli } => u64::from(cpu_milli),
+        };
+        let widest = gives.iter().map(|(_, piece)| *piece).max().unwrap_or(1);
+        (1..1_u32 << gives.len()).any(|mask| {
+            let nodes: BTreeSet<usize> = (0..gives.len()).filter(|at| mask >> at & 1 == 1).collect();
+            let pieces = wanted.div_ceil(widest);
+            nodes.iter().all(|at| gives[*at].0 > 0) && all >= wanted && pieces >= nodes.len() as u64 && fit(&nodes)
+        })
     }
 
     /// Checks that a placement has what is wished, no more, and where it is required.
