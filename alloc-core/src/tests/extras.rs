@@ -145,6 +145,10 @@ fn special_memory_serves_who_names_it_from_the_nearest() {
     assert_eq!(far.memory, []);
     let less = refused(claim(&table, &hbm(5)));
     assert_eq!(less.to_string(), "wants 20 KiB of memory of kind 1; agent a0 has 16 KiB free");
+    let mut second = self::table(&with_extras());
+    let _first = granted(claim(&second, &Request::exclusive(8, 0).with_locality(Locality::Required(Level::NumaNode))));
+    assert_eq!(placed(&second, &hbm(1)).extras.special_memory, [on(3, 1)]);
+    assert_eq!(second.remove_agent(AGENT), Ok(2));
     // Ordinary requests never get there: two NUMA nodes of 16 pages each.
     let larger = refused(claim(&table, &Request::exclusive(2, 33 * 4096)));
     assert!(matches!(larger.reason, Reason::LargerThanMachine(_)));

@@ -11,8 +11,8 @@ use super::wishes::wishes;
 use super::{AGENT, ROLE, holder};
 use crate::testing::{Machine, spec, with_extras};
 use crate::{
-    Capacity, ClaimId, Confirmed, HoldLimit, Level, Limit, Locality, MemoryHold, MemoryLocality, Outcome, Owner,
-    Placed, Placement, Policy, Reason, Released, Request, Shape, ShapeSpec, Table, Transferred, Wanted,
+    Capacity, ClaimId, Confirmed, HoldLimit, Invalid, Level, Limit, Locality, MemoryHold, MemoryLocality, Outcome,
+    Owner, Placed, Placement, Policy, Reason, Released, Request, Shape, ShapeSpec, Table, Transferred, Wanted,
 };
 
 /// One call. Claims and pools are named by position among those there are.
@@ -246,7 +246,7 @@ impl World {
                 self.split_off(parent, &before, grant);
                 assert_eq!(self.oracle.stuff(), free, "what one loses the other has");
             }
-            Outcome::Refused(refusal) if matches!(refusal.reason, Reason::Invalid(_)) => {}
+            Outcome::Refused(refusal) if matches!(refusal.reason, Reason::Invalid(Invalid::SharedTooClose(_))) => {}
             Outcome::Refused(refusal) => {
                 assert_ne!(self.oracle.fits_claim(request, &before), Fit::Yes, "{refusal} but it has {before:?}");
             }
