@@ -1,10 +1,9 @@
 //! Hold: a claim of what is free, for somebody to choose from: an offer, a reservation.
 //!
 //! A hold covers whole free cores, the room pools have left, memory that one task could use together with the huge pages of
-//! the same NUMA nodes, and all that is free of the other [`extras`](crate::extras); extras alone are not held, since no
-//! request is for them alone. Nothing runs in
-//! it, so it takes no seats; a split takes the seats its request needs, and is refused where those who came meanwhile
-//! forbid it.
+//! the same NUMA nodes, and all that is free of the other [`extras`]; extras alone are not held, since no request is for them
+//! alone. Nothing runs in it, so it takes no seats; a split takes the seats its request needs, and is refused where those who
+//! came meanwhile forbid it.
 
 use crate::PAGE_BYTES;
 use crate::extras;

@@ -3,8 +3,8 @@
 //! # Words
 //!
 //! - **Agent**: a registered machine. Its [`Shape`] says what cores, PUs (hardware threads) and NUMA nodes it has.
-//! - **Claim**: PUs, pool shares, memory and [extras](Extras) of one agent that an [`Owner`] holds and a role is charged for. It can be split,
-//!   transferred, released, and restored after a restart.
+//! - **Claim**: PUs, pool shares, memory and [extras](Extras) (devices, ports, disk, …) of one agent that an [`Owner`] holds
+//!   and a role is charged for. It can be split, transferred, released, and restored after a restart.
 //! - **Pool**: the cores of a NUMA node that shared claims run on. Cores join and leave it as shared claims come and go.
 //! - **Refused** is a no, with figures; **contended** means that others were in flight: ask again.
 //!

@@ -12,6 +12,39 @@ use crate::request::Request;
 pub struct Extras(Option<Box<Wishes>>);
 
 /// What is asked besides PUs and memory. Each list is sorted by kind or name and names nothing twice.
+///
+/// ```
+/// use meros_alloc_core::*;
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// // Two NUMA nodes of two cores; the second has a GPU, the agent ports 31000 to 31999.
+/// const GPU: u32 = 1;
+/// const PORTS: NameId = NameId::new(0);
+/// let core = |numa_node| CoreSpec { pus: 2, l3: None, numa_node: Some(numa_node), package: Some(0), kind: 0 };
+/// let [near, far] = [NumaNodeId::new(1), NumaNodeId::new(0)];
+/// let shape = Shape::new(&ShapeSpec {
+///     cores: vec![core(far), core(far), core(near), core(near)],
+///     numa_nodes: vec![NumaNodeSpec::ordinary(8 << 30); 2],
+///     devices: vec![DeviceSpec { kind: GPU, numa_node: Some(near) }],
+///     ranges: vec![RangesSpec { name: PORTS, spans: vec![Span { first: 31_000, last: 31_999 }] }],
+///     ..ShapeSpec::default()
+/// })?;
+/// # let mut table = Table::new(Capacity { agents: 1, records_per_agent: 64, roles: 1 })?;
+/// # let role = table.add_role(Limit::default())?;
+/// let agent = table.add_agent(shape)?;
+///
+/// // Two PUs beside 300 thousandths of a GPU, and two ports.
+/// let request = Request::exclusive(2, 1 << 30)
+///     .with_devices(GPU, DeviceAmount::Milli(300), DeviceLocality::Required)
+///     .with_range(PORTS, Pick::Any(2));
+/// let outcome = table.claim(agent, Holder { owner: Owner::new(1), role }, &request);
+/// let placement = outcome.granted().and_then(|grant| table.placement(grant.claim)).ok_or("refused")?;
+/// assert_eq!(placement.pus, [PuId::new(4), PuId::new(5)]);
+/// assert_eq!(placement.extras.devices, [DeviceShare { device: DeviceId::new(0), milli: 300 }]);
+/// assert_eq!(placement.extras.ranges[0].spans, [Span { first: 31_000, last: 31_001 }]);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Wishes {
     /// Huge pages, beside the memory.

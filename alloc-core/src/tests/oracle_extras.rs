@@ -172,11 +172,13 @@ impl Oracle {
         let without_places = |set: Option<usize>| {
             let within = |pool: Option<NumaNodeId>| set.is_none_or(|set| pool.is_some_and(|at| at.index() == set));
             let cpus_and_memory = if request.memory == MemoryLocality::Required && !self.demand_is_empty(request) {
-                let sets =
-                    self.nodesets().into_iter().filter(|nodes| set.is_none_or(|set| *nodes == BTreeSet::from([set])));
-                sets.into_iter().any(|nodes| {
-                    let within = |pool: Option<NumaNodeId>| pool.is_some_and(|at| nodes.contains(&at.index()));
-                    self.strict_fits(request, &nodes, have) && self.cpus_fit(request, have, &within)
+                let sets = self
+                    .nodesets()
+                    .into_iter()
+                    .filter(|nodeset| set.is_none_or(|set| *nodeset == BTreeSet::from([set])));
+                sets.into_iter().any(|nodeset| {
+                    let within = |pool: Option<NumaNodeId>| pool.is_some_and(|at| nodeset.contains(&at.index()));
+                    self.strict_fits(request, &nodeset, have) && self.cpus_fit(request, have, &within)
                 })
             } else {
                 self.cpus_fit(request, have, &within) && self.spill_fits(request, have)
@@ -189,8 +191,8 @@ impl Oracle {
             required().all(|wish| have.stuff.devices_fit(&self.spec, wish, &here))
         };
         let kinds: BTreeSet<u32> = required().map(|wish| wish.kind).collect();
-        let fit = |nodes: &BTreeSet<usize>| {
-            let here = |numa_node: Option<NumaNodeId>| numa_node.is_some_and(|at| nodes.contains(&at.index()));
+        let fit = |nodeset: &BTreeSet<usize>| {
+            let here = |numa_node: Option<NumaNodeId>| numa_node.is_some_and(|at| nodeset.contains(&at.index()));
             required().all(|wish| have.stuff.devices_fit(&self.spec, wish, &here))
         };
         let free = request.memory != MemoryLocality::Required || self.demand_is_empty(request);
@@ -218,9 +220,12 @@ impl Oracle {
         };
         let widest = gives.iter().map(|(_, piece)| *piece).max().unwrap_or(1);
         (1..1_u32 << gives.len()).any(|mask| {
-            let nodes: BTreeSet<usize> = (0..gives.len()).filter(|at| mask >> at & 1 == 1).collect();
+            let nodeset: BTreeSet<usize> = (0..gives.len()).filter(|at| mask >> at & 1 == 1).collect();
             let pieces = wanted.div_ceil(widest);
-            nodes.iter().all(|at| gives[*at].0 > 0) && all >= wanted && pieces >= nodes.len() as u64 && fit(&nodes)
+            nodeset.iter().all(|at| gives[*at].0 > 0)
+                && all >= wanted
+                && pieces >= nodeset.len() as u64
+                && fit(&nodeset)
         })
     }
 

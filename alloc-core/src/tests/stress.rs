@@ -57,7 +57,8 @@ fn claimer(watched: &Watched, me: u64) {
     for _ in 0..ROUNDS {
         let dice = xorshift(&mut seed);
         let outcome = if dice.is_multiple_of(5) {
-            let limit = HoldLimit { exclusive_pus: 4, pool_milli: 500, mem_bytes: 1 << 14, extras: dice % 3 == 0 };
+            let limit =
+                HoldLimit { exclusive_pus: 4, pool_milli: 500, mem_bytes: 1 << 14, extras: dice.is_multiple_of(3) };
             watched.table.hold(AGENT, holder(me), limit)
         } else {
             watched.table.claim(AGENT, holder(me), &request(dice))
