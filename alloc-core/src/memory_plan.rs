@@ -51,27 +51,24 @@ impl Demand {
 
     /// What these NUMA nodes lack for it; memory, when each of them alone is short of something only.
     pub(crate) fn lack(self, nodeset: NodeSet, stock: &impl Stock) -> Lack {
-        let has = has(nodeset.iter(), stock);
+        let has = self.in_all(nodeset.iter(), stock);
         let short = |size: &HugeSize| self.huge.get(*size) > has.huge.get(*size);
         let wanted = |size: &HugeSize| self.huge.get(*size) > 0 && self.pages == 0;
         let huge = HugeSize::ALL.into_iter().find(short).or_else(|| HugeSize::ALL.into_iter().find(wanted));
         huge.map_or(Lack::Memory, |size| Lack::Extra(Wanted::HugePages(size)))
     }
-}
 
-/// What some NUMA nodes have together.
-fn has(numa_nodes: impl Iterator<Item = NumaNodeId>, stock: &impl Stock) -> Demand {
-    let one = |numa_node| {
-        let huge = HugeSize::ALL
-            .into_iter()
-            .fold(HugePages::default(), |huge, size| huge.with(size, stock.huge(numa_node, size)));
-        Demand { pages: stock.pages(numa_node), huge }
-    };
-    numa_nodes.map(one).fold(Demand::default(), |sum, one| sum.zip(one, |a, b| a + b))
-}
+    /// What a NUMA node has of it; of what is not wanted nothing, so that no word is read in vain.
+    fn there(self, numa_node: NumaNodeId, stock: &impl Stock) -> Self {
+        let wanted = HugeSize::ALL.into_iter().filter(|size| self.huge.get(*size) > 0);
+        let huge = wanted.fold(HugePages::default(), |huge, size| huge.with(size, stock.huge(numa_node, size)));
+        Self { pages: stock.pages(numa_node), huge }
+    }
 
-fn of_one(numa_node: NumaNodeId, stock: &impl Stock) -> Demand {
-    has(core::iter::once(numa_node), stock)
+    /// What some NUMA nodes have of it together.
+    fn in_all(self, numa_nodes: impl Iterator<Item = NumaNodeId>, stock: &impl Stock) -> Self {
+        numa_nodes.map(|at| self.there(at, stock)).fold(Self::default(), |sum, one| sum.zip(one, |a, b| a + b))
+    }
 }
 
 /// The seat of a claim that is promised the memory of one NUMA node, or of a group.
@@ -90,7 +87,7 @@ fn open(nodeset: NodeSet, seat: Seat, stock: &impl Stock) -> impl Iterator<Item 
 /// Whether these NUMA nodes, all of them together, can be promised.
 pub(crate) fn strict_fits(wanted: Demand, nodeset: NodeSet, group: Option<u8>, stock: &impl Stock) -> bool {
     let admitted = nodeset.iter().all(|numa_node| stock.admits(numa_node, strict_seat(group)));
-    admitted && wanted.fits(has(nodeset.iter(), stock))
+    admitted && wanted.fits(wanted.in_all(nodeset.iter(), stock))
 }
 
 /// Puts pages of NUMA nodes that are promised together into the plan, those near the cores first. A group is held as one,
@@ -105,7 +102,7 @@ pub(crate) fn strict(
     let mut lacking = wanted;
     for is_near in [true, false] {
         for numa_node in nodeset.iter().filter(|numa_node| near.has(*numa_node) == is_near) {
-            let taken = of_one(numa_node, stock).zip(lacking, u64::min);
+            let taken = wanted.there(numa_node, stock).zip(lacking, u64::min);
             taken.put(numa_node, strict_seat(group), sink)?;
             lacking = lacking.zip(taken, |a, b| a - b);
         }
@@ -115,8 +112,8 @@ pub(crate) fn strict(
 
 /// Whether these NUMA nodes have the pages for a claim that is promised nothing.
 pub(crate) fn loose_fits(wanted: Demand, nodeset: NodeSet, stock: &impl Stock) -> bool {
-    open(nodeset, Seat::SingleLoose, stock).any(|numa_node| wanted.fits(of_one(numa_node, stock)))
-        || wanted.fits(has(open(nodeset, Seat::MultiLoose, stock), stock))
+    open(nodeset, Seat::SingleLoose, stock).any(|numa_node| wanted.fits(wanted.there(numa_node, stock)))
+        || wanted.fits(wanted.in_all(open(nodeset, Seat::MultiLoose, stock), stock))
 }
 
 /// Puts pages into the plan from the nearest of these NUMA nodes that has them all, else from as many as it takes.
@@ -130,11 +127,12 @@ pub(crate) fn loose(
     let shape = stock.shape();
     let far = |numa_node: NumaNodeId| near.first().map_or(0, |from| shape.distance(from, numa_node));
     let rank = |numa_node: &NumaNodeId| (!near.has(*numa_node), far(*numa_node), *numa_node);
-    let enough = open(nodeset, Seat::SingleLoose, stock).filter(|numa_node| wanted.fits(of_one(*numa_node, stock)));
+    let enough =
+        open(nodeset, Seat::SingleLoose, stock).filter(|numa_node| wanted.fits(wanted.there(*numa_node, stock)));
     if let Some(numa_node) = enough.min_by_key(rank) {
         return wanted.put(numa_node, Seat::SingleLoose, sink);
     }
-    if !wanted.fits(has(open(nodeset, Seat::MultiLoose, stock), stock)) {
+    if !wanted.fits(wanted.in_all(open(nodeset, Seat::MultiLoose, stock), stock)) {
         return Err(wanted.lack(nodeset, stock));
     }
     let mut lacking = wanted;
@@ -143,7 +141,7 @@ pub(crate) fn loose(
         let left =
             open(nodeset, Seat::MultiLoose, stock).filter(|numa_node| last.is_none_or(|last| rank(numa_node) > last));
         let numa_node = left.min_by_key(rank).ok_or(Lack::Moved)?;
-        let taken = of_one(numa_node, stock).zip(lacking, u64::min);
+        let taken = wanted.there(numa_node, stock).zip(lacking, u64::min);
         if !taken.is_empty() {
             taken.put(numa_node, Seat::MultiLoose, sink)?;
             lacking = lacking.zip(taken, |a, b| a - b);
