@@ -2,7 +2,12 @@
 //!
 //! The words belong to one incarnation. The records outlive it, so that a claim id never comes back with another meaning.
 
-use crate::ids::AgentId;
+use crate::bits::Bits;
+use crate::counter::Counter;
+use crate::device_word::Devices;
+use crate::extras::HugeSize;
+use crate::extras::words::Words;
+use crate::ids::{AgentId, NumaNodeId};
 use crate::leaf::{Leaf, PuState};
 use crate::memory::MemoryNode;
 use crate::pool::Pool;
@@ -17,6 +22,7 @@ pub(crate) struct Machine {
     pub(crate) leaves: Vec<Leaf>,
     pub(crate) pools: Vec<Pool>,
     pub(crate) memory: Vec<MemoryNode>,
+    extras: Words,
     /// Counts claims that were undone, so that a refusal can tell whether something it saw taken was given back.
     undone: Word64,
 }
@@ -27,6 +33,7 @@ impl Machine {
             leaves: shape.layout.leaves.iter().map(|leaf| Leaf::new(leaf.bits.all())).collect(),
             pools: shape.layout.pools.iter().map(|_| Pool::new()).collect(),
             memory: shape.pages().iter().map(|&pages| MemoryNode::new(pages)).collect(),
+            extras: Words::new(&shape),
             undone: Word64::new(0),
             shape,
         }
@@ -38,6 +45,23 @@ impl Machine {
 
     pub(crate) fn pool(&self, pool: u16) -> &Pool {
         &self.pools[usize::from(pool)]
+    }
+
+    /// Huge pages of one size on a NUMA node.
+    pub(crate) fn huge(&self, numa_node: NumaNodeId, size: HugeSize) -> &Counter {
+        self.extras.huge(numa_node, size)
+    }
+
+    pub(crate) fn devices(&self, word: u16) -> &Devices {
+        self.extras.devices(word)
+    }
+
+    pub(crate) fn counter(&self, counter: u16) -> &Counter {
+        self.extras.counter(counter)
+    }
+
+    pub(crate) fn bits(&self, word: u16) -> &Bits {
+        self.extras.bits(word)
     }
 
     /// The PUs of a leaf in a state, at this moment.

@@ -102,7 +102,7 @@ fn attempt(agent: &Agent, machine: &Machine, ledger: &Ledger, holder: Holder, as
         return match lack {
             Lack::Records => refuse(full),
             Lack::Moved => Try::Again { pools_changed: false },
-            Lack::Cpus | Lack::Memory => match ask.why(machine) {
+            Lack::Cpus | Lack::Memory | Lack::Extra(_) => match ask.why(machine) {
                 Some(reason) => refuse(reason),
                 None => Try::Again { pools_changed: false },
             },

@@ -10,6 +10,7 @@ use crate::PAGE_BYTES;
 use crate::agent::Agent;
 use crate::claim::Holder;
 use crate::exact::{self, Inexact};
+use crate::extras;
 use crate::ids::{AgentId, ClaimId, NumaNodeId, PuId, RoleId};
 use crate::leaf::PuState;
 use crate::ledger::{ChargeError, Ledger};
@@ -17,7 +18,7 @@ use crate::outcome::Grant;
 use crate::part::Part;
 use crate::placement::Placement;
 use crate::pooling;
-use crate::reason::Invalid;
+use crate::reason::{Invalid, Wanted};
 use crate::taking::Taking;
 
 /// Why something cannot be restored. The rest of what is to be restored is not affected.
@@ -49,6 +50,8 @@ pub enum RestoreError {
         /// What there is.
         free_bytes: u64,
     },
+    /// Huge pages, a device, disk, a scalar, a number or an item is held by another claim, or there is less.
+    ExtraTaken(Wanted),
     /// The agent's claim records are used up.
     RecordsFull,
     /// Another call is at work on the agent; ask again.
@@ -71,6 +74,7 @@ impl fmt::Display for RestoreError {
                 write!(f, "{numa_node} has {free_bytes} free bytes for {asked_bytes}, ")?;
                 f.write_str("or claims this one may not be mixed with")
             }
+            Self::ExtraTaken(what) => write!(f, "too few free {}: two claims name the same", what.noun()),
             Self::RecordsFull => f.write_str("the agent's claim records are used up: raise records_per_agent"),
             Self::Contended => f.write_str("another call is at work on the agent: ask again"),
         }
@@ -149,5 +153,6 @@ fn taken(agent: &Agent, part: Part) -> RestoreError {
             asked_bytes: pages * PAGE_BYTES,
             free_bytes: machine.memory[numa_node.index()].free_pages() * PAGE_BYTES,
         },
+        extra => extras::exact::what(&machine.shape, extra).map_or(RestoreError::Contended, RestoreError::ExtraTaken),
     }
 }

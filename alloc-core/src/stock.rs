@@ -3,6 +3,8 @@
 
 use crate::MILLI_PER_PU;
 use crate::agent::Machine;
+use crate::device_word::Millis;
+use crate::extras::HugeSize;
 use crate::ids::NumaNodeId;
 use crate::leaf::PuState;
 use crate::memory::Seat;
@@ -30,6 +32,15 @@ pub(crate) trait Stock {
         let whole = |leaf: u16| layout.leaves[usize::from(leaf)].bits.whole(self.pus(leaf)).count_ones();
         self.leaving(pool) + layout.pools[usize::from(pool)].leaves.iter().map(|&leaf| whole(leaf)).sum::<u32>()
     }
+
+    /// Huge pages of a NUMA node.
+    fn huge(&self, numa_node: NumaNodeId, size: HugeSize) -> u64;
+    /// Thousandths of the devices of a word.
+    fn devices(&self, word: u16) -> Millis;
+    /// What a counter has.
+    fn counter(&self, counter: u16) -> u64;
+    /// Bits of a bit word.
+    fn bits(&self, word: u16) -> u64;
 
     /// Millis a pool can give if all cores that could join it did.
     fn reach_milli(&self, pool: u16) -> u32 {
@@ -101,6 +112,34 @@ impl Stock for View<'_> {
         let leaves = self.machine.shape.layout.pools[usize::from(pool)].leaves.iter();
         leaves.map(|&leaf| self.machine.pus_in(leaf, PuState::Leaving).count_ones()).sum()
     }
+
+    fn huge(&self, numa_node: NumaNodeId, size: HugeSize) -> u64 {
+        if self.is(WhatIf::Empty) {
+            return self.machine.shape.extras.huge(numa_node, size);
+        }
+        self.machine.huge(numa_node, size).free()
+    }
+
+    fn devices(&self, word: u16) -> Millis {
+        if self.is(WhatIf::Empty) {
+            return self.machine.shape.extras.untouched(word);
+        }
+        self.machine.devices(word).free()
+    }
+
+    fn counter(&self, counter: u16) -> u64 {
+        if self.is(WhatIf::Empty) {
+            return self.machine.shape.extras.counters()[usize::from(counter)];
+        }
+        self.machine.counter(counter).free()
+    }
+
+    fn bits(&self, word: u16) -> u64 {
+        if self.is(WhatIf::Empty) {
+            return self.machine.shape.extras.pick_of(word).all_bits(word);
+        }
+        self.machine.bits(word).free()
+    }
 }
 
 /// What a claim holds, to be split.
@@ -138,6 +177,34 @@ impl Stock for Held<'_> {
 
     fn leaving(&self, _: u16) -> u32 {
         0
+    }
+
+    fn huge(&self, numa_node: NumaNodeId, size: HugeSize) -> u64 {
+        match self.record.find(Part::Huge { numa_node, size, pages: 0 }) {
+            Some((_, Part::Huge { pages, .. })) => pages,
+            _ => 0,
+        }
+    }
+
+    fn devices(&self, word: u16) -> Millis {
+        match self.record.find(Part::Devices { word, millis: Millis::default() }) {
+            Some((_, Part::Devices { millis, .. })) => millis,
+            _ => Millis::default(),
+        }
+    }
+
+    fn counter(&self, counter: u16) -> u64 {
+        match self.record.find(Part::Counter { counter, amount: 0 }) {
+            Some((_, Part::Counter { amount, .. })) => amount,
+            _ => 0,
+        }
+    }
+
+    fn bits(&self, word: u16) -> u64 {
+        match self.record.find(Part::Bits { word, bits: 0 }) {
+            Some((_, Part::Bits { bits, .. })) => bits,
+            _ => 0,
+        }
     }
 }
 

@@ -34,7 +34,7 @@ pub struct Capacity {
     /// Agents, at most 2²⁰.
     pub agents: u32,
     /// Claim records per agent, 1 to 16,383. A claim takes one per five parts; a part is the cores of one leaf, the share of
-    /// one pool or the memory of one NUMA node.
+    /// one pool, the memory of one NUMA node, five devices of a kind, or 48 numbers of a range.
     pub records_per_agent: u16,
     /// Roles.
     pub roles: u16,
@@ -236,7 +236,7 @@ impl Table {
         }
     }
 
-    /// Claims what is free on one agent, up to a limit: whole cores, room in pools, memory usable together. Nothing runs in
+    /// Claims what is free on one agent, up to a limit: whole cores, room in pools, memory usable together, extras. Nothing runs in
     /// it; to be split, transferred and released.
     pub fn hold(&self, agent: AgentId, holder: Holder, limit: HoldLimit) -> Outcome {
         match self.known(agent) {

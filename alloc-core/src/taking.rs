@@ -5,6 +5,7 @@
 //! the same guard started at the end.
 
 use crate::agent::Machine;
+use crate::extras::words;
 use crate::leaf::PuState;
 use crate::part::Part;
 use crate::pooling;
@@ -85,6 +86,7 @@ impl<'a> Taking<'a> {
                 self.seated = memory.enter(seat);
                 self.seated && memory.take(pages)
             }
+            extra => words::take(self.machine, extra),
         }
     }
 
@@ -116,6 +118,7 @@ impl<'a> Taking<'a> {
                 self.machine.memory[numa_node.index()].give(pages);
                 self.seated = true;
             }
+            extra => words::give(self.machine, extra),
         }
     }
 

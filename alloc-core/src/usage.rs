@@ -2,6 +2,7 @@
 
 use crate::PAGE_BYTES;
 use crate::agent::Machine;
+use crate::extras::{self, ExtrasUsage};
 use crate::ids::NumaNodeId;
 use crate::leaf::PuState;
 
@@ -20,6 +21,8 @@ pub struct Usage {
     pub pools: Vec<PoolUsage>,
     /// The NUMA nodes.
     pub memory: Vec<MemoryUsage>,
+    /// Everything else.
+    pub extras: ExtrasUsage,
 }
 
 /// What a pool has.
@@ -91,5 +94,6 @@ pub(crate) fn usage(machine: &Machine) -> Usage {
         pus_leaving: machine.count_in(PuState::Leaving),
         pools: pools.collect(),
         memory: memory.collect(),
+        extras: extras::usage::usage(machine),
     }
 }

@@ -7,11 +7,13 @@ use core::fmt;
 use crate::MILLI_PER_PU;
 use crate::Quantities;
 use crate::agent::{Agent, Machine};
+use crate::extras::truth::ExtraTruth;
 use crate::ids::{AgentId, NumaNodeId, RoleId};
 use crate::leaf::PuState;
 use crate::ledger::Ledger;
 use crate::memory::SeatWord;
 use crate::part::Part;
+use crate::reason::Wanted;
 use crate::record::State;
 
 /// A figure that does not agree with the records. Any of these is a bug of this crate, or a call was in flight.
@@ -87,6 +89,17 @@ pub enum ValidateError {
         /// The NUMA node.
         numa_node: NumaNodeId,
     },
+    /// What is free of an extra, and what claims hold of it, do not make up the whole.
+    Extra {
+        /// The agent.
+        agent: AgentId,
+        /// Of what.
+        what: Wanted,
+        /// What claims hold, as the word counts it.
+        recorded: u64,
+        /// What the word says is free.
+        free: u64,
+    },
     /// A role is charged something else than its claims hold, or charges are in flight.
     Role {
         /// The role.
@@ -112,6 +125,7 @@ struct Truth {
     shares: Vec<u32>,
     pages: Vec<u64>,
     seats: Vec<SeatWord>,
+    extras: ExtraTruth,
 }
 
 /// Checks everything.
@@ -124,6 +138,7 @@ pub(crate) fn validate(agents: &[Agent], ledger: &Ledger) -> Result<(), Validate
             check_leaves(agent.id, machine, &truth)?;
             check_pools(agent.id, machine, &truth)?;
             check_memory(agent.id, machine, &truth)?;
+            truth.extras.check(agent.id, machine)?;
         }
     }
     for (role, recorded) in (0..).map(RoleId::new).zip(charged) {
@@ -162,6 +177,7 @@ fn read_records(agent: &Agent, machine: &Machine, charged: &mut [Quantities]) ->
         shares: vec![0; machine.pools.len()],
         pages: vec![0; machine.memory.len()],
         seats: vec![SeatWord::default(); machine.memory.len()],
+        extras: ExtraTruth::default(),
     };
     for slot in 0..agent.records.len() {
         let Some(header) = agent.records.header(slot).filter(|header| header.state == State::Live) else { continue };
@@ -169,7 +185,7 @@ fn read_records(agent: &Agent, machine: &Machine, charged: &mut [Quantities]) ->
         let mut sum = Quantities::default();
         let read = agent.records.read(slot, header.generation, |part| {
             sum = sum.checked_add(part.quantities()).unwrap_or(sum);
-            fault = fault.or_else(|| truth.add(agent.id, part).err());
+            fault = fault.or_else(|| truth.add(agent.id, machine, part).err());
         });
         let Some((_, role)) = read else { return Err(ValidateError::Busy { agent: agent.id, slot }) };
         if let Some(fault) = fault {
@@ -183,7 +199,7 @@ fn read_records(agent: &Agent, machine: &Machine, charged: &mut [Quantities]) ->
 }
 
 impl Truth {
-    fn add(&mut self, agent: AgentId, part: Part) -> Result<(), ValidateError> {
+    fn add(&mut self, agent: AgentId, machine: &Machine, part: Part) -> Result<(), ValidateError> {
         match part {
             Part::Empty => {}
             Part::Cores { leaf, pus, .. } => {
@@ -199,6 +215,7 @@ impl Truth {
                 let seats = &mut self.seats[numa_node.index()];
                 *seats = seats.enter(seat).ok_or(ValidateError::Seats { agent, numa_node })?;
             }
+            extra => self.extras.add(agent, machine, extra)?,
         }
         Ok(())
     }

@@ -22,8 +22,8 @@ fn table() -> Option<(Table, AgentId, Holder)> {
         package: Some(0),
         kind: 0,
     });
-    let numa_nodes = vec![NumaNodeSpec { mem_bytes: 256 << 30 }];
-    let spec = ShapeSpec { cores: cores.collect(), numa_nodes, distances: Vec::new() };
+    let numa_nodes = vec![NumaNodeSpec::ordinary(256 << 30)];
+    let spec = ShapeSpec { cores: cores.collect(), numa_nodes, ..ShapeSpec::default() };
     let mut table = Table::new(Capacity { agents: 1, records_per_agent: 256, roles: 1 }).ok()?;
     let role = table.add_role(Limit::default()).ok()?;
     let agent = table.add_agent(Shape::new(&spec).ok()?).ok()?;

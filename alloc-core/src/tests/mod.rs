@@ -1,12 +1,17 @@
 //! Tests of the whole table: by example, against an oracle, with panics injected, on real threads, and under loom.
 
 #[cfg(not(loom))]
+mod extras;
+#[cfg(not(loom))]
 mod fitting;
 mod interleave;
+mod interleave_extras;
 #[cfg(not(loom))]
 mod members;
 #[cfg(not(loom))]
 mod oracle;
+#[cfg(not(loom))]
+mod oracle_extras;
 #[cfg(not(loom))]
 mod property;
 #[cfg(not(loom))]
@@ -15,6 +20,8 @@ mod scenario;
 mod stress;
 #[cfg(not(loom))]
 mod unwind;
+#[cfg(not(loom))]
+mod wishes;
 
 use crate::testing::Machine;
 use crate::{AgentId, Capacity, Grant, Holder, Limit, Outcome, Owner, RoleId, Table};
