@@ -29,6 +29,8 @@ pub(crate) struct LeafPlace {
     pub(crate) bits: Cores,
     /// Which word of the block.
     word: u16,
+    /// Which word is its NUMA node's memory; its own where it is in none.
+    memory: u16,
     /// A bit per [`Level`] that the leaf is inside one domain of.
     levels: u8,
     pub(crate) numa_node: Option<NumaNodeId>,
@@ -38,12 +40,25 @@ impl LeafPlace {
     fn new(leaf: &LeafShape) -> Self {
         let levels = [Level::Core, Level::L3, Level::NumaNode, Level::Package];
         let bit = |level: Level| u8::from(leaf.is_within(level)) << level as u8;
-        Self { bits: leaf.bits, word: 0, levels: levels.into_iter().map(bit).sum(), numa_node: leaf.numa_node }
+        let levels = levels.into_iter().map(bit).sum();
+        Self { bits: leaf.bits, word: 0, memory: 0, levels, numa_node: leaf.numa_node }
+    }
+
+    /// Where its word is in the block.
+    #[inline]
+    pub(crate) fn word(&self) -> usize {
+        usize::from(self.word)
+    }
+
+    /// Where its NUMA node's memory word is in the block; its own word where it is in none.
+    #[inline]
+    pub(crate) fn memory(&self) -> usize {
+        usize::from(self.memory)
     }
 
     /// Whether the leaf is inside one domain of a level.
-    #[inline(always)]
-    pub(crate) const fn is_within(self, level: Level) -> bool {
+    #[inline]
+    pub(crate) const fn is_within(&self, level: Level) -> bool {
         self.levels >> level as u8 & 1 == 1
     }
 }
@@ -69,14 +84,16 @@ impl BlockMap {
         let mut words = 0..;
         let mut next = || words.next().unwrap_or(0);
         for (at, pool) in layout.pools.iter().enumerate() {
+            let of_memory = pool.numa_node.map(|_| next());
             if let Some(numa_node) = pool.numa_node {
-                memory[numa_node.index()] = Some(next());
+                memory[numa_node.index()] = of_memory;
                 let first = pool.leaves.first().map_or(0, |leaf| u32::from(*leaf));
                 spans[numa_node.index()] = Span { first, len: pool.leaves.len() as u32 };
             }
             pools[at] = next();
             for &leaf in &pool.leaves {
-                leaves[usize::from(leaf)].word = next();
+                let (place, word) = (&mut leaves[usize::from(leaf)], next());
+                (place.word, place.memory) = (word, of_memory.unwrap_or(word));
             }
         }
         let memory = memory.into_iter().map(|word| word.unwrap_or_else(&mut next)).collect();
@@ -85,35 +102,35 @@ impl BlockMap {
         Self { leaves, pools: pools.into(), memory, spans: spans.into(), lines }
     }
 
-    #[inline(always)]
+    #[inline]
     pub(crate) fn leaf(&self, leaf: u16) -> usize {
         usize::from(self.leaves[usize::from(leaf)].word)
     }
 
     /// The line of a leaf's word, from the block's first; 0 for a leaf that is not there.
-    #[inline(always)]
+    #[inline]
     pub(crate) fn line_of(&self, leaf: u16) -> u32 {
         self.leaf_place(u32::from(leaf)).map_or(0, |place| u32::from(place.word / WORDS_PER_LINE_U16))
     }
 
     /// A leaf, if there is one.
-    #[inline(always)]
-    pub(crate) fn leaf_place(&self, leaf: u32) -> Option<LeafPlace> {
-        self.leaves.get(leaf as usize).copied()
+    #[inline]
+    pub(crate) fn leaf_place(&self, leaf: u32) -> Option<&LeafPlace> {
+        self.leaves.get(leaf as usize)
     }
 
-    #[inline(always)]
+    #[inline]
     pub(crate) fn pool(&self, pool: u16) -> usize {
         usize::from(self.pools[usize::from(pool)])
     }
 
-    #[inline(always)]
+    #[inline]
     pub(crate) fn memory(&self, numa_node: usize) -> usize {
         usize::from(self.memory[numa_node])
     }
 
     /// The positions of a NUMA node's leaves, in the block that starts at position `first`.
-    #[inline(always)]
+    #[inline]
     pub(crate) fn span(&self, numa_node: usize, first: u32) -> Span {
         let span = self.spans[numa_node];
         Span { first: first + span.first, ..span }
@@ -135,8 +152,8 @@ pub(crate) fn fresh(map: &BlockMap, layout: &Layout, pages: &[u64]) -> Vec<(usiz
     words
 }
 
-#[cfg(test)]
 #[cfg(not(loom))]
+#[cfg(test)]
 mod tests {
     use crate::testing::Machine;
 

@@ -14,8 +14,9 @@ use crate::machine::Machine;
 use crate::outcome::{Contended, Grant, Outcome, Released, Transferred};
 use crate::place;
 use crate::plan::{Lack, check, plan};
+use crate::quick;
 use crate::reason::Reason;
-use crate::record::{OpenRecord, Unlocked};
+use crate::record::{Locked, OpenRecord, Unlocked};
 use crate::request::{HoldLimit, Request};
 use crate::site::{Hands, Site, Unopened};
 use crate::stock::{View, WhatIf};
@@ -144,7 +145,7 @@ pub(crate) enum Untaken {
 }
 
 /// Charges the role and takes the words that a record names.
-#[inline(always)]
+#[inline]
 pub(crate) fn take<'a>(site: &Site<'a>, record: &mut OpenRecord<'a>, charged: Quantities) -> Result<Grant, Untaken> {
     let claim = ClaimId::new(site.agent, record.slot(), record.generation());
     let mut taking = Taking::start(&site.hands, &site.machine, record);
@@ -155,11 +156,30 @@ pub(crate) fn take<'a>(site: &Site<'a>, record: &mut OpenRecord<'a>, charged: Qu
     Ok(Grant { claim, charged, pools_changed: taking.keep() })
 }
 
-/// Ends a claim: its words are given back, its role refunded.
+/// Ends a claim: its words are given back, its role refunded; tells what came of it.
 #[inline(always)]
-pub(crate) fn release(hands: Hands<'_>, claim: ClaimId, owner: Owner) -> Released {
-    match hands.open(claim, owner) {
-        Ok(record) => end(hands, record),
+pub(crate) fn release(hands: &Hands<'_>, claim: ClaimId, owner: Owner, tell: impl FnOnce(Released)) {
+    match hands.shard.records.lock_head(claim.slot(), claim.generation()) {
+        Ok(locked) if locked.is_of(owner, claim.agent()) => match quick::end(hands, &locked) {
+            // Told from here, so that the answer is made where it is looked at (see `quick`).
+            Some(refunded) => tell(Released::Released { refunded, pools_changed: false }),
+            None => tell(release_in_general(hands, Ok(locked), claim, owner)),
+        },
+        locked => tell(release_in_general(hands, locked, claim, owner)),
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn release_in_general<'a>(
+    hands: &Hands<'a>,
+    locked: Result<Locked<'a>, Unlocked>,
+    claim: ClaimId,
+    owner: Owner,
+) -> Released {
+    let opened = locked.map_err(Unopened::Unlocked).and_then(|locked| hands.open_locked(locked, claim, owner));
+    match opened {
+        Ok(record) => end(*hands, record),
         Err(Unopened::NotOwner(owner)) => Released::NotOwner { owner },
         Err(Unopened::Unlocked(Unlocked::Gone)) => Released::Gone,
         Err(Unopened::Unlocked(Unlocked::Contended)) => Released::Contended,
@@ -167,7 +187,7 @@ pub(crate) fn release(hands: Hands<'_>, claim: ClaimId, owner: Owner) -> Release
 }
 
 /// Gives back all that an open claim has.
-#[inline(always)]
+#[inline]
 pub(crate) fn end<'a>(hands: Hands<'a>, mut record: OpenRecord<'a>) -> Released {
     let refunded = record.quantities();
     let machine = hands.machine_of(record.place());

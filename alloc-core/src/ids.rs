@@ -94,7 +94,7 @@ pub(crate) const GENERATION_MASK: u32 = (1 << GENERATION_BITS) - 1;
 pub struct ClaimId(u64);
 
 impl ClaimId {
-    #[inline(always)]
+    #[inline]
     pub(crate) const fn new(agent: AgentId, slot: u32, generation: u32) -> Self {
         debug_assert!(agent.0 < MAX_AGENTS && slot <= MAX_RECORDS && generation <= GENERATION_MASK);
         Self((agent.0 as u64) << (GENERATION_BITS + SLOT_BITS) | (slot as u64) << GENERATION_BITS | generation as u64)
@@ -114,14 +114,14 @@ impl ClaimId {
 
     /// The agent whose PUs and memory the claim holds.
     #[must_use]
-    #[inline(always)]
+    #[inline]
     pub const fn agent(self) -> AgentId {
         AgentId((self.0 >> (GENERATION_BITS + SLOT_BITS)) as u32)
     }
 
     /// The record's position in the agent's shard.
     #[must_use]
-    #[inline(always)]
+    #[inline]
     #[expect(clippy::cast_possible_truncation, reason = "masked to 24 bits")]
     pub const fn slot(self) -> u32 {
         (self.0 >> GENERATION_BITS) as u32 & MAX_RECORDS
@@ -129,7 +129,7 @@ impl ClaimId {
 
     /// How often the record had been used before.
     #[must_use]
-    #[inline(always)]
+    #[inline]
     #[expect(clippy::cast_possible_truncation, reason = "masked to 20 bits")]
     pub const fn generation(self) -> u32 {
         self.0 as u32 & GENERATION_MASK

@@ -7,7 +7,6 @@
 //! |---|---|---|
 //! | active | the agent takes new claims | by who adds agents and changes their state |
 //! | leaf class c | its free PUs are of class c (one plane per class, a leaf is in one) | by who changes the leaf |
-//! | pool class c | it is the first of its pool, whose room is of class c | by who changes the pool |
 //! | memory step s | its NUMA node's memory word counts it as shown at step s | by who changes that count |
 //!
 //! Above the rows are two levels per plane: a bit per row, and a bit per 64 of these, so that an empty stretch is skipped at
@@ -47,10 +46,9 @@ pub(crate) struct Plane(usize);
 /// The first word of a line says who is active; seven classes follow.
 const CLASSES_PER_LINE: usize = 7;
 const LEAF_CLASSES: usize = 2 * CLASSES_PER_LINE;
-/// The words that say who is active: of the two lines of leaf classes and that of pool classes.
-const ACTIVE: [Plane; 3] = [Plane(0), Plane(8), Plane(16)];
-const FIRST_POOL: usize = 17;
-const FIRST_STEP: usize = 24;
+/// The words that say who is active, one in each line of leaf classes.
+const ACTIVE: [Plane; 2] = [Plane(0), Plane(8)];
+const FIRST_STEP: usize = 16;
 /// Steps of memory: 1/2, 3/4, 1, 3/2, 2, 3, 4, 6, … 64 and 96 GiB.
 pub(crate) const STEPS: usize = 16;
 /// Pages of the lowest step, as a power of two.
@@ -59,7 +57,7 @@ const PLANES: usize = FIRST_STEP + STEPS;
 const LINES_PER_ROW: usize = PLANES.div_ceil(WORDS_PER_LINE);
 
 /// The class of a leaf by its free PUs: 1 to 8 each its own, then by fours up to 32. `None` for none free.
-#[inline(always)]
+#[inline]
 pub(crate) const fn leaf_class(free: u32) -> Option<u32> {
     match free {
         0 => None,
@@ -68,23 +66,8 @@ pub(crate) const fn leaf_class(free: u32) -> Option<u32> {
     }
 }
 
-/// The class of a pool by its room in thousandths of a PU.
-#[inline(always)]
-pub(crate) const fn pool_class(room_milli: u32) -> Option<u32> {
-    match room_milli {
-        0 => None,
-        1..=99 => Some(0),
-        100..=249 => Some(1),
-        250..=499 => Some(2),
-        500..=999 => Some(3),
-        1000..=1999 => Some(4),
-        2000..=3999 => Some(5),
-        _ => Some(6),
-    }
-}
-
 /// How many steps so many pages reach.
-#[inline(always)]
+#[inline]
 #[expect(clippy::cast_possible_truncation, reason = "at most 16 steps")]
 pub(crate) const fn steps_up_to(pages: u64) -> u8 {
     if pages >> LOWEST_STEP == 0 {
@@ -98,38 +81,32 @@ pub(crate) const fn steps_up_to(pages: u64) -> u8 {
 
 impl Plane {
     /// Leaves of this class.
-    #[inline(always)]
+    #[inline]
     pub(crate) const fn leaf(class: u32) -> Self {
         let class = class as usize;
         Self(1 + class + class / CLASSES_PER_LINE)
     }
 
     /// All classes in which leaves with at least so many free PUs are, tightest first.
-    #[inline(always)]
+    #[inline]
     #[expect(clippy::cast_possible_truncation, reason = "14 classes")]
     pub(crate) fn leaf_classes_from(pus: u32) -> core::ops::Range<u32> {
         leaf_class(pus).unwrap_or(0)..LEAF_CLASSES as u32
     }
 
-    /// Pools of this class.
-    #[inline(always)]
-    const fn pool(class: u32) -> Self {
-        Self(FIRST_POOL + class as usize)
-    }
-
-    #[inline(always)]
+    #[inline]
     const fn step(step: u8) -> Self {
         Self(FIRST_STEP + step as usize)
     }
 
     /// The highest step every NUMA node with so many pages is at; `None` below the lowest.
-    #[inline(always)]
+    #[inline]
     pub(crate) fn memory(pages: u64) -> Option<Self> {
         steps_up_to(pages).checked_sub(1).map(Self::step)
     }
 
     /// The word beside it that says who is active.
-    #[inline(always)]
+    #[inline]
     const fn active(self) -> Self {
         Self(self.0 & !CLASSES_PER_LINE)
     }
@@ -148,7 +125,7 @@ impl Span {
     }
 
     /// Its rows, and its bits in each.
-    #[inline(always)]
+    #[inline]
     fn rows(self) -> impl Iterator<Item = (u32, u64)> {
         let end = self.first + self.len;
         // A NUMA node without cores has no leaves.
@@ -174,19 +151,19 @@ impl Level {
         Self { lines: sync::zeroed(lines_per_plane * PLANES), lines_per_plane }
     }
 
-    #[inline(always)]
+    #[inline]
     fn word(&self, plane: Plane, word: u32) -> &Word64 {
         let word = word as usize;
         &self.lines[plane.0 * self.lines_per_plane + word / WORDS_PER_LINE].0[word % WORDS_PER_LINE]
     }
 
-    #[inline(always)]
+    #[inline]
     fn words(&self) -> u32 {
         u32::try_from(self.lines_per_plane * WORDS_PER_LINE).unwrap_or(u32::MAX)
     }
 
     /// The bits of a word that are set in both planes.
-    #[inline(always)]
+    #[inline]
     fn both(&self, (plane, filter): (Plane, Option<Plane>), word: u32) -> u64 {
         // Relaxed: a hint where to look; what is looked at then is read with Acquire.
         let bits = self.word(plane, word).load(Ordering::Relaxed);
@@ -234,13 +211,13 @@ impl Index {
         (self.rows.len() + self.level1.lines.len() + self.level2.lines.len()) * size_of::<Line>()
     }
 
-    #[inline(always)]
+    #[inline]
     fn word(&self, plane: Plane, row: u32) -> &Word64 {
         &self.rows[row as usize * LINES_PER_ROW + plane.0 / WORDS_PER_LINE].0[plane.0 % WORDS_PER_LINE]
     }
 
     /// Asks for the lines of a row that a change of a leaf's class may touch.
-    #[inline(always)]
+    #[inline]
     pub(crate) fn prefetch(&self, position: u32) {
         let row = (position / ROW).min(self.row_count - 1);
         sync::prefetch(self.word(ACTIVE[0], row));
@@ -251,7 +228,7 @@ impl Index {
 /// Changes, each after the change of the truth it tells of.
 impl Index {
     /// A leaf's free PUs changed.
-    #[inline(always)]
+    #[inline]
     pub(crate) fn leaf_changed(&self, position: u32, (before, after): (u32, u32), truth: impl Fn() -> u32) {
         let (before, after) = (leaf_class(before), leaf_class(after));
         if before != after {
@@ -259,16 +236,7 @@ impl Index {
         }
     }
 
-    /// A pool's room changed.
-    #[inline(always)]
-    pub(crate) fn pool_changed(&self, position: u32, (before, after): (u32, u32), truth: impl Fn() -> u32) {
-        let (before, after) = (pool_class(before), pool_class(after));
-        if before != after {
-            self.moved(position, (before.map(Plane::pool), after.map(Plane::pool)), || pool_class(truth()) == before);
-        }
-    }
-
-    #[inline(always)]
+    #[inline]
     fn moved(&self, position: u32, (from, to): (Option<Plane>, Option<Plane>), came_back: impl Fn() -> bool) {
         let _calm = sync::calm();
         let (row, bit) = (position / ROW, 1 << (position % ROW));
@@ -339,14 +307,14 @@ impl Index {
         self.clear(found, Span::one(position), || leaf_class(truth()).map(Plane::leaf) == Some(found));
     }
 
-    #[inline(always)]
+    #[inline]
     fn set(&self, plane: Plane, span: Span) {
         for (row, bits) in span.rows() {
             self.set_in_row(plane, row, bits);
         }
     }
 
-    #[inline(always)]
+    #[inline]
     fn clear(&self, plane: Plane, span: Span, still: impl Fn() -> bool) {
         for (row, bits) in span.rows() {
             self.clear_in_row(plane, row, bits);
@@ -356,7 +324,7 @@ impl Index {
         }
     }
 
-    #[inline(always)]
+    #[inline]
     fn set_in_row(&self, plane: Plane, row: u32, bits: u64) {
         // AcqRel: Release publishes the truth changed before it to who clears the bit later (rule 2); Acquire keeps the
         // chain of changes of this word whole.
@@ -365,7 +333,7 @@ impl Index {
         }
     }
 
-    #[inline(always)]
+    #[inline]
     fn clear_in_row(&self, plane: Plane, row: u32, bits: u64) {
         // AcqRel: Acquire pairs with the Release half of `set_in_row`, so the second look at the truth sees what was set for.
         // The bit above stays, though it may be the row's last: the next search that comes by clears it.
@@ -411,7 +379,7 @@ pub(crate) type Query = (Plane, Option<Plane>);
 /// Searches.
 impl Index {
     /// A query for leaves of a class beside memory of a step. The step is left out while no NUMA node is hidden.
-    #[inline(always)]
+    #[inline]
     pub(crate) fn query(&self, class: u32, memory: Option<Plane>) -> Query {
         // Relaxed: a leaf that is found without the memory wanted is refused by its words.
         let hides = self.hidden.0.load(Ordering::Relaxed) != 0;
@@ -419,7 +387,7 @@ impl Index {
     }
 
     /// The positions of a row that answer a query, of agents that take new claims.
-    #[inline(always)]
+    #[inline]
     pub(crate) fn row(&self, (plane, filter): Query, row: u32) -> u64 {
         // Acquire: pairs with the Release half of `set_in_row`: the truth looked at next is at least as new as the bit.
         let active = self.word(plane.active(), row).load(Ordering::Acquire);
@@ -428,7 +396,7 @@ impl Index {
     }
 
     /// The first row from `row` on, and before `end`, that has positions which answer; and these.
-    #[inline(always)]
+    #[inline]
     pub(crate) fn next(&self, query: Query, mut row: u32, end: u32) -> Option<(u32, u64)> {
         while row < end {
             let word = row / 64;
@@ -483,11 +451,6 @@ impl Index {
         leaf_class(free).is_none_or(|class| self.has(Plane::leaf(class), position))
     }
 
-    /// Whether a pool can be found by its room.
-    pub(crate) fn has_pool(&self, position: u32, room_milli: u32) -> bool {
-        pool_class(room_milli).is_none_or(|class| self.has(Plane::pool(class), position))
-    }
-
     /// Whether all leaves of a NUMA node are shown at so many steps.
     pub(crate) fn has_memory(&self, span: Span, shown: u8) -> bool {
         (0..shown).all(|step| (span.first..span.first + span.len).all(|position| self.has(Plane::step(step), position)))
@@ -512,8 +475,8 @@ pub(crate) const fn pages_of(steps: u8) -> u64 {
     if steps % 2 == 1 { half } else { half + half / 2 }
 }
 
-#[cfg(test)]
 #[cfg(not(loom))]
+#[cfg(test)]
 mod tests {
     use super::*;
 
@@ -523,7 +486,6 @@ mod tests {
         assert!(classes.is_sorted() && classes.len() == 32);
         assert_eq!((classes[0], classes[7], classes[31]), (0, 7, 13));
         assert_eq!([0, 6, 7, 13].map(Plane::leaf), [1, 7, 9, 15].map(Plane));
-        assert_eq!(pool_class(u32::MAX), Some(6));
     }
 
     #[test]

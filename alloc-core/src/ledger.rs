@@ -55,17 +55,17 @@ const ROUNDS: u32 = if cfg!(loom) { 2 } else { 8 };
 struct Credit([u64; 2]);
 
 impl Credit {
-    #[inline(always)]
+    #[inline]
     const fn pack(self) -> u64 {
         self.0[0] << 32 | self.0[1]
     }
 
-    #[inline(always)]
+    #[inline]
     const fn unpack(word: u64) -> Self {
         Self([word >> 32, word & u32::MAX as u64])
     }
 
-    #[inline(always)]
+    #[inline]
     const fn spend(self, owed: [u64; 2]) -> Option<Self> {
         match (self.0[0].checked_sub(owed[0]), self.0[1].checked_sub(owed[1])) {
             (Some(cpu_milli), Some(pages)) => Some(Self([cpu_milli, pages])),
@@ -73,7 +73,7 @@ impl Credit {
         }
     }
 
-    #[inline(always)]
+    #[inline]
     const fn add(self, more: [u64; 2]) -> Option<Self> {
         let [cpu_milli, pages] = [self.0[0].saturating_add(more[0]), self.0[1].saturating_add(more[1])];
         if cpu_milli <= CREDIT_MAX && pages <= CREDIT_MAX { Some(Self([cpu_milli, pages])) } else { None }
@@ -95,7 +95,7 @@ impl Account {
     }
 
     /// Adds to the tally, or with wrapped amounts takes away. By the desk's thread alone.
-    #[inline(always)]
+    #[inline]
     fn count(&self, amounts: [u64; 2]) {
         for (word, amount) in self.tally.iter().zip(amounts) {
             // Relaxed, both: nobody else writes it, and who reads it wants a figure.
@@ -122,13 +122,13 @@ impl Role {
         self.given[at].load(Ordering::Relaxed)
     }
 
-    #[inline(always)]
+    #[inline]
     fn limit(&self, at: usize) -> u64 {
         // Relaxed: a limit that changes meanwhile may be met or missed.
         self.limit[at].load(Ordering::Relaxed)
     }
 
-    #[inline(always)]
+    #[inline]
     fn is_limited(&self) -> bool {
         self.limit(0) != u64::MAX || self.limit(1) != u64::MAX
     }
@@ -217,7 +217,7 @@ impl Ledger {
     }
 
     /// How many roles there are.
-    #[inline(always)]
+    #[inline]
     #[expect(clippy::cast_possible_truncation, reason = "at most a u16")]
     pub(crate) fn len(&self) -> usize {
         // Acquire: pairs with the Release half of `add`, so the new role's limit is seen.
@@ -252,17 +252,17 @@ impl Ledger {
         known
     }
 
-    #[inline(always)]
+    #[inline]
     fn role(&self, role: RoleId) -> Option<&Role> {
         if role.index() < self.len() { self.roles.get(role.index()).map(|role| &role.0) } else { None }
     }
 
-    #[inline(always)]
+    #[inline]
     fn account(&self, desk: usize, role: RoleId) -> &Account {
         &self.accounts[desk].0[role.index()]
     }
 
-    #[inline(always)]
+    #[inline]
     fn credit(&self, desk: usize, role: RoleId) -> &Word64 {
         &self.account(desk, role).credit
     }
@@ -308,7 +308,7 @@ impl Ledger {
     }
 
     /// Charges `amount`, in a flight for this role at the desk.
-    #[inline(always)]
+    #[inline]
     pub(crate) fn charge(
         &self,
         (desks, desk, flight): (&Desks, usize, &Flight<'_>),
@@ -317,18 +317,24 @@ impl Ledger {
     ) -> Result<(), ChargeError> {
         let line = self.role(role).ok_or(ChargeError::NoSuchRole)?;
         let owed = units(amount);
-        if !line.is_limited() {
-            self.account(desk, role).count(owed);
-            return Ok(());
-        }
-        if self.spend(desk, role, owed) {
+        if self.charge_here(desk, (role, line), owed) {
             Ok(())
         } else {
             self.charge_counter((desks, desk, flight), (role, line), owed)
         }
     }
 
-    #[inline(always)]
+    /// Charges what needs no counter: a role without limits, or what the desk has credit for.
+    #[inline]
+    fn charge_here(&self, desk: usize, (id, role): (RoleId, &Role), owed: [u64; 2]) -> bool {
+        if role.is_limited() {
+            return self.spend(desk, id, owed);
+        }
+        self.account(desk, id).count(owed);
+        true
+    }
+
+    #[inline]
     fn spend(&self, desk: usize, role: RoleId, owed: [u64; 2]) -> bool {
         // AcqRel: Release pairs with the Acquire of `take_credit`; nothing else is guarded. Relaxed on failure: nothing is
         // read through it.
@@ -372,21 +378,24 @@ impl Ledger {
 
     /// Takes all desks' credits of a role back to the counters.
     fn take_credits(&self, (id, role): (RoleId, &Role)) -> [u64; 2] {
-        let mut found = [0; 2];
-        for desk in 0..self.accounts.len() {
-            // AcqRel: Acquire pairs with the Release half of `give_credit`. Relaxed on failure: there was none.
-            let taken =
-                self.credit(desk, id).update(Ordering::AcqRel, Ordering::Relaxed, |credit| (credit != 0).then_some(0));
-            if let Ok(Credit(credit)) = taken.map(Credit::unpack) {
-                role.lower_both(credit);
-                found = [found[0] + credit[0], found[1] + credit[1]];
-            }
-        }
-        found
+        (0..self.accounts.len()).fold([0; 2], |found, desk| {
+            let credit = self.take_credit(desk, (id, role));
+            [found[0] + credit[0], found[1] + credit[1]]
+        })
+    }
+
+    /// Takes a desk's credit of a role back to the counters.
+    fn take_credit(&self, desk: usize, (id, role): (RoleId, &Role)) -> [u64; 2] {
+        // AcqRel: Acquire pairs with the Release half of `give_credit`. Relaxed on failure: there was none.
+        let taken =
+            self.credit(desk, id).update(Ordering::AcqRel, Ordering::Relaxed, |credit| (credit != 0).then_some(0));
+        let Credit(credit) = Credit::unpack(taken.unwrap_or(0));
+        role.lower_both(credit);
+        credit
     }
 
     /// Adds to a desk's credit; what would be too much goes back to the counters.
-    #[inline(always)]
+    #[inline]
     fn give_credit(&self, desk: usize, (id, role): (RoleId, &Role), more: [u64; 2]) {
         // AcqRel: Release pairs with the Acquire half of `take_credits`. Relaxed on failure: nothing is read through it.
         let given = self
@@ -407,7 +416,7 @@ impl Ledger {
     }
 
     /// Takes back a charge made earlier.
-    #[inline(always)]
+    #[inline]
     pub(crate) fn refund(&self, desk: usize, role: RoleId, amount: Quantities) {
         let Some(line) = self.role(role) else { return };
         let owed = units(amount);
@@ -422,17 +431,13 @@ impl Ledger {
     pub(crate) fn leave(&self, desk: usize) {
         for role in (0..self.len()).filter_map(|at| u16::try_from(at).ok()).map(RoleId::new) {
             if let Some(line) = self.role(role) {
-                // AcqRel, Relaxed on failure: as in `take_credits`.
-                let taken = self
-                    .credit(desk, role)
-                    .update(Ordering::AcqRel, Ordering::Relaxed, |credit| (credit != 0).then_some(0));
-                line.lower_both(taken.map_or([0; 2], |credit| Credit::unpack(credit).0));
+                self.take_credit(desk, (role, line));
             }
         }
     }
 }
 
-#[inline(always)]
+#[inline]
 const fn units(amount: Quantities) -> [u64; 2] {
     [amount.cpu_milli, amount.mem_bytes / PAGE_BYTES]
 }
@@ -452,8 +457,8 @@ const fn over_limit(role: RoleId, at: usize, asked: u64, used: u64, limit: u64) 
     }
 }
 
-#[cfg(test)]
 #[cfg(not(loom))]
+#[cfg(test)]
 mod tests {
     use super::*;
 

@@ -98,6 +98,7 @@ mod plan;
 mod pool;
 mod pooling;
 mod quantity;
+mod quick;
 mod reason;
 mod record;
 mod request;
@@ -120,6 +121,7 @@ mod tests;
 mod topology;
 mod usage;
 mod validate;
+mod walk;
 mod wants;
 mod why;
 

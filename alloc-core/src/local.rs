@@ -30,7 +30,7 @@ pub(crate) struct Caller<'a> {
 
 impl Caller<'_> {
     /// Works in a shard.
-    #[inline(always)]
+    #[inline]
     pub(crate) fn with<R>(&self, shard_at: u8, work: impl FnOnce(Hands<'_>) -> R) -> R {
         let shard = self.table.shard(shard_at);
         let hands = |magazine| Hands { table: self.table, shard_at, shard, desk: self.desk, magazine };
@@ -44,7 +44,7 @@ impl Caller<'_> {
     }
 
     /// Works where an agent is; `None` when no agent can have that id.
-    #[inline(always)]
+    #[inline]
     pub(crate) fn at<R>(&self, agent: AgentId, work: impl FnOnce(Hands<'_>, u32) -> R) -> Option<R> {
         let (shard_at, at) = self.table.locate(agent)?;
         Some(self.with(shard_at, |hands| work(hands, at)))
@@ -141,7 +141,7 @@ impl<T: Borrow<Table>> Local<T> {
         self.table.borrow()
     }
 
-    #[inline(always)]
+    #[inline]
     fn caller(&self) -> Caller<'_> {
         Caller { table: self.table(), desk: self.desk, magazines: Some(&self.magazines), home: self.home }
     }
@@ -172,7 +172,7 @@ impl<T: Borrow<Table>> Local<T> {
     }
 
     /// As [`Table::release`].
-    #[inline(always)]
+    #[inline]
     pub fn release(&self, claim: ClaimId, owner: Owner) -> Released {
         self.caller().release(claim, owner)
     }
@@ -184,7 +184,7 @@ impl<T: Borrow<Table>> Local<T> {
     }
 
     /// As [`Table::place`].
-    #[inline(always)]
+    #[inline]
     pub fn place(&self, holder: Holder, request: &Request, policy: Policy) -> Placed {
         place::place(&self.caller(), holder, request, policy)
     }
@@ -228,14 +228,16 @@ impl Caller<'_> {
         transferred.unwrap_or(Transferred::Gone)
     }
 
-    #[inline(always)]
+    #[inline]
     pub(crate) fn release(&self, claim: ClaimId, owner: Owner) -> Released {
-        let released = self.at(claim.agent(), |hands, at| {
+        let Some((shard, at)) = self.table.locate(claim.agent()) else { return Released::Gone };
+        let mut released = Released::Gone;
+        self.with(shard, |hands| {
             // The record says which block; the cell most likely says the same, and is looked up beside it.
             hands.shard.prefetch_block(hands.shard.cell(at).line);
-            claim::release(hands, claim, owner)
+            claim::release(&hands, claim, owner, |answer| released = answer);
         });
-        released.unwrap_or(Released::Gone)
+        released
     }
 
     /// Asks for the words and the row of the index that a claim's release will touch, as far as its record tells.
@@ -266,8 +268,12 @@ impl Caller<'_> {
             if let Some((next, _)) = claims.get(at + AHEAD_LINES) {
                 near(*next);
             }
-            let released = self.at(claim.agent(), |hands, _| claim::release(hands, claim, owner));
-            each(at, released.unwrap_or(Released::Gone));
+            match self.table.locate(claim.agent()) {
+                Some((shard, _)) => {
+                    self.with(shard, |hands| claim::release(&hands, claim, owner, |released| each(at, released)));
+                }
+                None => each(at, Released::Gone),
+            }
         }
     }
 }

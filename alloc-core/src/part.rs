@@ -95,7 +95,7 @@ impl Part {
     }
 
     /// What the role is charged for this part.
-    #[inline(always)]
+    #[inline]
     pub(crate) fn quantities(self) -> Quantities {
         match self {
             Self::Empty => Quantities::default(),

@@ -169,17 +169,17 @@ impl Table {
         &self.shards
     }
 
-    #[inline(always)]
+    #[inline]
     pub(crate) fn shard(&self, at: u8) -> &Shard {
         &self.shards[usize::from(at)]
     }
 
-    #[inline(always)]
+    #[inline]
     pub(crate) const fn ledger(&self) -> &Ledger {
         &self.ledger
     }
 
-    #[inline(always)]
+    #[inline]
     pub(crate) const fn desks(&self) -> &Desks {
         &self.desks
     }
@@ -189,14 +189,14 @@ impl Table {
     }
 
     /// Where in a shard the thread at a desk starts to search, in parts of 2³².
-    #[inline(always)]
+    #[inline]
     #[expect(clippy::cast_possible_truncation, reason = "desks are below the threads, whose share is rounded down")]
     pub(crate) const fn start_of(&self, desk: usize) -> u32 {
         desk as u32 * self.start_step
     }
 
     /// A shape by its number; a number comes from a cell or a record, where only known ones are.
-    #[inline(always)]
+    #[inline]
     pub(crate) fn shape_at(&self, at: u16) -> &Shape {
         match self.shapes[usize::from(at)].get() {
             Some(shape) => shape,
@@ -210,7 +210,7 @@ impl Table {
     }
 
     /// The shard of an agent, and its cell there; `None` when no agent can have the id.
-    #[inline(always)]
+    #[inline]
     pub(crate) fn locate(&self, agent: AgentId) -> Option<(u8, u32)> {
         let shard = agent.get() >> self.shard_shift;
         let at = agent.get() & ((1 << self.shard_shift) - 1);

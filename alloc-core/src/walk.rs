@@ -1,0 +1,190 @@
+//! Walk: over the positions of a shard's index that may serve a need, class by class, from where this thread's last walk ended.
+//!
+//! For many placements of one shape it looks some positions ahead and asks for their memory, so that each is there when its
+//! turn comes.
+
+use crate::claim::Holder;
+use crate::index::{Plane, Query, ROW};
+use crate::outcome::Grant;
+use crate::quick::{Missed, Need, claim_leaf};
+use crate::request::Policy;
+use crate::site::Hands;
+
+/// How many positions are looked ahead.
+const AHEAD: u32 = 8;
+
+/// A position that may serve, and the plane it was found in.
+#[derive(Clone, Copy, Debug)]
+struct Found {
+    position: u32,
+    plane: Plane,
+}
+
+const NOTHING: Found = Found { position: 0, plane: Plane::leaf(0) };
+
+/// Positions found and not yet looked at, oldest first.
+#[derive(Debug)]
+struct Ahead {
+    found: [Found; AHEAD as usize],
+    /// Taken out and put in so far.
+    taken: u32,
+    put: u32,
+}
+
+impl Ahead {
+    #[inline]
+    const fn len(&self) -> u32 {
+        self.put - self.taken
+    }
+
+    #[inline]
+    const fn put(&mut self, found: Found) {
+        self.found[(self.put % AHEAD) as usize] = found;
+        self.put += 1;
+    }
+
+    #[inline]
+    const fn take(&mut self) -> Option<Found> {
+        if self.put == self.taken {
+            return None;
+        }
+        let found = self.found[(self.taken % AHEAD) as usize];
+        self.taken += 1;
+        Some(found)
+    }
+}
+
+/// A walk for one need.
+#[derive(Debug)]
+pub(crate) struct Walk<'a> {
+    hands: Hands<'a>,
+    /// Classes left to look in, and which way.
+    classes: core::ops::Range<u32>,
+    roomiest_first: bool,
+    memory: Option<Plane>,
+    query: Query,
+    /// The tightest class.
+    tightest: Plane,
+    /// Where this thread's walks start, but for the tightest class: there they go on where the last one ended. What is found there
+    /// leaves no gap, wherever it is; and the rows behind have time to gather gaps.
+    apart: u32,
+    /// Rows start here, go to the end, and then up to here.
+    start: u32,
+    row: u32,
+    wrapped: bool,
+    /// The row whose `bits` are left to look at.
+    at: u32,
+    bits: u64,
+    ahead: Ahead,
+    /// The last position, to be looked at again.
+    last: Found,
+    again: bool,
+}
+
+impl<'a> Walk<'a> {
+    #[inline]
+    pub(crate) fn new(hands: Hands<'a>, need: &Need, policy: Policy) -> Self {
+        // Threads start apart from each other.
+        let apart = (u64::from(hands.shard.index.rows()) * u64::from(hands.table.start_of(hands.desk))) >> 32;
+        let classes = Plane::leaf_classes_from(need.pus);
+        let mut walk = Self {
+            hands,
+            tightest: Plane::leaf(classes.start),
+            classes,
+            roomiest_first: policy == Policy::Spread,
+            memory: need.memory,
+            query: (Plane::leaf(0), None),
+            apart: u32::try_from(apart).unwrap_or(0),
+            start: 0,
+            row: 0,
+            wrapped: true,
+            at: 0,
+            bits: 0,
+            ahead: Ahead { found: [NOTHING; AHEAD as usize], taken: 0, put: 0 },
+            last: NOTHING,
+            again: false,
+        };
+        walk.next_class();
+        walk
+    }
+
+    /// Goes on to the next class; false when there is none.
+    #[inline]
+    fn next_class(&mut self) -> bool {
+        let class = if self.roomiest_first { self.classes.next_back() } else { self.classes.next() };
+        let Some(class) = class else { return false };
+        self.query = self.hands.shard.index.query(class, self.memory);
+        self.start = if self.query.0 == self.tightest { self.hands.magazine.row() } else { self.apart };
+        (self.row, self.wrapped) = (self.start, false);
+        true
+    }
+
+    /// Looks at the last position once more: what is left there is the tightest there is.
+    #[inline]
+    pub(crate) fn stay(&mut self, policy: Policy) {
+        self.again = policy == Policy::Pack;
+    }
+
+    /// Sees to it that the next positions are on their way: so many placements are to come.
+    #[inline]
+    pub(crate) fn look_ahead(&mut self, placements: usize) {
+        while self.ahead.len() < AHEAD && (self.ahead.len() as usize) < placements {
+            let Some(found) = self.look() else { return };
+            self.hands.shard.prefetch_position(found.position);
+            self.ahead.put(found);
+        }
+    }
+
+    /// The next position by the index.
+    #[inline]
+    fn look(&mut self) -> Option<Found> {
+        while self.bits == 0 {
+            let index = &self.hands.shard.index;
+            let end = if self.wrapped { self.start } else { index.rows() };
+            match index.next(self.query, self.row, end) {
+                Some((row, bits)) => (self.at, self.bits, self.row) = (row, bits, row + 1),
+                None if !self.wrapped => (self.row, self.wrapped) = (0, true),
+                None => {
+                    if !self.next_class() {
+                        return None;
+                    }
+                }
+            }
+        }
+        let bit = self.bits.trailing_zeros();
+        self.bits &= self.bits - 1;
+        Some(Found { position: self.at * ROW + bit, plane: self.query.0 })
+    }
+
+    #[inline]
+    fn next(&mut self) -> Option<Found> {
+        match self.ahead.take() {
+            Some(found) => Some(found),
+            None => self.look(),
+        }
+    }
+
+    /// Goes on until a leaf serves the need; `None` when the walk is over.
+    #[inline(always)]
+    pub(crate) fn place(&mut self, holder: Holder, need: &Need) -> Option<Grant> {
+        loop {
+            // A leaf looked at again was just taken from: that it has less now is no mistake of the index.
+            let again = core::mem::take(&mut self.again);
+            if !again {
+                self.last = self.next()?;
+            }
+            let Found { position, plane } = self.last;
+            match claim_leaf(&self.hands, position, (!again).then_some(plane), holder, need) {
+                Ok(grant) => {
+                    if plane == self.tightest {
+                        self.hands.magazine.set_row(position / ROW);
+                    }
+                    return Some(grant);
+                }
+                // Why, and whether that is final, is found out at leisure.
+                Err(Missed::Role) => return None,
+                Err(Missed::Leaf) => {}
+            }
+        }
+    }
+}
