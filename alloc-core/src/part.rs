@@ -94,6 +94,12 @@ impl Part {
         Self::Memory { numa_node: NumaNodeId::new(index), seat, pages: word & PAGES_MASK }
     }
 
+    /// The leaf of a packed part of cores.
+    #[inline(always)]
+    pub(crate) const fn leaf_of(word: u64) -> Option<u16> {
+        if word >> KIND_SHIFT == CORES { Some((word >> INDEX_SHIFT & INDEX_MASK) as u16) } else { None }
+    }
+
     /// What the role is charged for this part.
     #[inline]
     pub(crate) fn quantities(self) -> Quantities {

@@ -267,14 +267,13 @@ impl Records {
         }
     }
 
-    /// A record's place and first part as they are at this moment, perhaps of no one moment: to guess by.
-    #[inline]
-    pub(crate) fn peek(&self, slot: u32) -> Option<(Place, Part)> {
+    /// Where a claim's first cores are, if it has any, as it says at this moment, perhaps of no one moment: to guess by.
+    #[inline(always)]
+    pub(crate) fn peek(&self, slot: u32) -> Option<(Place, u16)> {
         let record = self.get(slot)?;
-        // Relaxed, both: nothing but a guess is made from them; the header tells whether there ever was something.
-        let place = Place::unpack(record.place().load(Ordering::Relaxed));
-        let part = Part::unpack(record.part(0)?.load(Ordering::Relaxed));
-        (record.header().state == State::Live).then_some((place, part))
+        // Relaxed, both: nothing but a guess is made from them.
+        let leaf = Part::leaf_of(record.part(0)?.load(Ordering::Relaxed))?;
+        Some((Place::unpack(record.place().load(Ordering::Relaxed)), leaf))
     }
 
     /// Opens a new record, Busy; it is freed again unless it is published.

@@ -204,6 +204,12 @@ impl Table {
         }
     }
 
+    /// A shape by a number from anywhere.
+    #[inline]
+    pub(crate) fn shape_if_known(&self, at: u16) -> Option<&Shape> {
+        self.shapes.get(usize::from(at))?.get().map(|shape| &**shape)
+    }
+
     /// Keeps a shape under a number; false when there is no such place.
     pub(crate) fn keep_shape(&self, at: u16, shape: Shape) -> bool {
         self.shapes.get(usize::from(at)).is_some_and(|place| place.set(Box::new(shape)).is_ok())
@@ -214,8 +220,8 @@ impl Table {
     pub(crate) fn locate(&self, agent: AgentId) -> Option<(u8, u32)> {
         let shard = agent.get() >> self.shard_shift;
         let at = agent.get() & ((1 << self.shard_shift) - 1);
-        let shard = u8::try_from(shard).ok().filter(|shard| usize::from(*shard) < self.shards.len())?;
-        Some((shard, at))
+        #[expect(clippy::cast_possible_truncation, reason = "there are at most 64")]
+        ((shard as usize) < self.shards.len()).then_some((shard as u8, at))
     }
 
     /// Lends a desk for one call; `None` when all are taken.
