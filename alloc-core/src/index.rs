@@ -473,6 +473,15 @@ impl Index {
         None
     }
 
+    /// Asks for the row that a search will come to after this one.
+    #[inline(always)]
+    pub(crate) fn prefetch_after(&self, query: Query, row: u32) {
+        let rows = self.level1.both(query, row / 64) & u64::MAX << (row % 64);
+        if rows != 0 {
+            self.prefetch_next(query, row, rows);
+        }
+    }
+
     /// Asks for the row that a search will come to after this one, if it is of the same word of the level above.
     #[inline(always)]
     fn prefetch_next(&self, query: Query, row: u32, rows: u64) {

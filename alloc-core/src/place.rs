@@ -74,9 +74,12 @@ pub enum Unplaced {
 pub(crate) fn place(caller: &Caller<'_>, holder: Holder, request: &Request, policy: Policy) -> Placed {
     if let Some(need) = Need::of(request)
         && let Some(hands) = caller.hands_in(caller.home)
-        && let Some(grant) = Walk::new(&hands, &need, policy).place(None, holder, &need)
     {
-        return Placed::Granted(grant);
+        let mut walk = Walk::new(&hands, &need, policy);
+        if let Some(grant) = walk.place(None, holder, &need) {
+            walk.prefetch_next();
+            return Placed::Granted(grant);
+        }
     }
     place_in_general(caller, holder, request, policy)
 }

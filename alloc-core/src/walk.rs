@@ -129,6 +129,16 @@ impl<'r, 'a> Walk<'r, 'a> {
         true
     }
 
+    /// Asks for what the next walk will most likely come to.
+    #[inline(always)]
+    pub(crate) fn prefetch_next(&self) {
+        if self.bits != 0 {
+            self.hands.shard.prefetch_position(self.at * ROW + self.bits.trailing_zeros());
+        } else {
+            self.hands.shard.index.prefetch_after(self.query, self.at);
+        }
+    }
+
     /// The next position by the index.
     #[inline(always)]
     fn look(&mut self) -> Option<Found> {
