@@ -229,9 +229,8 @@ impl Index {
 
     /// The row that so large a part of the rows, in parts of 2³², comes before.
     #[inline]
-    #[expect(clippy::cast_possible_truncation, reason = "less than there are rows")]
     pub(crate) const fn row_at(&self, part: u32) -> u32 {
-        (self.row_count as u64 * part as u64 >> 32) as u32
+        ((self.row_count as u64 * part as u64) >> 32) as u32
     }
 
     /// The rows' lines.
