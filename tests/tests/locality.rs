@@ -103,10 +103,10 @@ mod locality {
                 let mut fits = false;
                 trial.put(&request, |answer| fits = answer.is_ok());
                 for level in LEVELS {
-                    trial.put(&request.with_locality(Locality::Preferred(level)), |answer| {
+                    trial.put(&request.clone().with_locality(Locality::Preferred(level)), |answer| {
                         assert_eq!(answer.is_ok(), fits, "{name}: {level} preferred, {request:?}");
                     });
-                    trial.put(&request.with_locality(Locality::Required(level)), |answer| {
+                    trial.put(&request.clone().with_locality(Locality::Required(level)), |answer| {
                         let Ok(placement) = answer else { return };
                         let labels = trial.labels(placement, level);
                         assert!(fits && labels.len() <= 1 && !labels.contains(&None), "{name}: {level}, {request:?}");

@@ -56,9 +56,10 @@ fn spec(topology: &Topology) -> ShapeSpec {
         // Some files tell no memory sizes.
         numa_nodes: numa_nodes
             .iter()
-            .map(|numa_node| NumaNodeSpec { mem_bytes: numa_node.mem_bytes.max(1 << 30) })
+            .map(|numa_node| NumaNodeSpec::ordinary(numa_node.mem_bytes.max(1 << 30)))
             .collect(),
         distances: distances.unwrap_or_default(),
+        ..ShapeSpec::default()
     }
 }
 
@@ -84,8 +85,8 @@ impl Regular {
         let numa_nodes = self.cores.div_ceil(self.per_numa_node) as usize;
         ShapeSpec {
             cores: cores.collect(),
-            numa_nodes: vec![NumaNodeSpec { mem_bytes: 1 << 30 }; numa_nodes],
-            distances: Vec::new(),
+            numa_nodes: vec![NumaNodeSpec::ordinary(1 << 30); numa_nodes],
+            ..ShapeSpec::default()
         }
     }
 }
@@ -136,7 +137,7 @@ fn outside() -> Named {
 
 fn without_cores() -> Named {
     let mut named = odd("NUMA nodes without cores", regular(16, 2, 4, 8, 8), |_, _| ());
-    named.spec.numa_nodes.extend([NumaNodeSpec { mem_bytes: 16 << 30 }; 3]);
+    named.spec.numa_nodes.extend([NumaNodeSpec::ordinary(16 << 30); 3]);
     named
 }
 
