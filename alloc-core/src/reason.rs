@@ -158,7 +158,12 @@ pub enum Invalid {
     NoSuchGroup,
     /// More memory than a NUMA node can have, or not whole pages.
     Memory(NumaNodeId),
-    /// An amount is 0, or more thousandths than a device has.
+    /// A list of the extras names something twice, or is not sorted.
+    Unsorted {
+        /// Which.
+        field: &'static str,
+    },
+    /// An amount is 0, not whole pages, or more than one claim can have.
     Amount(Wanted),
     /// Special memory of kind 0, which is ordinary.
     OrdinaryKind,
@@ -444,8 +449,14 @@ impl fmt::Display for Invalid {
             Self::NotSorted => write!(f, "a list is not sorted, or names something twice"),
             Self::NoSuchGroup => write!(f, "strict memory of NUMA nodes that are no group of this machine"),
             Self::Memory(numa_node) => write!(f, "memory of {numa_node} is not whole pages of 4096 bytes, or too much"),
+            Self::Unsorted { field } => write!(f, "{field} is not sorted, or names something twice: sort it"),
             Self::Amount(what) => {
-                write!(f, "asks for none of {}, or for more than one has: ask for 1 or more", what.noun())
+                write!(
+                    f,
+                    "nobody can have this amount of {}: give 1 or more, whole pages where it is bytes, ",
+                    what.noun()
+                )?;
+                f.write_str("at most 1000 of one device")
             }
             Self::OrdinaryKind => write!(f, "special memory of kind 0: that is ordinary memory, ask for mem_bytes"),
             Self::SpecialMemory(numa_node) => {
@@ -454,7 +465,7 @@ impl fmt::Display for Invalid {
                     "memory of {numa_node} is in the wrong list: special memory goes into extras.special_memory, other into memory"
                 )
             }
-            Self::UnknownDevice(device) => write!(f, "the machine has no device {device}, or not this much of it"),
+            Self::UnknownDevice(device) => write!(f, "the machine has no device {device}"),
             Self::UnknownName(what) => write!(f, "the machine has no {}, or not this much", what.noun()),
             Self::UnknownNumber { name, number } => {
                 write!(f, "{name} does not have number {number} and what follows it")

@@ -6,7 +6,7 @@ use crate::extras::layout::{DISK, DevicePlace};
 use crate::extras::millis::{Millis, WHOLE};
 use crate::extras::picks;
 use crate::extras::placed::{DeviceShare, NumaNodeHugePages, Picked, PlacedExtras, ScalarAmount};
-use crate::extras::spec::{HugePages, HugeSize, first_unsorted};
+use crate::extras::spec::{HugePages, HugeSize, check_lists, first_unsorted};
 use crate::extras::word::ExtraWord;
 use crate::memory::{MAX_PAGES, Seat};
 use crate::part::{MAX_AMOUNT, Part};
@@ -110,14 +110,18 @@ fn picked(placed: &PlacedExtras) -> impl Iterator<Item = (&Picked, bool)> {
 }
 
 fn check_sorted(placed: &PlacedExtras) -> Result<(), Invalid> {
-    let sorted = placed.huge_pages.is_sorted_by(|a, b| a.numa_node < b.numa_node)
-        && placed.special_memory.is_sorted_by(|a, b| a.numa_node < b.numa_node)
-        && placed.devices.is_sorted_by(|a, b| a.device < b.device)
-        && placed.scalars.is_sorted_by(|a, b| a.name < b.name)
-        && placed.ranges.is_sorted_by(|a, b| a.name < b.name)
-        && placed.sets.is_sorted_by(|a, b| a.name < b.name)
-        && picked(placed).all(|(picked, _)| first_unsorted(&picked.spans).is_none());
-    if sorted { Ok(()) } else { Err(Invalid::NotSorted) }
+    let by_name = |list: &[Picked]| list.is_sorted_by(|a, b| a.name < b.name);
+    let spans = |list: &[Picked]| list.iter().all(|picked| first_unsorted(&picked.spans).is_none());
+    check_lists([
+        ("extras.huge_pages", placed.huge_pages.is_sorted_by(|a, b| a.numa_node < b.numa_node)),
+        ("extras.special_memory", placed.special_memory.is_sorted_by(|a, b| a.numa_node < b.numa_node)),
+        ("extras.devices", placed.devices.is_sorted_by(|a, b| a.device < b.device)),
+        ("extras.scalars", placed.scalars.is_sorted_by(|a, b| a.name < b.name)),
+        ("extras.ranges", by_name(&placed.ranges)),
+        ("extras.ranges.spans", spans(&placed.ranges)),
+        ("extras.sets", by_name(&placed.sets)),
+        ("extras.sets.spans", spans(&placed.sets)),
+    ])
 }
 
 fn huge_parts(shape: &Shape, huge: NumaNodeHugePages, sink: &mut impl Sink) -> Result<(), Inexact> {
@@ -138,8 +142,10 @@ fn huge_parts(shape: &Shape, huge: NumaNodeHugePages, sink: &mut impl Sink) -> R
 fn device_parts(shape: &Shape, shares: &[DeviceShare], sink: &mut impl Sink) -> Result<(), Inexact> {
     let mut words = std::collections::BTreeMap::new();
     for share in shares {
-        let known = shape.extras.place(share.device).filter(|_| (1..=WHOLE).contains(&share.milli));
-        let place = known.ok_or(Invalid::UnknownDevice(share.device))?;
+        let place = shape.extras.place(share.device).ok_or(Invalid::UnknownDevice(share.device))?;
+        if !(1..=WHOLE).contains(&share.milli) {
+            return Err(Invalid::Amount(what(shape, ExtraWord::Devices(place.word))).into());
+        }
         let millis: &mut Millis = words.entry(place.word).or_default();
         *millis = millis.with(place.at, share.milli);
     }

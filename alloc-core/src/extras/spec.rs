@@ -3,6 +3,7 @@
 use core::fmt;
 
 use crate::ids::{NameId, NumaNodeId};
+use crate::reason::Invalid;
 
 /// A size of huge pages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -116,6 +117,14 @@ pub(crate) fn first_unsorted(spans: &[Span]) -> Option<usize> {
         before = Some(span.last);
         !good
     })
+}
+
+/// Whether every list of names or ids is sorted and names nothing twice; the field that is not.
+pub(crate) fn check_lists<const N: usize>(lists: [(&'static str, bool); N]) -> Result<(), Invalid> {
+    match lists.into_iter().find(|(_, is_sorted)| !is_sorted) {
+        Some((field, _)) => Err(Invalid::Unsorted { field }),
+        None => Ok(()),
+    }
 }
 
 /// A named resource of numbered things, such as ports.

@@ -2,7 +2,7 @@
 //! empty by default.
 
 use crate::extras::picks;
-use crate::extras::spec::{HugePages, HugeSize, Span, first_unsorted, numbers};
+use crate::extras::spec::{HugePages, HugeSize, Span, check_lists, first_unsorted, numbers};
 use crate::ids::NameId;
 use crate::reason::{Invalid, Wanted};
 use crate::request::Request;
@@ -206,15 +206,17 @@ impl Wishes {
     }
 
     fn check(&self) -> Result<(), Invalid> {
-        let Self { special_memory, devices, scalars, ranges, sets, .. } = self;
-        let sorted = special_memory.is_sorted_by(|a, b| a.kind < b.kind)
-            && devices.is_sorted_by(|a, b| a.kind < b.kind)
-            && scalars.is_sorted_by(|a, b| a.name < b.name)
-            && [ranges, sets].iter().all(|picks| picks.is_sorted_by(|a, b| a.name < b.name) && spans_are_sorted(picks));
-        if !sorted {
-            return Err(Invalid::NotSorted);
-        }
-        if special_memory.iter().any(|wish| wish.kind == 0) {
+        let by_name = |list: &[PickWish]| list.is_sorted_by(|a, b| a.name < b.name);
+        check_lists([
+            ("extras.special_memory", self.special_memory.is_sorted_by(|a, b| a.kind < b.kind)),
+            ("extras.devices", self.devices.is_sorted_by(|a, b| a.kind < b.kind)),
+            ("extras.scalars", self.scalars.is_sorted_by(|a, b| a.name < b.name)),
+            ("extras.ranges", by_name(&self.ranges)),
+            ("extras.ranges.spans", spans_are_sorted(&self.ranges)),
+            ("extras.sets", by_name(&self.sets)),
+            ("extras.sets.spans", spans_are_sorted(&self.sets)),
+        ])?;
+        if self.special_memory.iter().any(|wish| wish.kind == 0) {
             return Err(Invalid::OrdinaryKind);
         }
         match self.first_amount_out_of_range() {
@@ -341,17 +343,18 @@ mod tests {
     #[test]
     fn what_cannot_be_meant_is_named() {
         let request = || Request::exclusive(1, 0);
+        let unsorted = |field| Invalid::Unsorted { field };
         let device = |amount| request().with_devices(7, amount, DeviceLocality::Any);
         for (request, expected) in [
             (request().with_special_memory(0, 1), Invalid::OrdinaryKind),
             (request().with_special_memory(1, 0), Invalid::Amount(Wanted::SpecialMemory(1))),
-            (request().with_special_memory(2, 1).with_special_memory(2, 1), Invalid::NotSorted),
+            (request().with_special_memory(2, 1).with_special_memory(2, 1), unsorted("extras.special_memory")),
             (device(DeviceAmount::Whole(0)), Invalid::Amount(Wanted::Devices(7))),
             (device(DeviceAmount::Milli(1001)), Invalid::Amount(Wanted::DeviceMilli(7))),
             (request().with_scalar(NAME, 0), Invalid::Amount(Wanted::Scalar(NAME))),
             (request().with_range(NAME, Pick::Any(0)), Invalid::Amount(Wanted::Numbers(NAME))),
             (request().with_set(NAME, Pick::Exact(vec![])), Invalid::Amount(Wanted::Items(NAME))),
-            (request().with_set(NAME, Pick::Exact(vec![Span { first: 2, last: 1 }])), Invalid::NotSorted),
+            (request().with_set(NAME, Pick::Exact(vec![Span { first: 2, last: 1 }])), unsorted("extras.sets.spans")),
         ] {
             assert_eq!(request.extras.check(), Err(expected), "{request:?}");
         }

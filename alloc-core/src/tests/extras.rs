@@ -341,17 +341,15 @@ fn placements_that_cannot_be_are_refused_by_name() {
         error
     };
     let share = |device, milli| crate::DeviceShare { device: DeviceId::new(device), milli };
-    assert_eq!(
-        says(&|placed| placed.devices = vec![share(9, 1)]),
-        "the machine has no device d9, or not this much of it"
-    );
+    assert_eq!(says(&|placed| placed.devices = vec![share(9, 1)]), "the machine has no device d9");
     assert_eq!(
         says(&|placed| placed.devices = vec![share(0, 1001)]),
-        "the machine has no device d0, or not this much of it"
+        "nobody can have this amount of thousandths of one device of kind 7: give 1 or more, whole pages where it is bytes, \
+         at most 1000 of one device"
     );
     assert_eq!(
         says(&|placed| placed.devices = vec![share(1, 1), share(0, 1)]),
-        "a list is not sorted, or names something twice"
+        "extras.devices is not sorted, or names something twice: sort it"
     );
     let picked = |name, span| vec![Picked { name, spans: vec![span] }];
     assert_eq!(
@@ -364,7 +362,7 @@ fn placements_that_cannot_be_are_refused_by_name() {
     );
     assert_eq!(
         says(&|placed| placed.disk_bytes = 1),
-        "asks for none of disk, or for more than one has: ask for 1 or more"
+        "nobody can have this amount of disk: give 1 or more, whole pages where it is bytes, at most 1000 of one device"
     );
     assert_eq!(says(&|placed| placed.disk_bytes = 200 * 4096), "too few free disk: two claims name the same");
 }

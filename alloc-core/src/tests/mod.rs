@@ -3,6 +3,8 @@
 #[cfg(not(loom))]
 mod extras;
 #[cfg(not(loom))]
+mod extras_elsewhere;
+#[cfg(not(loom))]
 mod fitting;
 mod interleave;
 mod interleave_extras;
