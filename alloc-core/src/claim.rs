@@ -118,7 +118,7 @@ fn try_claim(site: &Site<'_>, holder: Holder, ask: Ask<'_>, watch: Option<Watch>
         return match lack {
             Lack::Records => refuse(site.hands.full()),
             Lack::Moved => Try::Again { pools_changed: false },
-            Lack::Cpus | Lack::Memory => match ask.why(site.machine) {
+            Lack::Cpus | Lack::Memory | Lack::Extra(_) => match ask.why(site.machine) {
                 Some(reason) => refuse(reason),
                 None => Try::Again { pools_changed: false },
             },

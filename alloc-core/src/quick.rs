@@ -41,6 +41,10 @@ impl Need {
         else {
             return None;
         };
+        // Extras are the planner's.
+        if request.extras.wishes().is_some() {
+            return None;
+        }
         let pages = pages_up(request.mem_bytes);
         let strict = request.memory == MemoryLocality::Required;
         let level = match request.locality {

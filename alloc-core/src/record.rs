@@ -550,7 +550,17 @@ impl OpenRecord<'_> {
 
     /// All parts that are not empty, with their positions.
     pub(crate) fn parts(&self) -> impl Iterator<Item = (u16, Part)> {
-        (0..self.len()).map(|at| (at, self.part(at))).filter(|(_, part)| *part != Part::Empty)
+        // The chain is walked once: a claim of many ports has hundreds of records.
+        let mut slot = self.slot;
+        let part = move |at: u16| {
+            if at > 0 && usize::from(at) % PARTS == 0 {
+                slot = self.next(slot).unwrap_or(slot);
+            }
+            // Relaxed: owned.
+            let word = self.records.record(slot).0.0[4 + usize::from(at) % PARTS].load(Ordering::Relaxed);
+            (at, Part::unpack(word))
+        };
+        (0..self.len()).map(part).filter(|(_, part)| *part != Part::Empty)
     }
 
     /// The claim's part of the same leaf, pool or NUMA node.

@@ -44,7 +44,7 @@ pub struct Capacity {
     /// Cache lines for the agents' words, all together: [`Shape::lines`] for each.
     pub lines: u32,
     /// Claim records of all shards together. A claim takes one per four parts; a part is the cores of one leaf, the share of
-    /// one pool or the memory of one NUMA node.
+    /// one pool, the memory of one NUMA node, five devices of a kind, or 48 numbers of a range.
     pub claims: u32,
     /// Roles.
     pub roles: u16,
@@ -358,7 +358,7 @@ impl Table {
         self.with_guest(|guest| guest.claim(agent, holder, Ask::Request(request))).unwrap_or(CONTENDED)
     }
 
-    /// Claims what is free on one agent, up to a limit: whole cores, room in pools, memory usable together. Nothing runs in
+    /// Claims what is free on one agent, up to a limit: whole cores, room in pools, memory usable together, extras. Nothing runs in
     /// it; to be split, transferred and released.
     pub fn hold(&self, agent: AgentId, holder: Holder, limit: HoldLimit) -> Outcome {
         self.with_guest(|guest| guest.claim(agent, holder, Ask::Hold(limit))).unwrap_or(CONTENDED)

@@ -138,7 +138,7 @@ fn a_slot_is_given_to_one_claim() {
 }
 
 /// Takes the words of these parts, as a claim does, and gives them back if it got them all; tells whether it did.
-fn take_and_give_back(table: &Table, parts: &[Part]) -> bool {
+pub(super) fn take_and_give_back(table: &Table, parts: &[Part]) -> bool {
     let taken = table.with_guest(|guest| {
         guest.at(AGENT, |hands, at| {
             let site = hands.site(at).unwrap();
