@@ -3,6 +3,7 @@
 #[cfg(not(loom))]
 mod fitting;
 mod interleave;
+mod interleave_snapshot;
 #[cfg(not(loom))]
 mod members;
 #[cfg(not(loom))]
@@ -11,6 +12,8 @@ mod oracle;
 mod property;
 #[cfg(not(loom))]
 mod scenario;
+#[cfg(not(loom))]
+mod snapshots;
 #[cfg(not(loom))]
 mod stress;
 #[cfg(not(loom))]
