@@ -7,17 +7,18 @@
 //!
 //! Each word is exact: the table held it at some moment of the refresh. An agent is read in passes, each over the cell and then all
 //! words of its block, and is **whole** once two passes in a row agree and the cell was the same before, between and after.
-//! Whole means that the words belong together: with every change that the copy has, it has all that came before that change (a claim's
-//! first word with its second). So, of the orders in which all that happened can be told, there is one in which the copy is the
-//! agent at one moment, and it lies between the two passes.
+//! Whole means that no word differed between its two looks. If none left its value and came back between them either, the words belong
+//! together: with every change that the copy has, it has all that came before that change (a claim's first word with its second). So,
+//! of the orders in which all that happened can be told, there is one in which the copy is the agent at one moment, between the passes.
 //!
-//! Its limit: passes compare values, and a leaf or memory word may change and change back between two looks. Where two words did, by
-//! turns, around both passes, the copy may be of no moment at all. Pool words carry an epoch, so cores that move through a pool do not
-//! escape. After so many passes without agreement an agent is **torn**: its words are exact, but each of a moment of its own.
+//! Its limit is that "if": passes compare values. A leaf or memory word that changed and changed back between its two looks (a core claimed
+//! and released) goes unnoticed, and may be of another moment than the rest. Pool words carry an epoch, so cores that move through a
+//! pool do not escape. After so many passes without agreement an agent is **torn**: its words are exact, but each of a moment of its own.
 //! Agents are each of a moment of their own in any case.
 //!
-//! Why passes are enough: words are changed by read-modify-writes with Release. If the first pass saw a change, the Acquire fence after it
-//! makes the second see all that came before that change, or what came later still; when nothing differs, the first saw it as well.
+//! Why two passes are enough: words are changed by read-modify-writes with Release. If the first pass saw a change, the Acquire fence
+//! after it makes the second see all that came before that change, or what came later still; where nothing differs and nothing came
+//! back, the first saw it as well.
 //! The same fence after the second pass shows the cell of an agent that went before any word was changed for the next.
 
 use core::borrow::Borrow;
