@@ -3,6 +3,7 @@
 //! A bench checks its own answer before it is timed, compares with the raw limit or a peer in the same run, and closes with one
 //! line of JSON: `{"bench":"x","ok":true,"reach":[{"name":"…","value":1.2,"bar":1.0,"met":true},…]}`.
 
+pub mod bare;
 pub mod churn;
 pub mod clock;
 pub mod cluster;
