@@ -283,3 +283,36 @@ fn pass(words: &[Word64], copy: &mut [u64]) -> bool {
     }
     differing == 0
 }
+
+#[cfg(not(loom))]
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::Machine;
+    use crate::{Capacity, Shape};
+
+    fn table(shape: &Shape) -> Table {
+        let table = Table::new(Capacity::for_agents(2, shape)).unwrap();
+        table.add_agent(shape.clone()).unwrap();
+        table
+    }
+
+    #[test]
+    fn an_agent_without_room_is_torn_and_not_shown() {
+        let shape = Machine::default().shape();
+        let table = table(&shape);
+        let mut snapshot = Snapshot::new(&table);
+        snapshot.parts[0].words = Box::default();
+        assert_eq!(snapshot.refresh(), Refreshed::Torn { agents: 1 });
+        let agent = AgentId::new(0);
+        assert!(snapshot.is_torn(agent) && snapshot.agent(agent).is_none() && snapshot.agents().next().is_none());
+    }
+
+    #[test]
+    fn a_pass_tells_whether_anything_differs() {
+        let words = [Word64::new(1), Word64::new(2)];
+        let mut copy = [1, 3];
+        assert!(!pass(&words, &mut copy) && pass(&words, &mut copy));
+        assert_eq!(copy, [1, 2]);
+    }
+}
