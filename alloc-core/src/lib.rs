@@ -65,14 +65,17 @@
 //! look). Where they lie: `shape` and `layout` (a machine), `block`, `shard`; `machine` is one agent's words through its shape. Then
 //! what is made of them: `request` and `member` (what is asked), `stock` and `plan` (what it gets: `wants`, `field`, `search` with
 //! `bins` for the region, `pack` and `shared` for what is in it, `memory_plan`), `site`, `taking` and `claim` (getting it), `split`,
-//! `pooling` (how cores join and leave a pool), `restore`, `place`, `topology` (agents come and go), `why` and `explain`, `validate`.
+//! `pooling` (how cores join and leave a pool), `restore`, `place`, `snapshot` with `agent_snapshot` and
+//! `claim_exact` (who searches on his own), `topology` (agents come and go), `why` and `explain`, `validate`.
 //! Beside them `extras`: huge pages, devices, disk, ports and the rest. `table` and `local` are the calls.
 //!
 //! Every rule is a pure function on a `Copy` value; every shared change is one read-modify-write that runs such a function.
 
+mod agent_snapshot;
 mod bins;
 mod block;
 mod claim;
+mod claim_exact;
 mod desk;
 mod exact;
 mod explain;
@@ -110,6 +113,7 @@ mod shard;
 mod shared;
 mod site;
 mod slots;
+mod snapshot;
 mod split;
 mod stock;
 pub mod sync;
@@ -126,7 +130,9 @@ mod walk;
 mod wants;
 mod why;
 
+pub use agent_snapshot::{AgentSnapshot, DomainFree, LeafFree, Unplanned};
 pub use claim::Holder;
+pub use claim_exact::{ClaimedExact, Taken};
 pub use explain::Explanation;
 pub use extras::{
     DeviceAmount, DeviceLocality, DeviceShare, DeviceSpec, DeviceUsage, DeviceWish, Extras, ExtrasError, ExtrasUsage,
@@ -146,6 +152,7 @@ pub use request::{HoldLimit, Level, Locality, MemoryLocality, Policy, Request};
 pub use restore::RestoreError;
 pub use shape::{Core, CoreSpec, MAX_PUS, NumaNodeSpec, Shape, ShapeError, ShapeSpec};
 pub use shard::AgentState;
+pub use snapshot::{Refreshed, Snapshot};
 pub use table::{Capacity, Table, TableError};
 pub use usage::{MemoryMode, MemoryUsage, PoolUsage, Usage};
 pub use validate::ValidateError;

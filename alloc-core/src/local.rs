@@ -151,8 +151,8 @@ impl<T: Borrow<Table>> Local<T> {
         self.table.borrow()
     }
 
-    #[inline]
-    fn caller(&self) -> Caller<'_> {
+    #[inline(always)]
+    pub(crate) fn caller(&self) -> Caller<'_> {
         Caller { table: self.table(), desk: self.desk, magazines: Some(&self.magazines), home: self.home }
     }
 

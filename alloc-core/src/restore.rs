@@ -101,7 +101,7 @@ pub(crate) fn restore_pool(
 ) -> Result<(), RestoreError> {
     let layout = &machine.shape.layout;
     let pool = layout.pool_of(numa_node).ok_or(RestoreError::Invalid(Invalid::UnknownPool(numa_node)))?;
-    for (leaf, bits) in exact::whole_cores(machine.shape, pus).map_err(RestoreError::Invalid)? {
+    for (leaf, bits) in exact::whole_cores(machine.shape, pus).map_err(RestoreError::Invalid)?.iter() {
         if layout.leaves[usize::from(leaf)].pool != pool {
             return Err(RestoreError::Invalid(Invalid::UnknownPool(numa_node)));
         }

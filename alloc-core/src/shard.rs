@@ -249,8 +249,13 @@ impl Shard {
     /// The words at a line, through a shape.
     #[inline]
     pub(crate) fn machine<'a>(&'a self, shape: &'a Shape, line: u32) -> Machine<'a> {
-        let lines = &self.lines[line as usize..][..shape.block.lines() as usize];
-        Machine::new(shape, sync::words_of(lines), &self.index, line)
+        Machine::new(shape, self.words(shape, line), &self.index, line)
+    }
+
+    /// The words of a block.
+    #[inline(always)]
+    pub(crate) fn words(&self, shape: &Shape, line: u32) -> &[Word64] {
+        sync::words_of(&self.lines[line as usize..][..shape.block.lines() as usize])
     }
 
     /// Touches every page.

@@ -8,6 +8,7 @@ mod extras_elsewhere;
 mod fitting;
 mod interleave;
 mod interleave_extras;
+mod interleave_snapshot;
 #[cfg(not(loom))]
 mod machines;
 #[cfg(not(loom))]
@@ -20,6 +21,8 @@ mod oracle_extras;
 mod property;
 #[cfg(not(loom))]
 mod scenario;
+#[cfg(not(loom))]
+mod snapshots;
 #[cfg(not(loom))]
 mod stress;
 #[cfg(not(loom))]

@@ -9,8 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::fitting::{FreeCore, fit};
 use super::oracle_extras::{Stuff, huge};
 use crate::{
-    CoreKind, Cpus, Level, Locality, MILLI_PER_PU, MemoryHold, MemoryLocality, NumaNodeId, PAGE_BYTES, Placement,
-    PoolOrder, PuId, Quantities, Request, ShapeSpec, Smt,
+    CoreKind, Cpus, Level, Locality, MILLI_PER_PU, MemoryHold, MemoryLocality, NumaNodeId, NumaNodeMemory, PAGE_BYTES,
+    Placement, PoolOrder, PoolShare, PuId, Quantities, Request, ShapeSpec, Smt,
 };
 
 type Pu = u16;
@@ -222,6 +222,27 @@ impl Oracle {
         self.users(numa_node).all(|(nodeset, promised)| {
             !(strict || promised) || (nodeset == *comer && (nodeset.len() == 1 || (strict && promised)))
         })
+    }
+
+    /// Whether exactly this is free.
+    pub(super) fn has(&self, placement: &Placement) -> bool {
+        let (free, own) = (self.free(), placement.all_pus().iter().map(|pu| pu.get()).collect());
+        let set: BTreeSet<usize> = placement.memory.iter().map(|memory| memory.numa_node.index()).collect();
+        let strict = placement.memory_hold == MemoryHold::Strict;
+        let seated = |at: usize| placement.memory_hold == MemoryHold::Held || self.admits(at, &set, strict);
+        let memory = |memory: &NumaNodeMemory| {
+            let at = memory.numa_node.index();
+            memory.mem_bytes <= self.bytes_free(at) && seated(at)
+        };
+        let spare: BTreeSet<Pu> = &self.whole(&(&free - &own)) | &self.leaving;
+        let share = |pool: Pool| {
+            let of_pool = |share: &&PoolShare| share.numa_node == pool;
+            let asked = placement.members().flat_map(|(_, pools)| pools.iter().filter(of_pool));
+            let asked: u64 = asked.map(|share| u64::from(share.cpu_milli)).sum();
+            let join = spare.iter().filter(|pu| self.numa_node(**pu) == pool).count() as u64 * u64::from(MILLI_PER_PU);
+            asked <= self.capacity(pool) - self.committed(pool) + join
+        };
+        own.is_subset(&free) && placement.memory.iter().all(memory) && self.pools().into_iter().all(share)
     }
 
     pub(super) fn strict_fits(&self, request: &Request, set: &BTreeSet<usize>, have: &Have) -> bool {

@@ -1,10 +1,13 @@
 //! Random calls on a table, each checked against the [`oracle`](super::oracle), on machines of every odd kind.
 
+mod exact;
+
 use std::collections::BTreeSet;
 
 use proptest::collection::vec;
 use proptest::prelude::*;
 
+use self::exact::{Chosen, chosen};
 use super::machines::with_extras;
 use super::oracle::{Fit, Known, Oracle};
 use super::oracle_extras::Stuff;
@@ -22,6 +25,9 @@ use crate::{
 enum Op {
     Claim(Request),
     Place(Request, Policy),
+    ClaimChosen(Chosen),
+    ClaimPlanned(Request),
+    ClaimStale,
     Hold(HoldLimit),
     Split(usize, Request),
     SplitHalf(usize),
@@ -81,6 +87,9 @@ fn op() -> impl Strategy<Value = Op> {
     prop_oneof![
         6 => request().prop_map(Op::Claim),
         1 => (request(), prop_oneof![Just(Policy::Pack), Just(Policy::Spread)]).prop_map(|(r, p)| Op::Place(r, p)),
+        2 => chosen().prop_map(Op::ClaimChosen),
+        2 => request().prop_map(Op::ClaimPlanned),
+        1 => Just(Op::ClaimStale),
         2 => hold.prop_map(Op::Hold),
         4 => (any::<usize>(), request()).prop_map(|(at, request)| Op::Split(at, request)),
         1 => any::<usize>().prop_map(Op::SplitHalf),
@@ -135,6 +144,8 @@ struct World {
     spec: ShapeSpec,
     table: Table,
     oracle: Oracle,
+    /// What was chosen last for an exact claim.
+    stale: Option<Placement>,
 }
 
 fn new_table(spec: &ShapeSpec) -> Table {
@@ -147,7 +158,7 @@ fn new_table(spec: &ShapeSpec) -> Table {
 
 impl World {
     fn new(spec: ShapeSpec) -> Self {
-        Self { table: new_table(&spec), oracle: Oracle::new(spec.clone()), spec }
+        Self { table: new_table(&spec), oracle: Oracle::new(spec.clone()), spec, stale: None }
     }
 
     fn nth(&self, at: usize) -> Option<(ClaimId, Known)> {
@@ -193,7 +204,10 @@ impl World {
     }
 
     fn claim(&mut self, request: &Request) {
-        match self.table.claim(AGENT, holder(1), request) {
+        let fits = self.snapshot().fits(AGENT, request);
+        let outcome = self.table.claim(AGENT, holder(1), request);
+        assert_eq!(fits, matches!(outcome, Outcome::Granted(_)), "the snapshot says otherwise: {outcome:?}");
+        match outcome {
             Outcome::Granted(grant) => self.granted(Some(request), grant),
             Outcome::Refused(refusal) => self.refused(request, refusal.reason),
             Outcome::Contended(_) => panic!("nobody else is there"),
@@ -346,6 +360,9 @@ impl World {
         match op {
             Op::Claim(request) => self.claim(request),
             Op::Place(request, policy) => self.place(request, *policy),
+            Op::ClaimChosen(chosen) => self.claim_chosen(chosen),
+            Op::ClaimPlanned(request) => self.claim_planned(request),
+            Op::ClaimStale => self.claim_stale(),
             Op::Hold(limit) => self.hold(*limit),
             Op::Split(at, request) => self.split(*at, request),
             Op::SplitHalf(at) => self.split_half(*at),
@@ -370,6 +387,7 @@ impl World {
     /// What must hold between any two calls.
     fn check(&self) {
         self.table.validate().unwrap();
+        self.check_snapshot();
         let usage = self.table.usage(AGENT).unwrap();
         let counts = [self.oracle.free().len(), self.oracle.pooled.len(), self.oracle.leaving.len()];
         let [free, pooled, leaving] = counts.map(|count| u32::try_from(count).unwrap());

@@ -134,6 +134,24 @@ fn a_restored_claim() {
     );
 }
 
+#[test]
+fn an_exact_claim_of_cores_a_share_and_a_strict_group() {
+    let request = Request::exclusive(5, 3 << 19).with_member(crate::Cpus::shared(2500));
+    let placement = {
+        let table = fresh();
+        let mut snapshot = crate::Snapshot::new(&table);
+        assert_eq!(snapshot.refresh(), crate::Refreshed::Whole);
+        snapshot.plan(AGENT, &request.with_memory(MemoryLocality::Required)).unwrap()
+    };
+    at_every_step(
+        |_| {},
+        |table| {
+            let claimed = table.claim_exact(AGENT, 1, holder(1), &placement);
+            assert!(matches!(claimed, crate::ClaimedExact::Granted(_)), "{claimed:?}");
+        },
+    );
+}
+
 /// A split is not undone by itself: what it changed is the claim it split, so the whole of both is compared.
 #[test]
 fn a_split_that_takes_seats_and_makes_a_pool_grow() {
