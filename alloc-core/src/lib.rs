@@ -4,7 +4,7 @@
 //!
 //! - **Agent**: a registered machine. Its [`Shape`] says what cores, PUs (hardware threads) and NUMA nodes it has.
 //! - **Claim**: PUs, pool shares and memory of one agent that an [`Owner`] holds and a role is charged for. It can be split,
-//!   transferred, released, and restored after a restart.
+//!   merged, transferred, released, and restored after a restart.
 //! - **Member**: a part of a claim with CPU of its own, exclusive or shared. Most claims have one.
 //! - **Pool**: the cores of a NUMA node that shared claims run on. Cores join and leave it as shared claims come and go.
 //! - **Refused** is a no, with figures; **contended** means that others were in flight: ask again.
@@ -64,9 +64,9 @@
 //! `memory`, `record` and `slots` (claims), `ledger` (roles), `desk` (who is in flight), `index` (where to look). Where they lie:
 //! `shape` and `layout` (a machine), `block`, `shard`; `machine` is one agent's words through its shape. Then what is made of
 //! them: `request` and `member` (what is asked), `stock` and `plan` (what it gets: `wants`, `field`, `search` with `bins` for the
-//! region, `pack` and `shared` for what is in it, `memory_plan`), `site`, `taking` and `claim` (getting it), `split`, `pooling` (how
-//! cores join and leave a pool), `restore`, `place`, `topology` (agents come and go), `why` and `explain`, `validate`. `table` and
-//! `local` are the calls.
+//! region, `pack` and `shared` for what is in it, `memory_plan`), `site`, `taking` and `claim` (getting it), `split` and `merge`, `pooling` (how
+//! cores join and leave a pool), `restore`, `place`, `topology` (agents come and go), `why` and `explain`, `validate`. `table`,
+//! `local` and `verbs` are the calls.
 //!
 //! Every rule is a pure function on a `Copy` value; every shared change is one read-modify-write that runs such a function.
 
@@ -88,6 +88,7 @@ mod machine;
 mod member;
 mod memory;
 mod memory_plan;
+mod merge;
 mod nodeset;
 mod outcome;
 mod pack;
@@ -120,6 +121,7 @@ mod tests;
 mod topology;
 mod usage;
 mod validate;
+mod verbs;
 mod wants;
 mod why;
 
@@ -129,7 +131,7 @@ pub use ids::{AgentId, ClaimId, FrameworkId, NumaNodeId, OfferId, Owner, PuId, R
 pub use ledger::Limit;
 pub use local::{DesksFull, Local};
 pub use member::{CoreKind, Cpus, MAX_MEMBERS, Members, Smt};
-pub use outcome::{Confirmed, Contended, Grant, Outcome, Released, Transferred};
+pub use outcome::{Confirmed, Contended, Grant, Merged, Outcome, Released, Transferred};
 pub use place::{Placed, Unplaced};
 pub use placement::{MemberPlacement, MemoryHold, NumaNodeMemory, Placement, PoolOrder, PoolShare};
 pub use quantity::{MILLI_PER_PU, PAGE_BYTES, Quantities};

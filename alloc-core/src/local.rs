@@ -142,7 +142,7 @@ impl<T: Borrow<Table>> Local<T> {
     }
 
     #[inline(always)]
-    fn caller(&self) -> Caller<'_> {
+    pub(crate) fn caller(&self) -> Caller<'_> {
         Caller { table: self.table(), desk: self.desk, magazines: Some(&self.magazines), home: self.home }
     }
 

@@ -3,18 +3,25 @@
 #[cfg(not(loom))]
 mod fitting;
 mod interleave;
+mod interleave_verbs;
 #[cfg(not(loom))]
 mod members;
+#[cfg(not(loom))]
+mod merging;
 #[cfg(not(loom))]
 mod oracle;
 #[cfg(not(loom))]
 mod property;
+#[cfg(not(loom))]
+mod property_verbs;
 #[cfg(not(loom))]
 mod scenario;
 #[cfg(not(loom))]
 mod stress;
 #[cfg(not(loom))]
 mod unwind;
+#[cfg(not(loom))]
+mod unwind_verbs;
 
 use crate::testing::Machine;
 use crate::{AgentId, Capacity, Grant, Holder, Limit, Outcome, Owner, RoleId, Table};

@@ -145,7 +145,7 @@ impl Oracle {
     }
 
     /// Sets of NUMA nodes of which a claim may be promised memory: single ones, and those of packages, of L3 domains, all.
-    fn nodesets(&self) -> Vec<BTreeSet<usize>> {
+    pub(super) fn nodesets(&self) -> Vec<BTreeSet<usize>> {
         let mut sets: BTreeSet<BTreeSet<usize>> = BTreeSet::new();
         let mut by_label: BTreeMap<(u8, Option<u32>), BTreeSet<usize>> = BTreeMap::new();
         for core in &self.spec.cores {
@@ -195,7 +195,7 @@ impl Oracle {
 
     /// Whoever was promised memory meets only claims of exactly the same NUMA nodes, and of several only such as were promised
     /// them too.
-    fn admits(&self, numa_node: usize, comer: &BTreeSet<usize>, strict: bool) -> bool {
+    pub(super) fn admits(&self, numa_node: usize, comer: &BTreeSet<usize>, strict: bool) -> bool {
         self.users(numa_node).all(|(nodeset, promised)| {
             !(strict || promised) || (nodeset == *comer && (nodeset.len() == 1 || (strict && promised)))
         })

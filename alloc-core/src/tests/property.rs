@@ -22,6 +22,7 @@ enum Op {
     Hold(HoldLimit),
     Split(usize, Request),
     SplitHalf(usize),
+    Merge(usize, usize),
     Transfer(usize, u64),
     Release(usize),
     ReleaseOfAnother(usize),
@@ -81,6 +82,7 @@ fn op() -> impl Strategy<Value = Op> {
         2 => hold.prop_map(Op::Hold),
         4 => (any::<usize>(), request()).prop_map(|(at, request)| Op::Split(at, request)),
         1 => any::<usize>().prop_map(Op::SplitHalf),
+        3 => any::<(usize, usize)>().prop_map(|(into, from)| Op::Merge(into, from)),
         1 => (any::<usize>(), 1..5_u64).prop_map(|(at, to)| Op::Transfer(at, to)),
         5 => any::<usize>().prop_map(Op::Release),
         1 => any::<usize>().prop_map(Op::ReleaseOfAnother),
@@ -121,10 +123,10 @@ fn machines() -> Vec<ShapeSpec> {
     odd
 }
 
-struct World {
+pub(super) struct World {
     spec: ShapeSpec,
-    table: Table,
-    oracle: Oracle,
+    pub(super) table: Table,
+    pub(super) oracle: Oracle,
 }
 
 fn new_table(spec: &ShapeSpec) -> Table {
@@ -140,12 +142,12 @@ impl World {
         Self { table: new_table(&spec), oracle: Oracle::new(spec.clone()), spec }
     }
 
-    fn nth(&self, at: usize) -> Option<(ClaimId, Known)> {
+    pub(super) fn nth(&self, at: usize) -> Option<(ClaimId, Known)> {
         let (id, known) = self.oracle.claims.iter().nth(at.checked_rem(self.oracle.claims.len())?)?;
         Some((ClaimId::from_u64(*id), known.clone()))
     }
 
-    fn follow(&mut self, given: &BTreeSet<u16>) {
+    pub(super) fn follow(&mut self, given: &BTreeSet<u16>) {
         self.oracle.follow_pools(&self.table.pool_orders(AGENT), given);
     }
 
@@ -330,6 +332,7 @@ impl World {
             Op::Hold(limit) => self.hold(*limit),
             Op::Split(at, request) => self.split(*at, request),
             Op::SplitHalf(at) => self.split_half(*at),
+            Op::Merge(into, from) => self.merge(*into, *from),
             Op::Transfer(at, to) => {
                 let Some((claim, known)) = self.nth(*at) else { return };
                 let transferred = self.table.transfer(claim, Owner::new(known.owner), Owner::new(*to));

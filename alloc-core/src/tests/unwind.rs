@@ -12,7 +12,7 @@ use crate::{
 
 const MACHINE: Machine = Machine { cores: 8, pus_per_core: 2, l3: 4, numa_nodes: 2, packages: 1, mem_bytes: 1 << 20 };
 
-fn fresh() -> Table {
+pub(super) fn fresh() -> Table {
     let limit = Limit { cpu_milli: Some(1_000_000), mem_bytes: Some(1 << 30) };
     table(16, limit, &[MACHINE])
 }
@@ -32,7 +32,7 @@ fn settle(table: &Table) -> Usage {
 
 /// Runs `call` with a panic at its first, second, … change of a word, until it comes through; after each panic the table
 /// must be as `prepare` left it.
-fn at_every_step(prepare: impl Fn(&Table), call: impl Fn(&Table)) {
+pub(super) fn at_every_step(prepare: impl Fn(&Table), call: impl Fn(&Table)) {
     let before = {
         let table = fresh();
         prepare(&table);

@@ -1,0 +1,115 @@
+//! The verbs of [`property`](super::property) that change claims as a whole, checked against the oracle.
+
+use std::collections::BTreeSet;
+
+use super::oracle::Known;
+use super::property::World;
+use crate::{MAX_MEMBERS, MemberPlacement, MemoryHold, Merged, NumaNodeMemory, Owner, Placement, PoolShare, PuId};
+
+/// On what terms a claim has memory; `None` when it has none.
+fn terms(placement: &Placement) -> Option<MemoryHold> {
+    (!placement.memory.is_empty()).then_some(placement.memory_hold)
+}
+
+fn nodeset(placement: &Placement) -> BTreeSet<usize> {
+    placement.memory.iter().map(|memory| memory.numa_node.index()).collect()
+}
+
+fn members(placement: &Placement) -> usize {
+    let is_empty = placement.pus.is_empty() && placement.pools.is_empty() && placement.further.is_empty();
+    if is_empty { 0 } else { 1 + placement.further.len() }
+}
+
+fn is_plain(placement: &Placement) -> bool {
+    members(placement) <= 1 && terms(placement).is_none_or(|terms| terms == MemoryHold::Held)
+}
+
+/// The shares of two members as one's.
+fn shares(one: &[PoolShare], other: &[PoolShare]) -> Vec<PoolShare> {
+    let mut sum: Vec<PoolShare> = Vec::new();
+    for share in one.iter().chain(other) {
+        match sum.iter_mut().find(|there| there.numa_node == share.numa_node) {
+            Some(there) => there.cpu_milli += share.cpu_milli,
+            None => sum.push(*share),
+        }
+    }
+    sum.sort_unstable_by_key(|share| share.numa_node);
+    sum
+}
+
+/// What two claims come to as one.
+fn together(into: &Placement, from: &Placement) -> Placement {
+    let mut merged = into.clone();
+    if is_plain(into) && is_plain(from) {
+        merged.pus.extend(&from.pus);
+        merged.pus.sort_unstable();
+        merged.pools = shares(&into.pools, &from.pools);
+    } else if members(into) == 0 {
+        (merged.pus, merged.pools, merged.further) = (from.pus.clone(), from.pools.clone(), from.further.clone());
+    } else if members(from) > 0 {
+        merged.further.push(MemberPlacement { pus: from.pus.clone(), pools: from.pools.clone() });
+        merged.further.extend(from.further.iter().cloned());
+    }
+    for NumaNodeMemory { numa_node, mem_bytes } in from.memory.iter().copied() {
+        match merged.memory.iter_mut().find(|there| there.numa_node == numa_node) {
+            Some(there) => there.mem_bytes += mem_bytes,
+            None => merged.memory.push(NumaNodeMemory { numa_node, mem_bytes }),
+        }
+    }
+    merged.memory.sort_unstable_by_key(|memory| memory.numa_node);
+    let all = [terms(into), terms(from)];
+    let strongest = [MemoryHold::Strict, MemoryHold::Loose, MemoryHold::Held];
+    merged.memory_hold = strongest.into_iter().find(|terms| all.contains(&Some(*terms))).unwrap_or_default();
+    merged
+}
+
+impl World {
+    /// Merges two claims, whoever owns them.
+    pub(super) fn merge(&mut self, into: usize, from: usize) {
+        let (Some((into, known)), Some((from, other))) = (self.nth(into), self.nth(from)) else { return };
+        let merged = self.table.merge(into, from, Owner::new(known.owner));
+        if into == from {
+            return assert_eq!(merged, Merged::Same);
+        }
+        if known.owner != other.owner {
+            return assert_eq!(merged, Merged::NotOwner { claim: from, owner: Owner::new(other.owner) });
+        }
+        let whole = together(&known.placement, &other.placement);
+        let in_use = terms(&whole).is_some_and(|terms| terms != MemoryHold::Held);
+        let strict = whole.memory_hold == MemoryHold::Strict;
+        let both = [&known.placement, &other.placement];
+        // What is promised already stays as it is.
+        let promised = |one: &&Placement| terms(one) == Some(MemoryHold::Strict) && nodeset(one) == nodeset(&whole);
+        self.oracle.claims.remove(&from.as_u64());
+        self.oracle.claims.remove(&into.as_u64());
+        let admits = |at: &usize| self.oracle.admits(*at, &nodeset(&whole), strict);
+        match merged {
+            Merged::Merged { charged } => {
+                assert!(!strict || both.iter().any(promised), "promised memory elsewhere");
+                assert!(!in_use || nodeset(&whole).iter().all(admits));
+                assert_eq!((self.table.placement(into), charged), (Some(whole.clone()), whole.quantities()));
+                assert_eq!(self.table.placement(from), None);
+                self.oracle.claims.insert(into.as_u64(), Known { placement: whole, ..known });
+                return;
+            }
+            Merged::MemoryTerms => assert!(strict && !both.iter().any(promised)),
+            Merged::NotAdmitted { numa_node } => assert!(!admits(&numa_node.index())),
+            Merged::TooManyMembers { members: sum } => {
+                assert!(sum as usize == both.map(members).iter().sum() && sum as usize > MAX_MEMBERS);
+            }
+            no => panic!("{no:?}"),
+        }
+        for (claim, known) in [(into, known), (from, other)] {
+            assert_eq!(self.table.placement(claim).as_ref(), Some(&known.placement));
+            self.oracle.claims.insert(claim.as_u64(), known);
+        }
+    }
+}
+
+#[test]
+fn shares_of_one_pool_become_one() {
+    let share = |numa_node, cpu_milli| PoolShare { numa_node, cpu_milli };
+    assert_eq!(shares(&[share(None, 2)], &[share(None, 3)]), [share(None, 5)]);
+    let whole = Placement { pus: vec![PuId::new(1)], ..Placement::default() };
+    assert_eq!((members(&whole), members(&Placement::default())), (1, 0));
+}

@@ -1,0 +1,44 @@
+//! A panic at each change of a word that a verb on whole claims makes: see [`unwind`](super::unwind).
+
+use super::unwind::{at_every_step, fresh};
+use super::{AGENT, granted, holder};
+use crate::{MemoryHold, Merged, NumaNodeId, NumaNodeMemory, Owner, Placement, PuId, Table};
+
+const ME: Owner = Owner::new(1);
+
+fn loose(table: &Table, numa_node: u16) {
+    let memory = vec![NumaNodeMemory { numa_node: NumaNodeId::new(numa_node), mem_bytes: 4096 }];
+    let pus = vec![PuId::new(numa_node * 8)];
+    let placement = Placement { pus, memory, memory_hold: MemoryHold::Loose, ..Placement::default() };
+    table.restore(AGENT, holder(1), &placement).unwrap();
+}
+
+/// Both take new seats on both NUMA nodes.
+#[test]
+fn a_merge_that_takes_seats() {
+    at_every_step(
+        |table| (0..2).for_each(|numa_node| loose(table, numa_node)),
+        |table| {
+            let claims: Vec<_> = table.claims_on(AGENT).collect();
+            assert!(matches!(table.merge(claims[0], claims[1], ME), Merged::Merged { .. }));
+        },
+    );
+}
+
+#[test]
+fn a_merge_that_needs_another_record() {
+    let table = fresh();
+    let request = crate::Request::exclusive(10, 4096);
+    let claims = [0, 0].map(|_| granted(table.claim(AGENT, holder(1), &crate::Request::exclusive(4, 4096))).claim);
+    assert!(matches!(table.merge(claims[0], claims[1], ME), Merged::Merged { .. }));
+    at_every_step(
+        |table| {
+            granted(table.claim(AGENT, holder(1), &request));
+            granted(table.claim(AGENT, holder(1), &crate::Request::exclusive(4, 4096)));
+        },
+        |table| {
+            let claims: Vec<_> = table.claims_on(AGENT).collect();
+            assert!(matches!(table.merge(claims[0], claims[1], ME), Merged::Merged { .. }));
+        },
+    );
+}
