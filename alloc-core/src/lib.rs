@@ -64,9 +64,9 @@
 //! `memory`, `record` and `slots` (claims), `ledger` (roles), `desk` (who is in flight), `index` (where to look). Where they lie:
 //! `shape` and `layout` (a machine), `block`, `shard`; `machine` is one agent's words through its shape. Then what is made of
 //! them: `request` and `member` (what is asked), `stock` and `plan` (what it gets: `wants`, `field`, `search` with `bins` for the
-//! region, `pack` and `shared` for what is in it, `memory_plan`), `site`, `taking` and `claim` (getting it), `split` and `merge`, `pooling` (how
-//! cores join and leave a pool), `restore`, `place`, `topology` (agents come and go), `why` and `explain`, `validate`. `table`,
-//! `local` and `verbs` are the calls.
+//! region, `pack` and `shared` for what is in it, `memory_plan`), `site`, `taking` and `claim` (getting it), `split` and `merge`,
+//! `pooling` (how cores join and leave a pool), `restore`, `place`, `gang`, `topology` (agents come and go), `why` and `explain`,
+//! `validate`. `table`, `local` and `verbs` are the calls.
 //!
 //! Every rule is a pure function on a `Copy` value; every shared change is one read-modify-write that runs such a function.
 
@@ -77,6 +77,7 @@ mod desk;
 mod exact;
 mod explain;
 mod field;
+mod gang;
 mod hold;
 mod ids;
 mod index;
@@ -127,6 +128,7 @@ mod why;
 
 pub use claim::Holder;
 pub use explain::Explanation;
+pub use gang::{Ganged, NoGang};
 pub use ids::{AgentId, ClaimId, FrameworkId, NumaNodeId, OfferId, Owner, PuId, RoleId};
 pub use ledger::Limit;
 pub use local::{DesksFull, Local};

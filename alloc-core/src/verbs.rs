@@ -2,10 +2,13 @@
 
 use core::borrow::Borrow;
 
-use crate::ids::{ClaimId, Owner};
+use crate::claim::Holder;
+use crate::gang::{self, Ganged, Lot};
+use crate::ids::{AgentId, ClaimId, Owner};
 use crate::local::{Caller, Local};
 use crate::merge;
-use crate::outcome::Merged;
+use crate::outcome::{Grant, Merged};
+use crate::request::{Policy, Request};
 use crate::table::Table;
 
 impl Table {
@@ -41,12 +44,105 @@ impl Table {
     pub fn merge(&self, into: ClaimId, from: ClaimId, owner: Owner) -> Merged {
         self.with_guest(|guest| guest.merge(into, from, owner)).unwrap_or(Merged::Contended)
     }
+
+    /// Claims on several agents, all or nothing. `grants` is emptied first and then has what each got, in agent order, of one agent
+    /// in the order asked; after a no it names the claims that were made on the way and are gone again.
+    ///
+    /// Agents are visited lowest first, whatever the order of `wanted`, so that two gangs do not hold what the other one needs.
+    /// Nothing is allocated if `grants` has room.
+    ///
+    /// ```
+    /// # use meros_alloc_core::*;
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let core = CoreSpec { pus: 2, l3: Some(0), numa_node: Some(NumaNodeId::new(0)), package: Some(0), kind: 0 };
+    /// # let spec = ShapeSpec { cores: vec![core; 8], numa_nodes: vec![NumaNodeSpec { mem_bytes: 8 << 30 }], distances: vec![] };
+    /// # let shape = Shape::new(&spec)?;
+    /// # let table = Table::new(Capacity::for_agents(2, &shape))?;
+    /// # let role = table.add_role(Limit::default())?;
+    /// let [one, other] = [table.add_agent(shape.clone())?, table.add_agent(shape)?];
+    /// let holder = Holder { owner: Owner::new(1), role };
+    /// let mut grants = Vec::with_capacity(2);
+    /// let half = |agent| (agent, Request::exclusive(8, 1 << 30));
+    /// assert!(matches!(table.claim_gang(holder, &[half(one), half(other)], &mut grants), Ganged::Granted { .. }));
+    /// // The first agent would have room, the second has not: neither is claimed.
+    /// let wanted = [half(one), (other, Request::exclusive(10, 0))];
+    /// let Ganged::Refused { why: NoGang::Agent(no), .. } = table.claim_gang(holder, &wanted, &mut grants) else {
+    ///     panic!("it does not fit")
+    /// };
+    /// assert_eq!(no.to_string(), "wants 10 exclusive PUs; agent a1 has 8 free");
+    /// assert_eq!(table.role_used(role).map(|used| used.cpu_milli), Some(16_000));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn claim_gang(&self, holder: Holder, wanted: &[(AgentId, Request)], grants: &mut Vec<Grant>) -> Ganged {
+        let ganged = self.with_guest(|guest| gang::claim_gang(guest, holder, wanted, grants));
+        ganged.unwrap_or(CONTENDED)
+    }
+
+    /// Finds agents for `count` claims of one kind, at most so many on each, and claims there, all or nothing. `grants` as for
+    /// [`Table::claim_gang`].
+    ///
+    /// Agents are visited in order. [`Policy::Pack`] puts as many on each as it may and can; [`Policy::Spread`] as many on each as
+    /// on the others, as far as that goes.
+    ///
+    /// ```
+    /// # use meros_alloc_core::*;
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let core = CoreSpec { pus: 2, l3: Some(0), numa_node: Some(NumaNodeId::new(0)), package: Some(0), kind: 0 };
+    /// # let spec = ShapeSpec { cores: vec![core; 8], numa_nodes: vec![NumaNodeSpec { mem_bytes: 8 << 30 }], distances: vec![] };
+    /// # let shape = Shape::new(&spec)?;
+    /// # let table = Table::new(Capacity::for_agents(3, &shape))?;
+    /// # let role = table.add_role(Limit::default())?;
+    /// # for _ in 0..3 { table.add_agent(shape.clone())?; }
+    /// let holder = Holder { owner: Owner::new(1), role };
+    /// let (request, mut grants) = (Request::exclusive(4, 1 << 30), Vec::new());
+    /// let ganged = table.place_gang(holder, &request, 6, Policy::Spread, 4, &mut grants);
+    /// assert!(matches!(ganged, Ganged::Granted { .. }));
+    /// let on = |agent| grants.iter().filter(|grant| grant.claim.agent() == agent).count();
+    /// assert!(table.agents().all(|agent| on(agent) == 2));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn place_gang(
+        &self,
+        holder: Holder,
+        request: &Request,
+        count: u32,
+        policy: Policy,
+        most_per_agent: u32,
+        grants: &mut Vec<Grant>,
+    ) -> Ganged {
+        let lot = Lot { count, policy, most_per_agent };
+        let ganged = self.with_guest(|guest| gang::place_gang(guest, holder, request, lot, grants));
+        ganged.unwrap_or(CONTENDED)
+    }
 }
+
+/// What is answered when all desks are taken.
+const CONTENDED: Ganged = Ganged::Contended { pools_changed: false };
 
 impl<T: Borrow<Table>> Local<T> {
     /// As [`Table::merge`].
     pub fn merge(&self, into: ClaimId, from: ClaimId, owner: Owner) -> Merged {
         self.caller().merge(into, from, owner)
+    }
+
+    /// As [`Table::claim_gang`].
+    pub fn claim_gang(&self, holder: Holder, wanted: &[(AgentId, Request)], grants: &mut Vec<Grant>) -> Ganged {
+        gang::claim_gang(&self.caller(), holder, wanted, grants)
+    }
+
+    /// As [`Table::place_gang`].
+    pub fn place_gang(
+        &self,
+        holder: Holder,
+        request: &Request,
+        count: u32,
+        policy: Policy,
+        most_per_agent: u32,
+        grants: &mut Vec<Grant>,
+    ) -> Ganged {
+        gang::place_gang(&self.caller(), holder, request, Lot { count, policy, most_per_agent }, grants)
     }
 }
 

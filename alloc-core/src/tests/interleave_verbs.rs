@@ -3,11 +3,13 @@
 use std::sync::Arc;
 
 use super::{AGENT, ROLE, holder, table};
+use crate::desk::Desks;
+use crate::ledger::{ChargeError, Ledger};
 use crate::sync::{both, model, model_bounded};
 use crate::testing::Machine;
 use crate::{
-    ClaimId, Holder, Limit, MemoryHold, Merged, NumaNodeId, NumaNodeMemory, Outcome, Owner, PAGE_BYTES, Placement,
-    PuId, Released, Request, Table,
+    AgentId, ClaimId, Ganged, Holder, Limit, MemoryHold, Merged, NumaNodeId, NumaNodeMemory, Outcome, Owner,
+    PAGE_BYTES, Placement, PuId, Quantities, Released, Request, Table,
 };
 
 const CORE: Machine = Machine { cores: 1, pus_per_core: 1, l3: 0, numa_nodes: 1, packages: 1, mem_bytes: PAGE_BYTES };
@@ -100,5 +102,69 @@ fn merged_seats_are_never_beside_a_promise() {
         assert!(!(merged && promised.is_some()), "{ends:?}");
         // Whoever was not admitted met the other; only one of them can have been undone.
         assert!(merged || promised.is_some() || merge == Merged::Contended, "{ends:?}");
+    });
+}
+
+fn gang(table: &Table, owner: u64, wanted: [(u32, u32); 2]) -> Ganged {
+    let wanted = wanted.map(|(agent, pus)| (AgentId::new(agent), Request::exclusive(pus, 0)));
+    table.claim_gang(holder(owner), &wanted, &mut Vec::new())
+}
+
+/// Two gangs want the same two agents, in opposite orders as given: one gets both, and no two are refused for each other.
+#[test]
+fn two_gangs_do_not_refuse_each_other() {
+    model_bounded(2, |first| {
+        let table = Arc::new(table(4, Limit::default(), &[CORE, CORE]));
+        let ends = both(first, &table, |table, me| {
+            let wanted = if me == 0 { [(0, 1), (1, 1)] } else { [(1, 1), (0, 1)] };
+            gang(table, me, wanted)
+        });
+        let granted = ends.map(|end| matches!(end, Ganged::Granted { .. }));
+        assert!(granted[0] != granted[1], "{ends:?}");
+        assert_eq!(table.claims().count(), 2);
+        table.validate().unwrap();
+    });
+}
+
+/// A gang that cannot be takes one agent for a moment: whoever meets it there is not refused.
+#[test]
+fn a_doomed_gang_makes_nobody_refused() {
+    model_bounded(2, |first| {
+        let table = Arc::new(small(CORE));
+        let ends = both(first, &table, |table, me| {
+            if me == 0 {
+                // There is no second agent.
+                return (Some(gang(table, 0, [(0, 1), (1, 1)])), None);
+            }
+            (None, Some(table.claim(AGENT, holder(1), &Request::exclusive(1, 0))))
+        });
+        let (Some(doomed), Some(claim)) = (ends[0].0, ends[1].1) else { panic!("{ends:?}") };
+        assert!(!matches!(doomed, Ganged::Granted { .. }), "{ends:?}");
+        assert!(!matches!(claim, Outcome::Refused(_)), "{ends:?}");
+        table.validate().unwrap();
+    });
+}
+
+/// As above, for the role's limit: what a gang gives back after its claim's flight is over is in flight still.
+#[test]
+fn a_doomed_gang_is_no_reason_to_be_over_a_limit() {
+    model_bounded(2, |first| {
+        let ledger = Ledger::new(1, 2);
+        ledger.add(Limit { cpu_milli: Some(2), mem_bytes: None });
+        let shared = Arc::new((ledger, Desks::new(2)));
+        let ends = both(first, &shared, |(ledger, desks), me| {
+            let (desk, amount) = (usize::try_from(me).unwrap(), Quantities { cpu_milli: 2, mem_bytes: 0 });
+            let charge = || ledger.charge((desks, desk, &desks.flight(desk, (0, 0), ROLE)), ROLE, amount);
+            if me == 1 {
+                return charge().err();
+            }
+            let gang = desks.gang(desk, ROLE);
+            if charge().is_ok() {
+                ledger.refund(desk, ROLE, amount);
+                gang.count_undone();
+            }
+            None
+        });
+        assert!(matches!(ends[1], None | Some(ChargeError::Contended)), "{ends:?}");
     });
 }

@@ -2,6 +2,8 @@
 
 #[cfg(not(loom))]
 mod fitting;
+#[cfg(not(loom))]
+mod ganging;
 mod interleave;
 mod interleave_verbs;
 #[cfg(not(loom))]

@@ -23,6 +23,7 @@ enum Op {
     Split(usize, Request),
     SplitHalf(usize),
     Merge(usize, usize),
+    Gang(Vec<Request>),
     Transfer(usize, u64),
     Release(usize),
     ReleaseOfAnother(usize),
@@ -82,6 +83,7 @@ fn op() -> impl Strategy<Value = Op> {
         2 => hold.prop_map(Op::Hold),
         4 => (any::<usize>(), request()).prop_map(|(at, request)| Op::Split(at, request)),
         1 => any::<usize>().prop_map(Op::SplitHalf),
+        1 => vec(request(), 1..4).prop_map(Op::Gang),
         3 => any::<(usize, usize)>().prop_map(|(into, from)| Op::Merge(into, from)),
         1 => (any::<usize>(), 1..5_u64).prop_map(|(at, to)| Op::Transfer(at, to)),
         5 => any::<usize>().prop_map(Op::Release),
@@ -156,7 +158,7 @@ impl World {
         assert!(self.oracle.claims.insert(claim.as_u64(), known).is_none());
     }
 
-    fn granted(&mut self, request: Option<&Request>, grant: crate::Grant) {
+    pub(super) fn granted(&mut self, request: Option<&Request>, grant: crate::Grant) {
         let placement = self.table.placement(grant.claim).unwrap();
         assert_eq!(grant.charged, placement.quantities());
         if let Some(request) = request {
@@ -169,7 +171,7 @@ impl World {
         self.follow(&BTreeSet::new());
     }
 
-    fn refused(&mut self, request: &Request, reason: Reason) {
+    pub(super) fn refused(&mut self, request: &Request, reason: Reason) {
         if matches!(reason, Reason::Invalid(_)) || !self.oracle.is_exact(request) {
             return;
         }
@@ -333,6 +335,7 @@ impl World {
             Op::Split(at, request) => self.split(*at, request),
             Op::SplitHalf(at) => self.split_half(*at),
             Op::Merge(into, from) => self.merge(*into, *from),
+            Op::Gang(requests) => self.gang(requests),
             Op::Transfer(at, to) => {
                 let Some((claim, known)) = self.nth(*at) else { return };
                 let transferred = self.table.transfer(claim, Owner::new(known.owner), Owner::new(*to));

@@ -4,7 +4,11 @@ use std::collections::BTreeSet;
 
 use super::oracle::Known;
 use super::property::World;
-use crate::{MAX_MEMBERS, MemberPlacement, MemoryHold, Merged, NumaNodeMemory, Owner, Placement, PoolShare, PuId};
+use super::{AGENT, holder};
+use crate::{
+    Cpus, Ganged, MAX_MEMBERS, MemberPlacement, MemoryHold, Merged, NoGang, NumaNodeMemory, Owner, Placement,
+    PoolShare, PuId, Request,
+};
 
 /// On what terms a claim has memory; `None` when it has none.
 fn terms(placement: &Placement) -> Option<MemoryHold> {
@@ -102,6 +106,29 @@ impl World {
         for (claim, known) in [(into, known), (from, other)] {
             assert_eq!(self.table.placement(claim).as_ref(), Some(&known.placement));
             self.oracle.claims.insert(claim.as_u64(), known);
+        }
+    }
+}
+
+impl World {
+    /// A gang on the one agent. Without shares: the oracle does not follow cores that join a pool and leave it in one call.
+    pub(super) fn gang(&mut self, requests: &[Request]) {
+        let is_exclusive = |cpus: &Cpus| !matches!(cpus, Cpus::Shared { .. });
+        let exclusive = requests.iter().filter(|request| request.members.as_slice().iter().all(is_exclusive));
+        let wanted: Vec<_> = exclusive.map(|request| (AGENT, *request)).collect();
+        let mut grants = Vec::new();
+        match self.table.claim_gang(holder(1), &wanted, &mut grants) {
+            Ganged::Granted { .. } => {
+                assert_eq!(grants.len(), wanted.len());
+                for (grant, (_, request)) in grants.into_iter().zip(&wanted) {
+                    self.granted(Some(request), grant);
+                }
+            }
+            Ganged::Refused { why: NoGang::Agent(refusal), pools_changed: false } if wanted.len() == 1 => {
+                self.refused(&wanted[0].1, refusal.reason);
+            }
+            Ganged::Refused { why: NoGang::Agent(_), pools_changed: false } => {}
+            other => panic!("{other:?}"),
         }
     }
 }

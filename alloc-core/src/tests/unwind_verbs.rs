@@ -2,7 +2,7 @@
 
 use super::unwind::{at_every_step, fresh};
 use super::{AGENT, granted, holder};
-use crate::{MemoryHold, Merged, NumaNodeId, NumaNodeMemory, Owner, Placement, PuId, Table};
+use crate::{Ganged, MemoryHold, Merged, NumaNodeId, NumaNodeMemory, Owner, Placement, Policy, PuId, Request, Table};
 
 const ME: Owner = Owner::new(1);
 
@@ -28,17 +28,37 @@ fn a_merge_that_takes_seats() {
 #[test]
 fn a_merge_that_needs_another_record() {
     let table = fresh();
-    let request = crate::Request::exclusive(10, 4096);
-    let claims = [0, 0].map(|_| granted(table.claim(AGENT, holder(1), &crate::Request::exclusive(4, 4096))).claim);
+    let request = Request::exclusive(10, 4096);
+    let claims = [0, 0].map(|_| granted(table.claim(AGENT, holder(1), &Request::exclusive(4, 4096))).claim);
     assert!(matches!(table.merge(claims[0], claims[1], ME), Merged::Merged { .. }));
     at_every_step(
         |table| {
             granted(table.claim(AGENT, holder(1), &request));
-            granted(table.claim(AGENT, holder(1), &crate::Request::exclusive(4, 4096)));
+            granted(table.claim(AGENT, holder(1), &Request::exclusive(4, 4096)));
         },
         |table| {
             let claims: Vec<_> = table.claims_on(AGENT).collect();
             assert!(matches!(table.merge(claims[0], claims[1], ME), Merged::Merged { .. }));
+        },
+    );
+}
+
+#[test]
+fn a_gang_of_three() {
+    let wanted =
+        [Request::exclusive(10, 4096), Request::shared(500, 4096), Request::exclusive(2, 0)].map(|r| (AGENT, r));
+    at_every_step(
+        |_| {},
+        |table| assert!(matches!(table.claim_gang(holder(1), &wanted, &mut Vec::new()), Ganged::Granted { .. })),
+    );
+    let request = Request::exclusive(4, 4096);
+    at_every_step(
+        |_| {},
+        |table| {
+            let ganged = table.place_gang(holder(1), &request, 3, Policy::Spread, 2, &mut Vec::new());
+            assert!(matches!(ganged, Ganged::Refused { .. }), "two are the most on one agent");
+            let ganged = table.place_gang(holder(1), &request, 3, Policy::Spread, 3, &mut Vec::new());
+            assert!(matches!(ganged, Ganged::Granted { .. }));
         },
     );
 }
