@@ -4,7 +4,7 @@
 //!
 //! - **Agent**: a registered machine. Its [`Shape`] says what cores, PUs (hardware threads) and NUMA nodes it has.
 //! - **Claim**: PUs, pool shares and memory of one agent that an [`Owner`] holds and a role is charged for. It can be split,
-//!   merged, transferred, released, and restored after a restart.
+//!   merged, resized, transferred, released, and restored after a restart.
 //! - **Member**: a part of a claim with CPU of its own, exclusive or shared. Most claims have one.
 //! - **Pool**: the cores of a NUMA node that shared claims run on. Cores join and leave it as shared claims come and go.
 //! - **Refused** is a no, with figures; **contended** means that others were in flight: ask again.
@@ -65,8 +65,8 @@
 //! `shape` and `layout` (a machine), `block`, `shard`; `machine` is one agent's words through its shape. Then what is made of
 //! them: `request` and `member` (what is asked), `stock` and `plan` (what it gets: `wants`, `field`, `search` with `bins` for the
 //! region, `pack` and `shared` for what is in it, `memory_plan`), `site`, `taking` and `claim` (getting it), `split` and `merge`,
-//! `pooling` (how cores join and leave a pool), `restore`, `place`, `gang`, `topology` (agents come and go), `why` and `explain`,
-//! `validate`. `table`, `local` and `verbs` are the calls.
+//! `resize` (with `reshape` and its stock, `spare`), `pooling` (how cores join and leave a pool), `restore`, `place`, `gang`,
+//! `topology` (agents come and go), `why` and `explain`, `validate`. `table`, `local` and `verbs` are the calls.
 //!
 //! Every rule is a pure function on a `Copy` value; every shared change is one read-modify-write that runs such a function.
 
@@ -103,6 +103,8 @@ mod quantity;
 mod reason;
 mod record;
 mod request;
+mod reshape;
+mod resize;
 mod restore;
 mod search;
 mod shape;
@@ -110,6 +112,7 @@ mod shard;
 mod shared;
 mod site;
 mod slots;
+mod spare;
 mod split;
 mod stock;
 pub mod sync;

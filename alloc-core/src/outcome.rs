@@ -7,7 +7,7 @@ use crate::Quantities;
 use crate::ids::{AgentId, ClaimId, NumaNodeId, Owner, RoleId};
 use crate::reason::{Reason, Refusal};
 
-/// The answer to claim, hold and split.
+/// The answer to claim, hold, split and resize.
 #[must_use]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
@@ -35,10 +35,10 @@ impl Outcome {
     }
 }
 
-/// A claim that was made. What it holds exactly: [`Table::placement`](crate::Table::placement).
+/// A claim that was made, or resized. What it holds exactly: [`Table::placement`](crate::Table::placement).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Grant {
-    /// The new claim.
+    /// The claim.
     pub claim: ClaimId,
     /// What its role is charged for it.
     pub charged: Quantities,

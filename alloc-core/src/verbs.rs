@@ -7,8 +7,9 @@ use crate::gang::{self, Ganged, Lot};
 use crate::ids::{AgentId, ClaimId, Owner};
 use crate::local::{Caller, Local};
 use crate::merge;
-use crate::outcome::{Grant, Merged};
+use crate::outcome::{Contended, Grant, Merged, Outcome};
 use crate::request::{Policy, Request};
+use crate::resize;
 use crate::table::Table;
 
 impl Table {
@@ -43,6 +44,37 @@ impl Table {
     /// ```
     pub fn merge(&self, into: ClaimId, from: ClaimId, owner: Owner) -> Merged {
         self.with_guest(|guest| guest.merge(into, from, owner)).unwrap_or(Merged::Contended)
+    }
+
+    /// Makes a claim hold what the request says, keeping what it can. The grant names the same claim, and what its role is charged
+    /// for it now. A refused resize leaves the claim exactly as it was.
+    ///
+    /// It grows beside what it has: in the same L3 domains, then the same NUMA nodes, then elsewhere; nothing is moved. It shrinks by
+    /// what was added last: the *baseline*, what the claim was granted or restored with, is kept as long as the new size allows.
+    /// Memory stays on its NUMA nodes. The request names each of the claim's members.
+    ///
+    /// ```
+    /// # use meros_alloc_core::*;
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let core = CoreSpec { pus: 2, l3: Some(0), numa_node: Some(NumaNodeId::new(0)), package: Some(0), kind: 0 };
+    /// # let spec = ShapeSpec { cores: vec![core; 8], numa_nodes: vec![NumaNodeSpec { mem_bytes: 8 << 30 }], distances: vec![] };
+    /// # let shape = Shape::new(&spec)?;
+    /// # let table = Table::new(Capacity::for_agents(1, &shape))?;
+    /// # let role = table.add_role(Limit::default())?;
+    /// # let agent = table.add_agent(shape)?;
+    /// let (owner, size) = (Owner::new(1), |pus| Request::exclusive(pus, 1 << 30));
+    /// let pod = table.claim(agent, Holder { owner, role }, &size(4)).granted().ok_or("no room")?;
+    /// let baseline = table.placement(pod.claim);
+    /// let Outcome::Granted(larger) = table.resize(pod.claim, owner, &size(10)) else { panic!("it is free") };
+    /// assert_eq!((larger.claim, larger.charged.cpu_milli), (pod.claim, 10_000));
+    /// assert!(matches!(table.resize(pod.claim, owner, &size(4)), Outcome::Granted(_)));
+    /// assert_eq!(table.placement(pod.claim), baseline);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn resize(&self, claim: ClaimId, owner: Owner, request: &Request) -> Outcome {
+        let resized = self.with_guest(|guest| guest.resize(claim, owner, request));
+        resized.unwrap_or(Outcome::Contended(Contended { pools_changed: false }))
     }
 
     /// Claims on several agents, all or nothing. `grants` is emptied first and then has what each got, in agent order, of one agent
@@ -127,6 +159,11 @@ impl<T: Borrow<Table>> Local<T> {
         self.caller().merge(into, from, owner)
     }
 
+    /// As [`Table::resize`].
+    pub fn resize(&self, claim: ClaimId, owner: Owner, request: &Request) -> Outcome {
+        self.caller().resize(claim, owner, request)
+    }
+
     /// As [`Table::claim_gang`].
     pub fn claim_gang(&self, holder: Holder, wanted: &[(AgentId, Request)], grants: &mut Vec<Grant>) -> Ganged {
         gang::claim_gang(&self.caller(), holder, wanted, grants)
@@ -150,5 +187,10 @@ impl Caller<'_> {
     fn merge(&self, into: ClaimId, from: ClaimId, owner: Owner) -> Merged {
         let merged = self.at(into.agent(), |hands, _| merge::merge(hands, into, from, owner));
         merged.unwrap_or(Merged::Gone { claim: into })
+    }
+
+    fn resize(&self, claim: ClaimId, owner: Owner, request: &Request) -> Outcome {
+        let resized = self.at(claim.agent(), |hands, at| resize::resize(hands, at, claim, owner, request));
+        resized.unwrap_or_else(|| Outcome::gone(claim.agent()))
     }
 }

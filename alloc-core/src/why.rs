@@ -65,6 +65,25 @@ pub(crate) fn of_split(lack: Lack, held: Held<'_>, request: &Request) -> Reason 
     Reason::Busy(shortage(lack, request, &held, &held, held.machine))
 }
 
+/// The reason for which a claim cannot be resized: `now` is what it has and what is free.
+pub(crate) fn of_resize(
+    lack: Lack,
+    request: &Request,
+    now: &impl Stock,
+    machine: Machine<'_>,
+    once_left: bool,
+) -> Reason {
+    let empty = View { machine, what_if: WhatIf::Empty };
+    let short = |lack| shortage(lack, request, now, &empty, machine);
+    if let Err(lack) = plan(request, &empty, &mut Nowhere) {
+        Reason::LargerThanMachine(short(lack))
+    } else if once_left {
+        Reason::CoresLeaving(short(lack))
+    } else {
+        Reason::Busy(short(lack))
+    }
+}
+
 fn shortage(lack: Lack, request: &Request, now: &impl Stock, empty: &impl Stock, machine: Machine<'_>) -> Shortage {
     let wants = Wants::new(request, false);
     let (what, asked) = match lack {

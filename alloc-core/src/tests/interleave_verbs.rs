@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{AGENT, ROLE, holder, table};
+use super::{AGENT, ROLE, granted, holder, table};
 use crate::desk::Desks;
 use crate::ledger::{ChargeError, Ledger};
 use crate::sync::{both, model, model_bounded};
@@ -17,6 +17,11 @@ const ME: Owner = Owner::new(1);
 
 fn small(machine: Machine) -> Table {
     table(4, Limit::default(), &[machine])
+}
+
+/// With the records that two resizes at once need.
+fn small_of_records(machine: Machine) -> Table {
+    table(10, Limit::default(), &[machine])
 }
 
 /// A claim of one core, perhaps with a page of a NUMA node.
@@ -166,5 +171,52 @@ fn a_doomed_gang_is_no_reason_to_be_over_a_limit() {
             None
         });
         assert!(matches!(ends[1], None | Some(ChargeError::Contended)), "{ends:?}");
+    });
+}
+
+/// Two claims grow by the core that is left, twice each: one gets it, and the baseline of both stays theirs.
+#[test]
+fn two_resizes_share_what_is_left() {
+    model_bounded(2, |first| {
+        let table = small_of_records(Machine { cores: 3, ..CORE });
+        let claims = [0, 1].map(|pu| one(&table, pu, None));
+        let shared = Arc::new((table, claims));
+        let ends = both(first, &shared, |(table, claims), me| {
+            let claim = claims[usize::from(me == 1)];
+            [1, 2].map(|_| table.resize(claim, ME, &Request::exclusive(2, 0)))
+        });
+        let (table, claims) = &*shared;
+        table.validate().unwrap();
+        let sizes = claims.map(|claim| table.placement(claim).unwrap().pus.len());
+        assert_eq!(sizes.iter().sum::<usize>(), 3, "{ends:?}");
+        for (pu, claim) in (0..).zip(claims) {
+            assert_eq!(table.placement(*claim).unwrap().pus[0].get().min(pu), pu);
+        }
+    });
+}
+
+/// A claim shrinks and grows again while another takes what it gave up, or is released itself.
+#[test]
+fn a_resize_gives_back_exactly_what_it_gives_up() {
+    model_bounded(2, |first| {
+        let table = small_of_records(Machine { cores: 2, ..CORE });
+        let whole = granted(table.claim(AGENT, holder(1), &Request::exclusive(2, PAGE_BYTES))).claim;
+        let shared = Arc::new((table, whole));
+        let ends = both(first, &shared, |(table, whole), me| {
+            if me == 0 {
+                let shrunk = table.resize(*whole, ME, &Request::exclusive(1, PAGE_BYTES));
+                return (Some(shrunk), None);
+            }
+            let claimed = table.claim(AGENT, holder(2), &Request::exclusive(1, 0));
+            (Some(claimed), Some(table.release(*whole, ME)))
+        });
+        let (table, whole) = &*shared;
+        table.validate().unwrap();
+        let (Some(_), Some(claimed), Some(released)) = (ends[0].0, ends[1].0, ends[1].1) else { panic!("{ends:?}") };
+        let gone = matches!(released, Released::Released { .. });
+        assert_eq!(table.placement(*whole).is_none(), gone, "{ends:?}");
+        let claimed = claimed.granted().map_or(0, |grant| grant.charged.cpu_milli);
+        let left = table.placement(*whole).map_or(0, |placement| placement.quantities().cpu_milli);
+        assert_eq!(table.role_used(ROLE).unwrap().cpu_milli, claimed + left);
     });
 }

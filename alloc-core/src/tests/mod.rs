@@ -17,6 +17,8 @@ mod property;
 #[cfg(not(loom))]
 mod property_verbs;
 #[cfg(not(loom))]
+mod resizing;
+#[cfg(not(loom))]
 mod scenario;
 #[cfg(not(loom))]
 mod stress;

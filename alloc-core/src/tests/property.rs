@@ -24,6 +24,8 @@ enum Op {
     SplitHalf(usize),
     Merge(usize, usize),
     Gang(Vec<Request>),
+    Resize(usize, Request),
+    ResizeAlike(usize, u32, u64),
     Transfer(usize, u64),
     Release(usize),
     ReleaseOfAnother(usize),
@@ -84,6 +86,8 @@ fn op() -> impl Strategy<Value = Op> {
         4 => (any::<usize>(), request()).prop_map(|(at, request)| Op::Split(at, request)),
         1 => any::<usize>().prop_map(Op::SplitHalf),
         1 => vec(request(), 1..4).prop_map(Op::Gang),
+        1 => (any::<usize>(), request()).prop_map(|(at, request)| Op::Resize(at, request)),
+        4 => (any::<usize>(), 1..9_u32, 0..20_u64).prop_map(|(at, size, pages)| Op::ResizeAlike(at, size, pages)),
         3 => any::<(usize, usize)>().prop_map(|(into, from)| Op::Merge(into, from)),
         1 => (any::<usize>(), 1..5_u64).prop_map(|(at, to)| Op::Transfer(at, to)),
         5 => any::<usize>().prop_map(Op::Release),
@@ -336,6 +340,8 @@ impl World {
             Op::SplitHalf(at) => self.split_half(*at),
             Op::Merge(into, from) => self.merge(*into, *from),
             Op::Gang(requests) => self.gang(requests),
+            Op::Resize(at, request) => self.resize(*at, request),
+            Op::ResizeAlike(at, size, pages) => self.resize_alike(*at, *size, *pages),
             Op::Transfer(at, to) => {
                 let Some((claim, known)) = self.nth(*at) else { return };
                 let transferred = self.table.transfer(claim, Owner::new(known.owner), Owner::new(*to));

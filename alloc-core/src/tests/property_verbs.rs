@@ -6,8 +6,8 @@ use super::oracle::Known;
 use super::property::World;
 use super::{AGENT, holder};
 use crate::{
-    Cpus, Ganged, MAX_MEMBERS, MemberPlacement, MemoryHold, Merged, NoGang, NumaNodeMemory, Owner, Placement,
-    PoolShare, PuId, Request,
+    CoreKind, Cpus, Ganged, Locality, MAX_MEMBERS, MemberPlacement, Members, MemoryHold, MemoryLocality, Merged,
+    NoGang, NumaNodeMemory, Outcome, Owner, PAGE_BYTES, Placement, PoolShare, PuId, Reason, Request, Smt,
 };
 
 /// On what terms a claim has memory; `None` when it has none.
@@ -131,6 +131,91 @@ impl World {
             other => panic!("{other:?}"),
         }
     }
+}
+
+fn pus(pus: &[PuId]) -> BTreeSet<u16> {
+    pus.iter().map(|pu| pu.get()).collect()
+}
+
+fn milli(pools: &[PoolShare]) -> u32 {
+    pools.iter().map(|share| share.cpu_milli).sum()
+}
+
+impl World {
+    /// Resizes a claim to something like what it is: as many members, of the same sort.
+    pub(super) fn resize_alike(&mut self, at: usize, size: u32, pages: u64) {
+        let Some((_, Known { placement, .. })) = self.nth(at) else { return };
+        let members: Members = (1..)
+            .zip(placement.members())
+            .map(|(more, (_, pools))| {
+                if pools.is_empty() { Cpus::exclusive((size * more) % 9 + 1) } else { Cpus::shared(size * more * 300) }
+            })
+            .collect();
+        let strict = terms(&placement) == Some(MemoryHold::Strict);
+        let memory = if strict { MemoryLocality::Required } else { MemoryLocality::Preferred };
+        self.resize(at, &Request::new(members, pages * PAGE_BYTES).with_memory(memory));
+    }
+
+    pub(super) fn resize(&mut self, at: usize, request: &Request) {
+        let Some((claim, known)) = self.nth(at) else { return };
+        let before = &known.placement;
+        match self.table.resize(claim, Owner::new(known.owner), request) {
+            Outcome::Granted(grant) => {
+                let after = self.table.placement(claim).unwrap();
+                assert_eq!((grant.claim, grant.charged), (claim, after.quantities()));
+                let free = self.oracle.free();
+                assert!(
+                    pus(&after.all_pus()).iter().all(|pu| free.contains(pu) || pus(&before.all_pus()).contains(pu))
+                );
+                self.check_kept(before, &after);
+                self.oracle.claims.remove(&claim.as_u64());
+                if terms(&after).is_none_or(|terms| terms != MemoryHold::Held) {
+                    self.oracle.check_grant(request, &after);
+                }
+                self.oracle.claims.insert(claim.as_u64(), Known { placement: after, ..known });
+                self.follow(&BTreeSet::new());
+            }
+            Outcome::Refused(refusal) => {
+                assert_eq!(self.table.placement(claim).as_ref(), Some(before));
+                self.check_refused_resize(before, request, refusal.reason);
+            }
+            Outcome::Contended(_) => panic!("nobody else is there"),
+        }
+    }
+
+    /// Nothing was exchanged: each member has all it had, or nothing else; memory stays on its NUMA nodes and terms.
+    fn check_kept(&self, before: &Placement, after: &Placement) {
+        for ((was, had), (is, has)) in before.members().zip(after.members()) {
+            let (was, is) = (pus(was), pus(is));
+            assert!(is.is_subset(&was) || was.is_subset(&is), "{before:?} {after:?}");
+            let has_all = |few: &[PoolShare], many: &[PoolShare]| {
+                few.iter().all(|share| milli(many_of(many, *share)) >= share.cpu_milli)
+            };
+            assert!(has_all(had, has) || has_all(has, had), "{before:?} {after:?}");
+        }
+        if !before.memory.is_empty() && !after.memory.is_empty() {
+            assert_eq!((nodeset(before), terms(before)), (nodeset(after), terms(after)));
+        }
+    }
+
+    /// One exclusive member that may be anywhere, with memory of which there is enough, grows wherever there are cores.
+    fn check_refused_resize(&self, before: &Placement, request: &Request, reason: Reason) {
+        let [Cpus::Exclusive { pus: wanted, smt: Smt::Whole, kind: CoreKind::Any }] = *request.members.as_slice()
+        else {
+            return;
+        };
+        let anywhere = !matches!(request.locality, Locality::Required(_)) && request.memory != MemoryLocality::Required;
+        let less = request.mem_bytes <= before.quantities().mem_bytes;
+        if anywhere && less && !matches!(reason, Reason::Invalid(_)) {
+            let there = self.oracle.whole(&self.oracle.free()).len() + before.pus.len();
+            assert!(there < wanted as usize, "{reason:?} but there are {there} PUs");
+        }
+    }
+}
+
+/// A member's share of the same pool.
+fn many_of(pools: &[PoolShare], share: PoolShare) -> &[PoolShare] {
+    pools.iter().position(|other| other.numa_node == share.numa_node).map_or(&[], |at| &pools[at..=at])
 }
 
 #[test]

@@ -2,7 +2,10 @@
 
 use super::unwind::{at_every_step, fresh};
 use super::{AGENT, granted, holder};
-use crate::{Ganged, MemoryHold, Merged, NumaNodeId, NumaNodeMemory, Owner, Placement, Policy, PuId, Request, Table};
+use crate::{
+    Cpus, Ganged, Members, MemoryHold, MemoryLocality, Merged, NumaNodeId, NumaNodeMemory, Owner, Placement, Policy,
+    PuId, Request, Table,
+};
 
 const ME: Owner = Owner::new(1);
 
@@ -61,4 +64,39 @@ fn a_gang_of_three() {
             assert!(matches!(ganged, Ganged::Granted { .. }));
         },
     );
+}
+
+/// The claim is as it was, or what it is to be.
+fn resize_at_every_step(claim: &Request, sizes: &[Request]) {
+    at_every_step(
+        |table| {
+            granted(table.claim(AGENT, holder(1), claim));
+        },
+        |table| {
+            let id = table.claims_on(AGENT).next().unwrap();
+            for size in sizes {
+                // After a panic the table is compared with how it was before the first of them.
+                granted(table.resize(id, ME, size));
+            }
+        },
+    );
+}
+
+#[test]
+fn a_resize_that_grows_in_every_way() {
+    let request = Request::exclusive(2, 4096).with_member(Cpus::shared(500));
+    let larger = Request::exclusive(6, 3 << 12).with_member(Cpus::shared(2500));
+    resize_at_every_step(&request, &[larger]);
+    let strict = |pus, mem_bytes| Request::exclusive(pus, mem_bytes).with_memory(MemoryLocality::Required);
+    resize_at_every_step(&strict(4, 0), &[strict(8, 4096)]);
+}
+
+/// What is given back cannot fail: a panic comes before, or not at all.
+#[test]
+fn a_resize_that_grows_and_shrinks_at_once() {
+    let pair = |one, other, mem_bytes| {
+        Request::new([Cpus::exclusive(one), Cpus::shared(other)].into_iter().collect::<Members>(), mem_bytes)
+    };
+    resize_at_every_step(&pair(8, 500, 4096), &[pair(2, 5500, 1 << 19)]);
+    resize_at_every_step(&pair(2, 5500, 4096), &[pair(8, 500, 0)]);
 }
