@@ -2,26 +2,30 @@
 
 use std::sync::Arc;
 
-use super::{AGENT, ROLE, granted, holder, table};
+use super::{AGENT, ROLE, granted, holder};
 use crate::desk::Desks;
 use crate::ledger::{ChargeError, Ledger};
 use crate::sync::{both, model, model_bounded};
 use crate::testing::Machine;
 use crate::{
-    AgentId, ClaimId, Ganged, Holder, Limit, MemoryHold, Merged, NumaNodeId, NumaNodeMemory, Outcome, Owner,
+    AgentId, Capacity, ClaimId, Ganged, Holder, Limit, MemoryHold, Merged, NumaNodeId, NumaNodeMemory, Outcome, Owner,
     PAGE_BYTES, Placement, PuId, Quantities, Released, Request, Table,
 };
 
 const CORE: Machine = Machine { cores: 1, pus_per_core: 1, l3: 0, numa_nodes: 1, packages: 1, mem_bytes: PAGE_BYTES };
 const ME: Owner = Owner::new(1);
 
-fn small(machine: Machine) -> Table {
-    table(4, Limit::default(), &[machine])
-}
-
-/// With the records that two resizes at once need.
-fn small_of_records(machine: Machine) -> Table {
-    table(10, Limit::default(), &[machine])
+/// A table with no more words than the models need: each is made anew in every run, and each desk looked at for every no.
+fn tiny(claims: u32, machines: &[Machine]) -> Table {
+    let lines = machines.iter().map(|machine| machine.shape().lines()).sum();
+    let agents = u32::try_from(machines.len()).unwrap();
+    let capacity = Capacity { shards: 1, agents, lines, claims, roles: 1, threads: 2, shapes: 1 };
+    let table = Table::new(capacity).unwrap();
+    table.add_role(Limit::default()).unwrap();
+    for machine in machines {
+        table.add_agent(machine.shape()).unwrap();
+    }
+    table
 }
 
 /// A claim of one core, perhaps with a page of a NUMA node.
@@ -38,7 +42,7 @@ fn one(table: &Table, pu: u16, memory: Option<(u16, MemoryHold)>) -> ClaimId {
 #[test]
 fn two_merges_do_not_stand_in_each_others_way() {
     model(|first| {
-        let table = small(Machine { cores: 2, ..CORE });
+        let table = tiny(4, &[Machine { cores: 2, ..CORE }]);
         let claims = [0, 1].map(|pu| one(&table, pu, None));
         let shared = Arc::new((table, claims));
         let ends = both(first, &shared, |(table, [one, other]), me| {
@@ -59,7 +63,7 @@ fn two_merges_do_not_stand_in_each_others_way() {
 #[test]
 fn a_merge_and_a_release_are_one_after_the_other() {
     model(|first| {
-        let table = small(Machine { cores: 2, ..CORE });
+        let table = tiny(4, &[Machine { cores: 2, ..CORE }]);
         let claims = [0, 1].map(|pu| one(&table, pu, None));
         let shared = Arc::new((table, claims));
         let ends = both(first, &shared, |(table, [one, other]), me| {
@@ -86,7 +90,7 @@ fn a_merge_and_a_release_are_one_after_the_other() {
 #[test]
 fn merged_seats_are_never_beside_a_promise() {
     model_bounded(2, |first| {
-        let table = small(Machine { cores: 3, numa_nodes: 3, mem_bytes: 2 * PAGE_BYTES, ..CORE });
+        let table = tiny(4, &[Machine { cores: 3, numa_nodes: 3, mem_bytes: 2 * PAGE_BYTES, ..CORE }]);
         let claims = [0, 1].map(|at| one(&table, at, Some((at, MemoryHold::Loose))));
         let shared = Arc::new((table, claims));
         let ends = both(first, &shared, |(table, [one, other]), me| {
@@ -119,7 +123,7 @@ fn gang(table: &Table, owner: u64, wanted: [(u32, u32); 2]) -> Ganged {
 #[test]
 fn two_gangs_do_not_refuse_each_other() {
     model_bounded(2, |first| {
-        let table = Arc::new(table(4, Limit::default(), &[CORE, CORE]));
+        let table = Arc::new(tiny(4, &[CORE, CORE]));
         let ends = both(first, &table, |table, me| {
             let wanted = if me == 0 { [(0, 1), (1, 1)] } else { [(1, 1), (0, 1)] };
             gang(table, me, wanted)
@@ -135,7 +139,7 @@ fn two_gangs_do_not_refuse_each_other() {
 #[test]
 fn a_doomed_gang_makes_nobody_refused() {
     model_bounded(2, |first| {
-        let table = Arc::new(small(CORE));
+        let table = Arc::new(tiny(4, &[CORE]));
         let ends = both(first, &table, |table, me| {
             if me == 0 {
                 // There is no second agent.
@@ -177,8 +181,8 @@ fn a_doomed_gang_is_no_reason_to_be_over_a_limit() {
 /// Two claims grow by the core that is left, twice each: one gets it, and the baseline of both stays theirs.
 #[test]
 fn two_resizes_share_what_is_left() {
-    model_bounded(2, |first| {
-        let table = small_of_records(Machine { cores: 3, ..CORE });
+    model_bounded(1, |first| {
+        let table = tiny(10, &[Machine { cores: 3, ..CORE }]);
         let claims = [0, 1].map(|pu| one(&table, pu, None));
         let shared = Arc::new((table, claims));
         let ends = both(first, &shared, |(table, claims), me| {
@@ -198,13 +202,13 @@ fn two_resizes_share_what_is_left() {
 /// A claim shrinks and grows again while another takes what it gave up, or is released itself.
 #[test]
 fn a_resize_gives_back_exactly_what_it_gives_up() {
-    model_bounded(2, |first| {
-        let table = small_of_records(Machine { cores: 2, ..CORE });
-        let whole = granted(table.claim(AGENT, holder(1), &Request::exclusive(2, PAGE_BYTES))).claim;
+    model_bounded(1, |first| {
+        let table = tiny(6, &[Machine { cores: 2, ..CORE }]);
+        let whole = granted(table.claim(AGENT, holder(1), &Request::exclusive(2, 0))).claim;
         let shared = Arc::new((table, whole));
         let ends = both(first, &shared, |(table, whole), me| {
             if me == 0 {
-                let shrunk = table.resize(*whole, ME, &Request::exclusive(1, PAGE_BYTES));
+                let shrunk = table.resize(*whole, ME, &Request::exclusive(1, 0));
                 return (Some(shrunk), None);
             }
             let claimed = table.claim(AGENT, holder(2), &Request::exclusive(1, 0));
