@@ -14,11 +14,14 @@ use crate::stock::{Stock, View, milli_in, pus_in};
 /// One pool for each NUMA node, and one for the cores in none.
 const MAX_POOLS: usize = MAX_NUMA_NODES + 1;
 
+/// Few under loom, whose threads have little stack.
+const MAX_LEAVES: usize = if cfg!(loom) { 4 } else { MAX_INDEX };
+
 /// What is left at one moment.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Spare<'a> {
     view: View<'a>,
-    pus: [u32; MAX_INDEX],
+    pus: [u32; MAX_LEAVES],
     room_milli: [u32; MAX_POOLS],
     joinable: [u32; MAX_POOLS],
     /// Pages that are free beside those the claim has, on the NUMA nodes that its memory may be on.
@@ -29,7 +32,8 @@ impl<'a> Spare<'a> {
     /// What is free and what the claim has, but for what it keeps.
     pub(crate) fn new(view: View<'a>, claim: &OpenRecord<'_>, kept: &OpenRecord<'_>) -> Self {
         let pages = [0; MAX_NUMA_NODES];
-        let mut spare = Self { view, pus: [0; MAX_INDEX], room_milli: [0; MAX_POOLS], joinable: [0; MAX_POOLS], pages };
+        let mut spare =
+            Self { view, pus: [0; MAX_LEAVES], room_milli: [0; MAX_POOLS], joinable: [0; MAX_POOLS], pages };
         let layout = &view.shape().layout;
         for (leaf, _) in (0..).zip(&layout.leaves) {
             spare.pus[usize::from(leaf)] = (view.pus(leaf) | pus_in(claim, leaf)) & !pus_in(kept, leaf);
