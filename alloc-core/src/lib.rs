@@ -4,7 +4,8 @@
 //!
 //! - **Agent**: a registered machine. Its [`Shape`] says what cores, PUs (hardware threads) and NUMA nodes it has.
 //! - **Claim**: PUs, pool shares, memory and [extras](Extras) (devices, ports, disk, …) of one agent that an [`Owner`] holds
-//!   and a role is charged for. It can be split, transferred, released, and restored after a restart.
+//!   and a role is charged for. It can be split, merged, resized, transferred, released, and
+//!   restored after a restart.
 //! - **Member**: a part of a claim with CPU of its own, exclusive or shared. Most claims have one.
 //! - **Pool**: the cores of a NUMA node that shared claims run on. Cores join and leave it as shared claims come and go.
 //! - **Refused** is a no, with figures; **contended** means that others were in flight: ask again.
@@ -64,10 +65,10 @@
 //! `memory`, `extras::word` (all else), `record` and `slots` (claims), `ledger` (roles), `desk` (who is in flight), `index` (where to
 //! look). Where they lie: `shape` and `layout` (a machine), `block`, `shard`; `machine` is one agent's words through its shape. Then
 //! what is made of them: `request` and `member` (what is asked), `stock` and `plan` (what it gets: `wants`, `field`, `search` with
-//! `bins` for the region, `pack` and `shared` for what is in it, `memory_plan`), `site`, `taking` and `claim` (getting it), `split`,
-//! `pooling` (how cores join and leave a pool), `restore`, `place`, `snapshot` with `agent_snapshot` and
+//! `bins` for the region, `pack` and `shared` for what is in it, `memory_plan`), `site`, `taking` and `claim` (getting it), `quick` and
+//! `walk` (getting it straight on), `split` and `merge`, `resize` (with `reshape` and its stock, `spare`), `gang`, `pooling` (how cores join and leave a pool), `restore`, `place`, `snapshot` with `agent_snapshot` and
 //! `claim_exact` (who searches on his own), `topology` (agents come and go), `why` and `explain`, `validate`.
-//! Beside them `extras`: huge pages, devices, disk, ports and the rest. `table` and `local` are the calls.
+//! Beside them `extras`: huge pages, devices, disk, ports and the rest. `table`, `local` and `verbs` are the calls.
 //!
 //! Every rule is a pure function on a `Copy` value; every shared change is one read-modify-write that runs such a function.
 
@@ -81,6 +82,7 @@ mod exact;
 mod explain;
 mod extras;
 mod field;
+mod gang;
 mod hold;
 mod ids;
 mod index;
@@ -92,6 +94,7 @@ mod machine;
 mod member;
 mod memory;
 mod memory_plan;
+mod merge;
 mod nodeset;
 mod outcome;
 mod pack;
@@ -106,6 +109,8 @@ mod quick;
 mod reason;
 mod record;
 mod request;
+mod reshape;
+mod resize;
 mod restore;
 mod search;
 mod shape;
@@ -114,6 +119,7 @@ mod shared;
 mod site;
 mod slots;
 mod snapshot;
+mod spare;
 mod split;
 mod stock;
 pub mod sync;
@@ -126,6 +132,7 @@ mod tests;
 mod topology;
 mod usage;
 mod validate;
+mod verbs;
 mod walk;
 mod wants;
 mod why;
@@ -139,11 +146,12 @@ pub use extras::{
     HugePages, HugeSize, HugeUsage, NameUsage, NumaNodeHugePages, Pick, PickWish, Picked, PlacedExtras, RangesSpec,
     ScalarAmount, ScalarSpec, ScalarWish, SetSpec, Span, SpecialMemoryWish, Wishes,
 };
+pub use gang::{Ganged, NoGang};
 pub use ids::{AgentId, ClaimId, DeviceId, FrameworkId, NameId, NumaNodeId, OfferId, Owner, PuId, RoleId};
 pub use ledger::Limit;
 pub use local::{DesksFull, Local};
 pub use member::{CoreKind, Cpus, MAX_MEMBERS, Members, Smt};
-pub use outcome::{Confirmed, Contended, Grant, Outcome, Released, Transferred};
+pub use outcome::{Confirmed, Contended, Grant, Merged, Outcome, Released, Transferred};
 pub use place::{Placed, Unplaced};
 pub use placement::{MemberPlacement, MemoryHold, NumaNodeMemory, Placement, PoolOrder, PoolShare};
 pub use quantity::{MILLI_PER_PU, PAGE_BYTES, Quantities};

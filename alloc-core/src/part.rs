@@ -17,6 +17,7 @@
 use crate::extras::{ExtraWord, HugeSize};
 use crate::ids::NumaNodeId;
 use crate::memory::Seat;
+use crate::nodeset::NodeSet;
 use crate::pool::MILLI_BITS;
 use crate::{MILLI_PER_PU, PAGE_BYTES, Quantities};
 
@@ -179,6 +180,48 @@ impl Part {
         }
     }
 
+    /// The same for a member so many places further on.
+    pub(crate) const fn of_member_after(self, first: u8) -> Self {
+        match self {
+            Self::Cores { leaf, member, pus } => Self::Cores { leaf, member: member + first, pus },
+            Self::Share { pool, member, cpu_milli } => Self::Share { pool, member: member + first, cpu_milli },
+            other => other,
+        }
+    }
+
+    /// The same, memory of these NUMA nodes used from this seat.
+    pub(crate) const fn on_seat(self, seat: Seat, ordinary: NodeSet) -> Self {
+        match self {
+            Self::Memory { numa_node, pages, .. } if ordinary.has(numa_node) => Self::Memory { numa_node, seat, pages },
+            other => other,
+        }
+    }
+
+    /// Both parts as one; `None` unless they are of one member and place, or of one NUMA node and seat.
+    pub(crate) fn with(self, more: Self) -> Option<Self> {
+        match (self, more) {
+            (Self::Cores { leaf, member, pus }, Self::Cores { leaf: there, member: whose, pus: more })
+                if (leaf, member) == (there, whose) =>
+            {
+                Some(Self::Cores { leaf, member, pus: pus | more })
+            }
+            (Self::Share { pool, member, cpu_milli }, Self::Share { pool: there, member: whose, cpu_milli: more })
+                if (pool, member) == (there, whose) =>
+            {
+                Some(Self::Share { pool, member, cpu_milli: cpu_milli + more })
+            }
+            (Self::Memory { numa_node, seat, pages }, Self::Memory { numa_node: there, seat: terms, pages: more })
+                if (numa_node, seat) == (there, terms) =>
+            {
+                Some(Self::Memory { numa_node, seat, pages: pages + more })
+            }
+            (Self::Extra { word, amount }, Self::Extra { word: there, amount: more }) if word == there => {
+                Some(Self::Extra { word, amount: word.give(amount, more)? })
+            }
+            _ => None,
+        }
+    }
+
     /// What is left of this part when `taken` is split off; `None` when `taken` is not inside it. A seat stays with
     /// what is left, even of no pages, except one that was only held.
     pub(crate) fn without(self, taken: Self) -> Option<Self> {
@@ -262,6 +305,8 @@ mod tests {
         assert_eq!(cores.without(Part::Cores { leaf: 3, member: 1, pus: 0b0001 }), None);
         let seat = Seat::SingleStrict;
         let memory = Part::Memory { numa_node: NumaNodeId::new(0), seat, pages: 5 };
+        assert_eq!(memory.without(memory).and_then(|rest| rest.with(memory)), Some(memory));
+        assert_eq!(cores.with(cores.of_member_after(1)), None);
         assert_eq!(memory.without(memory), Some(Part::Memory { numa_node: NumaNodeId::new(0), seat, pages: 0 }));
         let extra = |word, amount| Part::Extra { word, amount };
         let ports = |bits| extra(ExtraWord::Bits(9), bits);

@@ -185,7 +185,7 @@ fn place_slowly(caller: &Caller<'_>, holder: Holder, request: &Request, policy: 
     Placed::Contended { pools_changed }
 }
 
-const fn is_of_role(reason: &Reason) -> bool {
+pub(crate) const fn is_of_role(reason: &Reason) -> bool {
     matches!(reason, Reason::RoleLimit(_) | Reason::NoSuchRole(_))
 }
 
@@ -199,7 +199,7 @@ fn select<'a>(hands: Hands<'a>, request: &Request, policy: Policy) -> Option<Sit
     }
 }
 
-fn is_feasible(site: &Site<'_>, request: &Request) -> bool {
+pub(crate) fn is_feasible(site: &Site<'_>, request: &Request) -> bool {
     let view = View { machine: site.machine, what_if: WhatIf::AsIs };
     site.closed().is_none() && plan(request, &view, &mut Nowhere).is_ok()
 }

@@ -19,9 +19,9 @@ pub struct Refusal {
 /// Why a request is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reason {
-    /// The agent is unknown, or the claim to split is not live.
+    /// The agent is unknown, or the claim to split or resize is not live.
     Gone,
-    /// The claim to split is somebody else's.
+    /// The claim to split or resize is somebody else's.
     NotOwner {
         /// Whose.
         owner: Owner,
@@ -184,6 +184,26 @@ pub enum Invalid {
     NotHeld,
     /// Something is free, but no core and no page of it is within the limits of the hold.
     HoldTooSmall,
+    /// A resize that names more or fewer members than the claim has.
+    OtherMembers {
+        /// How many the claim has.
+        has: u32,
+        /// How many the request has.
+        asked: u32,
+    },
+    /// A resize to CPU of another sort than a member has: shared instead of exclusive, other pieces, another kind of core.
+    OtherCpus {
+        /// Which member, from 0.
+        member: u32,
+    },
+    /// A resize that requires memory on the same NUMA nodes for a claim that was not promised it, or does not for one that was.
+    OtherMemoryTerms,
+    /// The request for a resize names extras.
+    ExtrasStay,
+    /// The claim to resize has huge pages or special memory.
+    SpecialMemoryHeld,
+    /// A resize that requires locality which what the claim keeps does not have.
+    HeldElsewhere,
 }
 
 /// A reason without its figures, to count by.
@@ -472,6 +492,30 @@ impl fmt::Display for Invalid {
             }
             Self::NotHeld => write!(f, "the claim to split does not hold what is named"),
             Self::HoldTooSmall => write!(f, "the hold's limits are below one free core or page: raise them"),
+            Self::OtherMembers { has, asked } => {
+                write!(
+                    f,
+                    "names {asked} members and the claim has {has}: name each; one joins by merge and leaves by split"
+                )
+            }
+            Self::OtherCpus { member } => {
+                write!(
+                    f,
+                    "member {member} holds CPU of another sort or kind, or in other pieces: ask for the same, of another size"
+                )
+            }
+            Self::ExtrasStay => {
+                f.write_str("extras: a resize leaves devices, disk, ports and the like as they are: ask for none")
+            }
+            Self::SpecialMemoryHeld => f.write_str(
+                "the claim holds huge pages or special memory, which a resize cannot move along: claim anew",
+            ),
+            Self::OtherMemoryTerms => f.write_str(
+                "the claim's memory is in use on other terms: require its locality if and only if the claim did",
+            ),
+            Self::HeldElsewhere => f.write_str(
+                "what the claim keeps does not have the locality required: resize moves nothing, ask without",
+            ),
         }
     }
 }

@@ -24,6 +24,8 @@ use crate::part::Part;
 use crate::slots::{Magazine, RecordsFull, SlotMap};
 use crate::sync::{self, Ordering, Word64, Words};
 
+mod room;
+
 /// Parts in one record.
 pub(crate) const PARTS: usize = 4;
 
@@ -641,9 +643,9 @@ impl OpenRecord<'_> {
         self.fate = Fate::Free;
     }
 
+    /// Frees further records, from this one on.
     #[cold]
-    fn free_chain(&self) {
-        let mut next = self.chain.next;
+    fn free_from(&self, mut next: Option<u32>) {
         while let Some(slot) = next {
             next = self.next(slot);
             let record = self.records.record(slot);
@@ -665,7 +667,7 @@ impl Drop for OpenRecord<'_> {
             }
             Fate::Free => {
                 if self.chain.next.is_some() {
-                    self.free_chain();
+                    self.free_from(self.chain.next);
                 }
                 self.head.set_header(self.header.free());
                 self.magazine.give(self.slot, &self.records.map);

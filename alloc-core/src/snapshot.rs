@@ -56,7 +56,7 @@ pub enum Refreshed {
 /// # use meros_alloc_core::*;
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let core = CoreSpec { pus: 2, l3: Some(0), numa_node: Some(NumaNodeId::new(0)), package: Some(0), kind: 0 };
-/// let spec = ShapeSpec { cores: vec![core; 8], numa_nodes: vec![NumaNodeSpec { mem_bytes: 32 << 30 }], distances: vec![] };
+/// let spec = ShapeSpec { cores: vec![core; 8], numa_nodes: vec![NumaNodeSpec::ordinary(32 << 30)], ..ShapeSpec::default() };
 /// let shape = Shape::new(&spec)?;
 /// let table = Table::new(Capacity::for_agents(2, &shape))?;
 /// let role = table.add_role(Limit::default())?;

@@ -1,11 +1,12 @@
 //! Table: all agents and roles, and every call on them.
 //!
 //! All calls take `&self` and may come from any number of threads at once. Claims and all that is done with them take no lock;
-//! agents and roles come and go under one that nobody else waits for. Nothing is allocated by claim, hold, split, transfer,
-//! release, confirm and place when they succeed. A thread that makes many calls does best through a [`Local`](crate::Local) of its own.
+//! agents and roles come and go under one that nobody else waits for. Nothing is allocated by claim, hold, split, merge, resize,
+//! transfer, release, confirm, place and gangs (but for their list) when they succeed. A thread that makes many calls does best
+//! through a [`Local`](crate::Local) of its own. The verbs on claims as a whole are in `verbs`.
 //!
-//! **Who charges**: the table does. `claim`, `hold`, `place` and `restore` charge the role of the holder, `release` and
-//! `remove_agent` refund it, `split` and `transfer` move nothing between roles.
+//! **Who charges**: the table does. `claim`, `hold`, `place`, gangs and `restore` charge the role of the holder, `release` and
+//! `remove_agent` refund it, `resize` does either for the difference, `split`, `merge` and `transfer` move nothing between roles.
 
 use core::fmt;
 use std::sync::{Mutex, OnceLock};

@@ -77,6 +77,25 @@ fn memory_lack(request: &Request) -> Lack {
     }
 }
 
+/// The reason for which a claim cannot be resized: `now` is what it has and what is free.
+pub(crate) fn of_resize(
+    lack: Lack,
+    request: &Request,
+    now: &impl Stock,
+    machine: Machine<'_>,
+    once_left: bool,
+) -> Reason {
+    let empty = View { machine, what_if: WhatIf::Empty };
+    let short = |lack| shortage(lack, request, now, &empty, machine);
+    if let Err(lack) = plan(request, &empty, &mut Nowhere) {
+        Reason::LargerThanMachine(short(lack))
+    } else if once_left {
+        Reason::CoresLeaving(short(lack))
+    } else {
+        Reason::Busy(short(lack))
+    }
+}
+
 fn shortage(lack: Lack, request: &Request, now: &impl Stock, empty: &impl Stock, machine: Machine<'_>) -> Shortage {
     let wants = Wants::new(request, false);
     let (what, asked) = match lack {

@@ -6,13 +6,18 @@ mod extras;
 mod extras_elsewhere;
 #[cfg(not(loom))]
 mod fitting;
+#[cfg(not(loom))]
+mod ganging;
 mod interleave;
 mod interleave_extras;
 mod interleave_snapshot;
+mod interleave_verbs;
 #[cfg(not(loom))]
 mod machines;
 #[cfg(not(loom))]
 mod members;
+#[cfg(not(loom))]
+mod merging;
 #[cfg(not(loom))]
 mod oracle;
 #[cfg(not(loom))]
@@ -20,13 +25,21 @@ mod oracle_extras;
 #[cfg(not(loom))]
 mod property;
 #[cfg(not(loom))]
+mod property_verbs;
+#[cfg(not(loom))]
+mod resizing;
+#[cfg(not(loom))]
 mod scenario;
 #[cfg(not(loom))]
 mod snapshots;
 #[cfg(not(loom))]
 mod stress;
 #[cfg(not(loom))]
+mod together;
+#[cfg(not(loom))]
 mod unwind;
+#[cfg(not(loom))]
+mod unwind_verbs;
 #[cfg(not(loom))]
 mod wishes;
 

@@ -218,7 +218,7 @@ impl Oracle {
 
     /// Whoever was promised memory meets only claims of exactly the same NUMA nodes, and of several only such as were promised
     /// them too.
-    fn admits(&self, numa_node: usize, comer: &BTreeSet<usize>, strict: bool) -> bool {
+    pub(super) fn admits(&self, numa_node: usize, comer: &BTreeSet<usize>, strict: bool) -> bool {
         self.users(numa_node).all(|(nodeset, promised)| {
             !(strict || promised) || (nodeset == *comer && (nodeset.len() == 1 || (strict && promised)))
         })

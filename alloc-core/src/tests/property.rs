@@ -31,6 +31,10 @@ enum Op {
     Hold(HoldLimit),
     Split(usize, Request),
     SplitHalf(usize),
+    Merge(usize, usize),
+    Gang(Vec<Request>),
+    Resize(usize, Request),
+    ResizeAlike(usize, u32, u64),
     Transfer(usize, u64),
     Release(usize),
     ReleaseOfAnother(usize),
@@ -93,6 +97,10 @@ fn op() -> impl Strategy<Value = Op> {
         2 => hold.prop_map(Op::Hold),
         4 => (any::<usize>(), request()).prop_map(|(at, request)| Op::Split(at, request)),
         1 => any::<usize>().prop_map(Op::SplitHalf),
+        1 => vec(request(), 1..4).prop_map(Op::Gang),
+        1 => (any::<usize>(), request()).prop_map(|(at, request)| Op::Resize(at, request)),
+        4 => (any::<usize>(), 1..9_u32, 0..20_u64).prop_map(|(at, size, pages)| Op::ResizeAlike(at, size, pages)),
+        3 => any::<(usize, usize)>().prop_map(|(into, from)| Op::Merge(into, from)),
         1 => (any::<usize>(), 1..5_u64).prop_map(|(at, to)| Op::Transfer(at, to)),
         5 => any::<usize>().prop_map(Op::Release),
         1 => any::<usize>().prop_map(Op::ReleaseOfAnother),
@@ -140,10 +148,10 @@ fn machines() -> Vec<ShapeSpec> {
     odd
 }
 
-struct World {
+pub(super) struct World {
     spec: ShapeSpec,
-    table: Table,
-    oracle: Oracle,
+    pub(super) table: Table,
+    pub(super) oracle: Oracle,
     /// What was chosen last for an exact claim.
     stale: Option<Placement>,
 }
@@ -161,12 +169,12 @@ impl World {
         Self { table: new_table(&spec), oracle: Oracle::new(spec.clone()), spec, stale: None }
     }
 
-    fn nth(&self, at: usize) -> Option<(ClaimId, Known)> {
+    pub(super) fn nth(&self, at: usize) -> Option<(ClaimId, Known)> {
         let (id, known) = self.oracle.claims.iter().nth(at.checked_rem(self.oracle.claims.len())?)?;
         Some((ClaimId::from_u64(*id), known.clone()))
     }
 
-    fn follow(&mut self, given: &BTreeSet<u16>) {
+    pub(super) fn follow(&mut self, given: &BTreeSet<u16>) {
         self.oracle.follow_pools(&self.table.pool_orders(AGENT), given);
     }
 
@@ -175,7 +183,7 @@ impl World {
         assert!(self.oracle.claims.insert(claim.as_u64(), known).is_none());
     }
 
-    fn granted(&mut self, request: Option<&Request>, grant: crate::Grant) {
+    pub(super) fn granted(&mut self, request: Option<&Request>, grant: crate::Grant) {
         let placement = self.table.placement(grant.claim).unwrap();
         assert_eq!(grant.charged, placement.quantities());
         if let Some(request) = request {
@@ -189,7 +197,7 @@ impl World {
         self.follow(&BTreeSet::new());
     }
 
-    fn refused(&mut self, request: &Request, reason: Reason) {
+    pub(super) fn refused(&mut self, request: &Request, reason: Reason) {
         if matches!(reason, Reason::Invalid(_)) || !self.oracle.is_exact(request) {
             return;
         }
@@ -366,6 +374,10 @@ impl World {
             Op::Hold(limit) => self.hold(*limit),
             Op::Split(at, request) => self.split(*at, request),
             Op::SplitHalf(at) => self.split_half(*at),
+            Op::Merge(into, from) => self.merge(*into, *from),
+            Op::Gang(requests) => self.gang(requests),
+            Op::Resize(at, request) => self.resize(*at, request),
+            Op::ResizeAlike(at, size, pages) => self.resize_alike(*at, *size, *pages),
             Op::Transfer(at, to) => {
                 let Some((claim, known)) = self.nth(*at) else { return };
                 let transferred = self.table.transfer(claim, Owner::new(known.owner), Owner::new(*to));

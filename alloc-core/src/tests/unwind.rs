@@ -10,7 +10,7 @@ use crate::{
     Owner, Pick, Placement, Policy, Request, Shape, Span, Table, Usage,
 };
 
-fn fresh() -> Table {
+pub(super) fn fresh() -> Table {
     let limit = Limit { cpu_milli: Some(1_000_000), mem_bytes: Some(1 << 30) };
     let mut spec = with_extras();
     spec.numa_nodes[..2].iter_mut().for_each(|numa_node| numa_node.mem_bytes = 1 << 20);
@@ -45,7 +45,7 @@ fn settle(table: &Table) -> Usage {
 
 /// Runs `call` with a panic at its first, second, … change of a word, until it comes through; after each panic the table
 /// must be as `prepare` left it.
-fn at_every_step(prepare: impl Fn(&Table), call: impl Fn(&Table)) {
+pub(super) fn at_every_step(prepare: impl Fn(&Table), call: impl Fn(&Table)) {
     let before = {
         let table = fresh();
         prepare(&table);
