@@ -34,7 +34,7 @@
 
 use core::ops::Range;
 
-use crate::sync::{self, Line, Ordering, Padded, WORDS_PER_LINE, Word64};
+use crate::sync::{self, Line, Ordering, Padded, WORDS_PER_LINE, Word64, Zeroed};
 
 /// Positions in a row.
 pub(crate) const ROW: u32 = 64;
@@ -167,7 +167,7 @@ impl Span {
 /// A level above the rows: for each plane a bitmap.
 #[derive(Debug)]
 struct Level {
-    lines: Box<[Line]>,
+    lines: Zeroed<Line>,
     words_per_plane: usize,
 }
 
@@ -200,7 +200,7 @@ impl Level {
 /// The index of one shard.
 #[derive(Debug)]
 pub(crate) struct Index {
-    rows: Box<[Line]>,
+    rows: Zeroed<Line>,
     row_count: u32,
     /// A bit per row.
     level1: Level,
@@ -234,7 +234,7 @@ impl Index {
     }
 
     /// The rows' lines.
-    pub(crate) const fn row_lines(&self) -> &[Line] {
+    pub(crate) fn row_lines(&self) -> &[Line] {
         &self.rows
     }
 

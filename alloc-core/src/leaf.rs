@@ -96,7 +96,7 @@ pub(crate) fn read(word: &Word64) -> LeafWord {
 }
 
 /// [`LeafWord::shift`] as one step; the word before and after, or `None` when some PU was not in `from`.
-#[inline]
+#[inline(always)]
 #[must_use]
 pub(crate) fn shift(word: &Word64, pus: u32, from: PuState, to: PuState) -> Option<(LeafWord, LeafWord)> {
     let mut after = LeafWord(0);

@@ -238,7 +238,7 @@ pub(crate) fn read(word: &Word64) -> MemoryWord {
 }
 
 /// Changes the word by a rule, in one step; the word before and after.
-#[inline]
+#[inline(always)]
 pub(crate) fn change(
     word: &Word64,
     rule: impl Fn(MemoryWord) -> Option<MemoryWord>,

@@ -100,6 +100,7 @@ const fn extra_of(kind: u64, index: u16) -> ExtraWord {
 }
 
 impl Part {
+    #[inline(always)]
     pub(crate) const fn pack(self) -> u64 {
         match self {
             Self::Empty => 0,
@@ -147,10 +148,28 @@ impl Part {
         Self::Memory { numa_node: NumaNodeId::new(index), seat, pages: word & PAGES_MASK }
     }
 
-    /// The leaf of a packed part of cores.
+    /// Leaf and PUs of a packed part of cores.
     #[inline(always)]
-    pub(crate) const fn leaf_of(word: u64) -> Option<u16> {
-        if word >> KIND_SHIFT == CORES { Some((word >> INDEX_SHIFT & INDEX_MASK) as u16) } else { None }
+    #[expect(clippy::cast_possible_truncation, reason = "masked")]
+    pub(crate) const fn cores_of(word: u64) -> Option<(u16, u32)> {
+        if word >> KIND_SHIFT != CORES {
+            return None;
+        }
+        Some(((word >> INDEX_SHIFT & INDEX_MASK) as u16, (word & LOW32) as u32))
+    }
+
+    /// NUMA node, seat and pages of a packed part of memory that no group is promised.
+    #[inline(always)]
+    #[expect(clippy::cast_possible_truncation, reason = "masked")]
+    pub(crate) const fn memory_of(word: u64) -> Option<(NumaNodeId, Seat, u64)> {
+        let seat = match word >> KIND_SHIFT {
+            MEM_HELD => Seat::Held,
+            MEM_STRICT => Seat::SingleStrict,
+            MEM_LOOSE => Seat::SingleLoose,
+            MEM_MULTI => Seat::MultiLoose,
+            _ => return None,
+        };
+        Some((NumaNodeId::new((word >> INDEX_SHIFT & INDEX_MASK) as u16), seat, word & PAGES_MASK))
     }
 
     /// What the role is charged for this part; nothing yet for an extra.

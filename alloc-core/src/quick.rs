@@ -339,17 +339,16 @@ impl Drop for Making<'_, '_> {
 #[inline(always)]
 pub(crate) fn end(hands: &Hands<'_>, locked: &Locked<'_>) -> Option<Quantities> {
     let Plain { place: Place { line, shape, role }, parts: [cores, memory] } = locked.plain()?;
-    let Part::Cores { leaf, pus, .. } = cores else { return None };
+    let (leaf, pus) = Part::cores_of(cores)?;
     let shard = hands.shard;
     let place = hands.table.shape_at(shape).block.leaf_place(u32::from(leaf))?;
-    let pages = match memory {
-        Part::Empty => 0,
-        Part::Memory { numa_node, pages, .. } if Some(numa_node) == place.numa_node => pages,
-        _ => return None,
-    };
+    let held = Part::memory_of(memory).filter(|(numa_node, ..)| Some(*numa_node) == place.numa_node);
+    if held.is_none() && memory != Part::Empty.pack() {
+        return None;
+    }
     // From here on nothing fails, and tests try no panics: a release is not left half-way.
     let _calm = sync::calm();
-    if let Part::Memory { numa_node, seat, pages } = memory {
+    if let Some((numa_node, seat, pages)) = held {
         let changed = memory::change(shard.word(line, place.memory()), |word| word.give(seat, pages));
         let Some((before, after)) = changed else { memory::not_taken(seat, pages) };
         if before.shown() != after.shown() {
@@ -357,6 +356,7 @@ pub(crate) fn end(hands: &Hands<'_>, locked: &Locked<'_>) -> Option<Quantities> 
             hands.machine_of(Place { line, shape, role }).show_memory(numa_node, steps);
         }
     }
+    let pages = held.map_or(0, |(.., pages)| pages);
     let word = shard.word(line, place.word());
     let Some(changed) = leaf::shift(word, pus, PuState::Held, PuState::Free) else { leaf::not_held(pus) };
     machine::tell_leaf(&shard.index, line * POSITIONS_PER_LINE + u32::from(leaf), changed, word);

@@ -22,7 +22,7 @@ use crate::Quantities;
 use crate::ids::{AgentId, GENERATION_MASK, Owner, RoleId};
 use crate::part::Part;
 use crate::slots::{Magazine, RecordsFull, SlotMap};
-use crate::sync::{self, Ordering, Word64, Words};
+use crate::sync::{self, Ordering, Word64, Words, Zeroed};
 
 mod room;
 
@@ -226,7 +226,7 @@ pub(crate) struct Seen {
 /// The claim records of one shard.
 #[derive(Debug)]
 pub(crate) struct Records {
-    records: Box<[Words<WORDS>]>,
+    records: Zeroed<Words<WORDS>>,
     map: SlotMap,
 }
 
@@ -274,7 +274,7 @@ impl Records {
     pub(crate) fn peek(&self, slot: u32) -> Option<(Place, u16)> {
         let record = self.get(slot)?;
         // Relaxed, both: nothing but a guess is made from them.
-        let leaf = Part::leaf_of(record.part(0)?.load(Ordering::Relaxed))?;
+        let (leaf, _) = Part::cores_of(record.part(0)?.load(Ordering::Relaxed))?;
         Some((Place::unpack(record.place().load(Ordering::Relaxed)), leaf))
     }
 
@@ -401,7 +401,8 @@ pub(crate) struct Locked<'a> {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Plain {
     pub(crate) place: Place,
-    pub(crate) parts: [Part; 2],
+    /// Packed parts.
+    pub(crate) parts: [u64; 2],
 }
 
 impl<'a> Locked<'a> {
@@ -419,12 +420,12 @@ impl<'a> Locked<'a> {
     }
 
     /// All of it, if it is of at most two parts.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn plain(&self) -> Option<Plain> {
         let len = self.chain().len;
         // Relaxed, both: as above.
-        let part = |at: usize| self.head.part(at).map(|word| Part::unpack(word.load(Ordering::Relaxed)));
-        let second = if len == 2 { part(1)? } else { Part::Empty };
+        let part = |at: usize| self.head.part(at).map(|word| word.load(Ordering::Relaxed));
+        let second = if len == 2 { part(1)? } else { Part::Empty.pack() };
         let place = Place::unpack(self.head.place().load(Ordering::Relaxed));
         matches!(len, 1 | 2).then_some(Plain { place, parts: [part(0)?, second] })
     }

@@ -17,7 +17,7 @@ use crate::index::Index;
 use crate::machine::Machine;
 use crate::record::{MAX_LINES, MAX_SHAPES, Records};
 use crate::shape::Shape;
-use crate::sync::{self, Line, Ordering, Word64};
+use crate::sync::{self, Line, Ordering, Word64, Zeroed};
 
 /// Whether an agent takes new claims.
 ///
@@ -152,10 +152,10 @@ pub(crate) struct ShardCapacity {
 pub(crate) struct Shard {
     /// The id of its first agent.
     pub(crate) first: AgentId,
-    cells: Box<[Word64]>,
-    lines: Box<[Line]>,
+    cells: Zeroed<Word64>,
+    lines: Zeroed<Line>,
     /// Whose each line is.
-    deeds: Box<[Word64]>,
+    deeds: Zeroed<Word64>,
     pub(crate) records: Records,
     pub(crate) index: Index,
 }

@@ -10,7 +10,7 @@
 use core::cell::Cell;
 
 use crate::ids::MAX_RECORDS;
-use crate::sync::{self, Ordering, Word64};
+use crate::sync::{self, Ordering, Word64, Zeroed};
 
 /// Every slot is taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,7 +19,7 @@ pub(crate) struct RecordsFull;
 /// Which slots are taken out.
 #[derive(Debug)]
 pub(crate) struct SlotMap {
-    words: Box<[Word64]>,
+    words: Zeroed<Word64>,
     /// A word that had free slots not long ago: a hint where to look.
     hint: Word64,
 }
@@ -73,7 +73,7 @@ impl SlotMap {
 
     /// Every slot that is taken out.
     pub(crate) fn taken(&self) -> impl Iterator<Item = u32> {
-        (0..).zip(&self.words).flat_map(|(word, bits)| {
+        (0..).zip(self.words.iter()).flat_map(|(word, bits)| {
             // Acquire: pairs with the Release half of `take`, whose record is looked at next.
             let mut left = bits.load(Ordering::Acquire);
             core::iter::from_fn(move || {

@@ -80,19 +80,80 @@ impl Word64 {
     }
 }
 
-/// Words that are zero to begin with, at an address that is a multiple of a cache line when `T` says so.
+/// Values that are zero to begin with.
 ///
 /// Fresh memory from the operating system is zero already, so nothing is written: what is never used costs address space only,
-/// and each page comes to be on the NUMA node of the thread that uses it first.
+/// and each page comes to be on the NUMA node of the thread that uses it first. An allocator gives such memory only for small
+/// alignments; so a little more is asked for, and the values start at the first address that is right for them.
 #[cfg(not(loom))]
-pub(crate) fn zeroed<T: Zero>(len: usize) -> Box<[T]> {
-    // SAFETY: `T: Zero` promises that all-zero bytes are a value of `T`; its implementors uphold it.
-    unsafe { Box::<[T]>::new_zeroed_slice(len).assume_init() }
+pub(crate) struct Zeroed<T> {
+    first: core::ptr::NonNull<T>,
+    len: usize,
+    /// What was allocated.
+    base: core::ptr::NonNull<u8>,
+    layout: std::alloc::Layout,
+}
+
+#[cfg(not(loom))]
+impl<T: Zero> Zeroed<T> {
+    fn new(len: usize) -> Self {
+        use std::alloc::{Layout, alloc_zeroed, handle_alloc_error};
+        const { assert!(!core::mem::needs_drop::<T>(), "words are let go as they are") };
+        let bytes = len.saturating_mul(size_of::<T>()).saturating_add(align_of::<T>());
+        let Ok(layout) = Layout::from_size_align(bytes, align_of::<u64>()) else { panic!("{len} values of memory") };
+        // SAFETY: the size is not zero, because an alignment is not.
+        let base = unsafe { alloc_zeroed(layout) };
+        let Some(base) = core::ptr::NonNull::new(base) else { handle_alloc_error(layout) };
+        let gap = base.as_ptr().align_offset(align_of::<T>());
+        // SAFETY: the gap is less than the alignment, which was added to the size; so it is within what was allocated.
+        let first = unsafe { base.add(gap) }.cast::<T>();
+        Self { first, len, base, layout }
+    }
+}
+
+#[cfg(not(loom))]
+impl<T> core::ops::Deref for Zeroed<T> {
+    type Target = [T];
+
+    #[inline(always)]
+    fn deref(&self) -> &[T] {
+        // SAFETY: `new` allocated room for `len` values from `first` on, aligned, of zero bytes, which are values by `T: Zero`; nobody
+        // else has the address, and only `drop` gives it back.
+        unsafe { core::slice::from_raw_parts(self.first.as_ptr(), self.len) }
+    }
+}
+
+#[cfg(not(loom))]
+impl<T> Drop for Zeroed<T> {
+    fn drop(&mut self) {
+        // SAFETY: allocated by `new` with this layout, and given back once.
+        unsafe { std::alloc::dealloc(self.base.as_ptr(), self.layout) };
+    }
+}
+
+// SAFETY: it owns its values as a `Box<[T]>` does; sending it sends them.
+#[cfg(not(loom))]
+unsafe impl<T: Send> Send for Zeroed<T> {}
+// SAFETY: a shared borrow gives shared borrows of the values and nothing else.
+#[cfg(not(loom))]
+unsafe impl<T: Sync> Sync for Zeroed<T> {}
+
+#[cfg(not(loom))]
+impl<T: core::fmt::Debug> core::fmt::Debug for Zeroed<T> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_list().entries(self.iter()).finish()
+    }
 }
 
 /// As above; loom's words have to be made one by one.
 #[cfg(loom)]
-pub(crate) fn zeroed<T: Zero>(len: usize) -> Box<[T]> {
+pub(crate) type Zeroed<T> = Box<[T]>;
+
+/// So many values of zero.
+pub(crate) fn zeroed<T: Zero>(len: usize) -> Zeroed<T> {
+    #[cfg(not(loom))]
+    return Zeroed::new(len);
+    #[cfg(loom)]
     (0..len).map(|_| T::zero()).collect()
 }
 

@@ -2,7 +2,7 @@
 
 use crate::index::{Index, Plane, ROW};
 use crate::machine;
-use crate::sync::{self, Line};
+use crate::sync::{self, Line, Zeroed};
 use crate::{CoreSpec, NumaNodeId, NumaNodeSpec, Shape, ShapeSpec};
 
 /// A regular machine: cores dealt out evenly, in order.
@@ -52,7 +52,7 @@ pub(crate) fn spec(cores: usize, pus_per_core: u8, numa_nodes: usize, mem_bytes:
 #[derive(Debug)]
 pub(crate) struct Loose {
     shape: Shape,
-    lines: Box<[Line]>,
+    lines: Zeroed<Line>,
     index: Index,
 }
 
