@@ -143,6 +143,10 @@ impl Role {
 
     /// Raises a counter by `amount` if it and what is tallied then are within the limit.
     fn raise(&self, at: usize, amount: u64, (limit, tallied): (u64, u64)) -> bool {
+        // Who asks for none of it is not in the way of a limit that was lowered below what there is.
+        if amount == 0 {
+            return true;
+        }
         // AcqRel: Release publishes to who reads the counter at its limit; Acquire pairs with it, so that this one, looking
         // who is in flight next, sees whoever raised it. Acquire on failure: for the same reason.
         let raised = self.given[at].update(Ordering::AcqRel, Ordering::Acquire, |given| {
@@ -321,7 +325,7 @@ impl Ledger {
             return Err(ChargeError::NoSuchRole);
         };
         let owed = units(amount);
-        let over = (0..2).find(|&at| used[at].saturating_add(owed[at]) > role.limit(at));
+        let over = (0..2).find(|&at| owed[at] > 0 && used[at].saturating_add(owed[at]) > role.limit(at));
         over.map_or(Ok(()), |at| Err(ChargeError::Over(over_limit(id, at, owed[at], used[at], role.limit(at)))))
     }
 
@@ -452,10 +456,19 @@ impl Ledger {
     }
 
     /// Takes a desk's credits back, for who leaves it.
-    pub(crate) fn leave(&self, desk: usize) {
+    pub(crate) fn leave(&self, desks: &Desks, desk: usize) {
         for role in (0..self.len()).filter_map(|at| u16::try_from(at).ok()).map(RoleId::new) {
+            // Relaxed: others only take it.
+            if self.credit(desk, role).load(Ordering::Relaxed) == 0 {
+                continue;
+            }
             if let Some(line) = self.role(role) {
+                // Between the two changes the credit is nowhere. So it is in flight (rule 4), and counts as an undo for who looked at
+                // the flights before it began, and for who read the counter before it ended.
+                let flight = desks.flight(desk, (0, 0), role);
+                flight.count_undone();
                 self.take_credit(desk, (role, line));
+                flight.count_undone();
             }
         }
     }
@@ -570,10 +583,20 @@ mod tests {
     }
 
     #[test]
+    fn a_limit_below_what_there_is_refuses_only_more_of_it() {
+        let (ledger, desks) = ledger(10_000, 10);
+        charge(&ledger, &desks, DESK, quantities(1000, 5)).unwrap();
+        ledger.set(ROLE, Limit { cpu_milli: Some(10_000), mem_bytes: Some(0) });
+        assert_eq!(ledger.refuses(ROLE, quantities(1000, 0)), Ok(()));
+        charge(&ledger, &desks, 1, quantities(1000, 0)).unwrap();
+        assert!(matches!(charge(&ledger, &desks, 1, quantities(0, 1)), Err(ChargeError::Over(_))));
+    }
+
+    #[test]
     fn who_leaves_a_desk_leaves_no_credit() {
         let (ledger, desks) = ledger(1 << 40, 1 << 40);
         charge(&ledger, &desks, DESK, quantities(1, 1)).unwrap();
-        ledger.leave(DESK);
+        ledger.leave(&desks, DESK);
         assert_eq!(ledger.roles[0].0.given(0), 1);
         assert_eq!(ledger.used(ROLE), Some(quantities(1, 1)));
     }

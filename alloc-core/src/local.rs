@@ -213,7 +213,7 @@ impl<T: Borrow<Table>> Drop for Local<T> {
         for (magazine, shard) in self.magazines.iter().zip(table.shards()) {
             magazine.unload(0, shard.records.map());
         }
-        table.ledger().leave(self.desk);
+        table.ledger().leave(table.desks(), self.desk);
         table.desks().stand_up(self.desk);
     }
 }

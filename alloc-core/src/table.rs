@@ -246,7 +246,7 @@ struct Guest<'a> {
 impl Drop for Guest<'_> {
     fn drop(&mut self) {
         let _calm = crate::sync::calm();
-        self.table.ledger.leave(self.desk);
+        self.table.ledger.leave(&self.table.desks, self.desk);
         self.table.desks.stand_up(self.desk);
     }
 }

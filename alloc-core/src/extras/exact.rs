@@ -6,7 +6,7 @@ use crate::extras::layout::{DISK, DevicePlace};
 use crate::extras::millis::{Millis, WHOLE};
 use crate::extras::picks;
 use crate::extras::placed::{DeviceShare, NumaNodeHugePages, Picked, PlacedExtras, ScalarAmount};
-use crate::extras::spec::{HugePages, HugeSize, check_lists, first_unsorted};
+use crate::extras::spec::{HugePages, HugeSize, Span, check_lists, first_unsorted};
 use crate::extras::word::ExtraWord;
 use crate::memory::{MAX_PAGES, Seat};
 use crate::part::{MAX_AMOUNT, Part};
@@ -70,8 +70,22 @@ pub(crate) fn sort(placed: &mut PlacedExtras) {
     placed.special_memory.sort_unstable_by_key(|memory| memory.numa_node);
     placed.devices.sort_unstable_by_key(|share| share.device);
     placed.scalars.sort_unstable_by_key(|scalar| scalar.name);
-    placed.ranges.sort_unstable_by_key(|picked| picked.name);
-    placed.sets.sort_unstable_by_key(|picked| picked.name);
+    for list in [&mut placed.ranges, &mut placed.sets] {
+        list.sort_unstable_by_key(|picked| picked.name);
+        list.iter_mut().for_each(|picked| join(&mut picked.spans));
+    }
+}
+
+/// Sorts spans and makes one of neighbours: the parts of a claim that was merged come in any order.
+fn join(spans: &mut Vec<Span>) {
+    spans.sort_unstable();
+    spans.dedup_by(|next, kept| {
+        let touches = kept.last + 1 == next.first;
+        if touches {
+            kept.last = next.last;
+        }
+        touches
+    });
 }
 
 /// The extras of a placement as parts.

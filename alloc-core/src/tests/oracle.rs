@@ -242,7 +242,8 @@ impl Oracle {
             let join = spare.iter().filter(|pu| self.numa_node(**pu) == pool).count() as u64 * u64::from(MILLI_PER_PU);
             asked <= self.capacity(pool) - self.committed(pool) + join
         };
-        own.is_subset(&free) && placement.memory.iter().all(memory) && self.pools().into_iter().all(share)
+        let extras = self.stuff().has(placement);
+        extras && own.is_subset(&free) && placement.memory.iter().all(memory) && self.pools().into_iter().all(share)
     }
 
     pub(super) fn strict_fits(&self, request: &Request, set: &BTreeSet<usize>, have: &Have) -> bool {

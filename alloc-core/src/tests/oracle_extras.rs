@@ -74,6 +74,24 @@ impl Stuff {
         self
     }
 
+    /// Whether all that a claim holds is there.
+    pub(super) fn has(&self, placement: &Placement) -> bool {
+        let placed = &placement.extras;
+        let huge = |size: HugeSize| {
+            placed.huge_pages.iter().all(|huge| huge.pages.get(size) <= self.huge[&(huge.numa_node.index(), size)])
+        };
+        let all_in = |picked: &[Picked], has: &BTreeMap<NameId, BTreeSet<u64>>| {
+            picked.iter().all(|pick| each(&pick.spans).all(|number| has[&pick.name].contains(&number)))
+        };
+        HugeSize::ALL.into_iter().all(huge)
+            && placed.special_memory.iter().all(|memory| memory.mem_bytes <= self.special[&memory.numa_node.index()])
+            && placed.devices.iter().all(|share| share.milli <= self.devices[share.device.index()])
+            && placed.disk_bytes <= self.disk_bytes
+            && placed.scalars.iter().all(|scalar| scalar.milli <= self.scalars[&scalar.name])
+            && all_in(&placed.ranges, &self.numbers)
+            && all_in(&placed.sets, &self.items)
+    }
+
     /// Takes what a claim holds; it must all be there.
     #[track_caller]
     pub(super) fn take(&mut self, placement: &Placement) {
