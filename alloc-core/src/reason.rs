@@ -492,6 +492,15 @@ impl fmt::Display for Invalid {
             }
             Self::NotHeld => write!(f, "the claim to split does not hold what is named"),
             Self::HoldTooSmall => write!(f, "the hold's limits are below one free core or page: raise them"),
+            _ => self.fmt_resize(f),
+        }
+    }
+}
+
+impl Invalid {
+    /// What is wrong with a resize.
+    fn fmt_resize(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
             Self::OtherMembers { has, asked } => {
                 write!(
                     f,
@@ -516,6 +525,7 @@ impl fmt::Display for Invalid {
             Self::HeldElsewhere => f.write_str(
                 "what the claim keeps does not have the locality required: resize moves nothing, ask without",
             ),
+            _ => Ok(()),
         }
     }
 }

@@ -3,8 +3,8 @@
 //! A **cell** says what an agent is at this moment: `state:2 | incarnation:22 | shape:12 | line:28`. One word, so one reading is of
 //! one moment. It changes under the table's lock only ([`topology`](crate::topology)); everybody reads it without one.
 //!
-//! A **deed** says the same of a line: whose it is. `state:2 | incarnation:18 | offset:12 | shape:12 | agent:20`, where `offset` counts lines
-//! from the block's first. So a search that found a line reads one word to know all of its agent.
+//! A **deed** says the same of a line: whose it is. `state:2 | incarnation:18 | offset:12 | shape:12 | agent:20`, where `offset`
+//! counts lines from the block's first. So a search that found a line reads one word to know all of its agent.
 //!
 //! Rule 1: a block serves one shape for ever. Between two incarnations it is used again only when it is back to fresh, so that a
 //! claim that comes too late, having read the cell before the agent went, finds words of the kinds it expects.

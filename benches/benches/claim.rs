@@ -7,8 +7,9 @@
 //! - **agent**: claim and release on one agent.
 //!
 //! Random claims are drawn 64 at a time, so that the misses of drawing them are not measured with the table's. Times are a
-//! thread's own CPU time; figures are medians over rounds in which everything takes its turn, ratios medians of the rounds' ratios. `ROUNDS=n` and `AGENTS=n` narrow it. Two shared cores show neither sockets nor many threads: eight threads
-//! here run by turns, and say only that nothing breaks.
+//! thread's own CPU time; figures are medians over rounds in which everything takes its turn, ratios medians of the rounds' ratios.
+//! `ROUNDS=n` and `AGENTS=n` narrow it. Two shared cores show neither sockets nor many threads: eight threads here run by turns, and
+//! say only that nothing breaks.
 
 use std::sync::Barrier;
 
