@@ -160,7 +160,6 @@ impl Part {
 
     /// NUMA node, seat and pages of a packed part of memory that no group is promised.
     #[inline(always)]
-    #[expect(clippy::cast_possible_truncation, reason = "masked")]
     pub(crate) const fn memory_of(word: u64) -> Option<(NumaNodeId, Seat, u64)> {
         let seat = match word >> KIND_SHIFT {
             MEM_HELD => Seat::Held,
