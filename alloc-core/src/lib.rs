@@ -65,17 +65,21 @@
 //! `shape` and `layout` (a machine), `block`, `shard`; `machine` is one agent's words through its shape. Then what is made of
 //! them: `request` and `member` (what is asked), `stock` and `plan` (what it gets: `wants`, `field`, `search` with `bins` for the
 //! region, `pack` and `shared` for what is in it, `memory_plan`), `site`, `taking` and `claim` (getting it), `split`, `pooling` (how
-//! cores join and leave a pool), `restore`, `place`, `topology` (agents come and go), `why` and `explain`, `validate`. `table` and
+//! cores join and leave a pool), `restore`, `place`, `siting` (placement on chosen agents: `attributes`, `facts`, `constraint`,
+//! `selection`, `mask`), `topology` (agents come and go), `why` and `explain`, `validate`. `table` and
 //! `local` are the calls.
 //!
 //! Every rule is a pure function on a `Copy` value; every shared change is one read-modify-write that runs such a function.
 
+mod attributes;
 mod bins;
 mod block;
 mod claim;
+mod constraint;
 mod desk;
 mod exact;
 mod explain;
+mod facts;
 mod field;
 mod hold;
 mod ids;
@@ -85,6 +89,7 @@ mod leaf;
 mod ledger;
 mod local;
 mod machine;
+mod mask;
 mod member;
 mod memory;
 mod memory_plan;
@@ -103,10 +108,12 @@ mod record;
 mod request;
 mod restore;
 mod search;
+mod selection;
 mod shape;
 mod shard;
 mod shared;
 mod site;
+mod siting;
 mod slots;
 mod split;
 mod stock;
@@ -123,9 +130,11 @@ mod validate;
 mod wants;
 mod why;
 
+pub use attributes::{AttributeValue, Attributes, AttributesError, NumberSpan};
 pub use claim::Holder;
+pub use constraint::{Condition, Constraint, ConstraintError, ConstraintFault, Test};
 pub use explain::Explanation;
-pub use ids::{AgentId, ClaimId, FrameworkId, NumaNodeId, OfferId, Owner, PuId, RoleId};
+pub use ids::{AgentId, ClaimId, FrameworkId, NameId, NumaNodeId, OfferId, Owner, PuId, RoleId};
 pub use ledger::Limit;
 pub use local::{DesksFull, Local};
 pub use member::{CoreKind, Cpus, MAX_MEMBERS, Members, Smt};
@@ -133,9 +142,10 @@ pub use outcome::{Confirmed, Contended, Grant, Outcome, Released, Transferred};
 pub use place::{Placed, Unplaced};
 pub use placement::{MemberPlacement, MemoryHold, NumaNodeMemory, Placement, PoolOrder, PoolShare};
 pub use quantity::{MILLI_PER_PU, PAGE_BYTES, Quantities};
-pub use reason::{Invalid, OverLimit, Reason, ReasonKind, Refusal, Resource, Shortage, Wanted};
+pub use reason::{Excluded, Invalid, OverLimit, Reason, ReasonKind, Refusal, Resource, Shortage, Wanted};
 pub use request::{HoldLimit, Level, Locality, MemoryLocality, Policy, Request};
 pub use restore::RestoreError;
+pub use selection::Selection;
 pub use shape::{Core, CoreSpec, MAX_PUS, NumaNodeSpec, Shape, ShapeError, ShapeSpec};
 pub use shard::AgentState;
 pub use table::{Capacity, Table, TableError};

@@ -12,7 +12,9 @@ use crate::outcome::{Outcome, Released, Transferred};
 use crate::place::{self, Placed};
 use crate::placement::Placement;
 use crate::request::{HoldLimit, Policy, Request};
+use crate::selection::Selection;
 use crate::site::Hands;
+use crate::siting;
 use crate::slots::Magazine;
 use crate::split::{self, Piece};
 use crate::table::Table;
@@ -192,7 +194,24 @@ impl<T: Borrow<Table>> Local<T> {
     /// Places one request for each of many holders; `each` is told what came of which. Quicker than one by one: the search goes
     /// on where the one before ended.
     pub fn place_many(&self, holders: &[Holder], request: &Request, policy: Policy, each: impl FnMut(usize, Placed)) {
-        place::place_many(&self.caller(), holders, request, policy, each);
+        place::place_many(&self.caller(), holders, request, policy, None, each);
+    }
+
+    /// As [`Table::place_where`].
+    pub fn place_where(&self, holder: Holder, request: &Request, policy: Policy, selection: &mut Selection) -> Placed {
+        siting::place(&self.caller(), holder, request, policy, selection)
+    }
+
+    /// As [`Local::place_many`], on agents of the selection.
+    pub fn place_many_where(
+        &self,
+        holders: &[Holder],
+        request: &Request,
+        policy: Policy,
+        selection: &mut Selection,
+        each: impl FnMut(usize, Placed),
+    ) {
+        siting::place_many(&self.caller(), holders, request, policy, selection, each);
     }
 }
 

@@ -18,6 +18,7 @@ use crate::ids::AgentId;
 use crate::index::{Plane, Query, ROW};
 use crate::leaf::PuState;
 use crate::local::Caller;
+use crate::mask::Mask;
 use crate::member::{CoreKind, Cpus, Smt};
 use crate::memory::Seat;
 use crate::outcome::{Grant, Outcome};
@@ -27,6 +28,7 @@ use crate::quantity::pages_up;
 use crate::reason::{Invalid, Reason};
 use crate::request::{Level, Locality, MemoryLocality, Policy, Request};
 use crate::site::{Hands, Site};
+use crate::siting::Siting;
 use crate::stock::{View, WhatIf};
 use crate::{MILLI_PER_PU, PAGE_BYTES, Quantities};
 
@@ -75,21 +77,33 @@ pub enum Unplaced {
 /// Finds an agent for a request and claims there.
 #[inline(always)]
 pub(crate) fn place(caller: &Caller<'_>, holder: Holder, request: &Request, policy: Policy) -> Placed {
+    place_sited(caller, holder, request, policy, None)
+}
+
+/// The same, where a siting admits.
+#[inline(always)]
+pub(crate) fn place_sited(
+    caller: &Caller<'_>,
+    holder: Holder,
+    request: &Request,
+    policy: Policy,
+    siting: Option<Siting<'_>>,
+) -> Placed {
     if let Err(invalid) = check(request) {
         return Placed::Refused(Unplaced::Invalid(invalid));
     }
-    if let Some(need) = Need::of(request) {
+    if let Some(need) = Need::of(request, siting) {
         let placed = caller.with(caller.home, |hands| Search::new(hands, &need, policy).place(holder, &need));
         if let Some(grant) = placed.or_else(|| place_elsewhere(caller, holder, &need, policy)) {
             return Placed::Granted(grant);
         }
     }
-    place_slowly(caller, holder, request, policy)
+    place_slowly(caller, holder, request, (policy, siting))
 }
 
 /// Looks in the other shards.
 #[cold]
-fn place_elsewhere(caller: &Caller<'_>, holder: Holder, need: &Need, policy: Policy) -> Option<Grant> {
+fn place_elsewhere(caller: &Caller<'_>, holder: Holder, need: &Need<'_>, policy: Policy) -> Option<Grant> {
     shards(caller)
         .skip(1)
         .find_map(|shard| caller.with(shard, |hands| Search::new(hands, need, policy).place(holder, need)))
@@ -101,11 +115,12 @@ pub(crate) fn place_many(
     holders: &[Holder],
     request: &Request,
     policy: Policy,
+    siting: Option<Siting<'_>>,
     mut each: impl FnMut(usize, Placed),
 ) {
     let mut done = 0;
     if check(request).is_ok()
-        && let Some(need) = Need::of(request)
+        && let Some(need) = Need::of(request, siting)
     {
         caller.with(caller.home, |hands| {
             let mut search = Search::new(hands, &need, policy);
@@ -119,7 +134,7 @@ pub(crate) fn place_many(
         });
     }
     for (at, holder) in holders.iter().enumerate().skip(done) {
-        each(at, place(caller, *holder, request, policy));
+        each(at, place_sited(caller, *holder, request, policy, siting));
     }
 }
 
@@ -133,19 +148,20 @@ fn shards(caller: &Caller<'_>) -> impl Iterator<Item = u8> {
 
 /// What a leaf must have to serve a request alone.
 #[derive(Clone, Copy, Debug)]
-struct Need {
+struct Need<'s> {
     pus: u32,
     pages: u64,
     seat: Seat,
     level: Option<Level>,
     /// The plane of memory to agree, if memory is wanted.
     memory: Option<Plane>,
+    siting: Option<Siting<'s>>,
 }
 
-impl Need {
+impl<'s> Need<'s> {
     /// `None` for a request that a leaf cannot serve, or that is better served otherwise.
     #[inline(always)]
-    fn of(request: &Request) -> Option<Self> {
+    fn of(request: &Request, siting: Option<Siting<'s>>) -> Option<Self> {
         let [Cpus::Exclusive { pus: pus @ 1..=32, smt: Smt::Whole, kind: CoreKind::Any }] = *request.members.as_slice()
         else {
             return None;
@@ -159,13 +175,15 @@ impl Need {
             Locality::Any | Locality::Preferred(_) => None,
         };
         let seat = if strict { Seat::SingleStrict } else { Seat::SingleLoose };
-        Some(Self { pus, pages, seat, level, memory: Plane::memory(pages) })
+        Some(Self { pus, pages, seat, level, memory: Plane::memory(pages), siting })
     }
 }
 
 /// A walk over the positions of a shard that may serve a need.
 struct Search<'a> {
     hands: Hands<'a>,
+    /// The positions to look at, if not all.
+    mask: Option<&'a Mask>,
     /// Classes left to look in, and which way.
     classes: core::ops::Range<u32>,
     roomiest_first: bool,
@@ -191,12 +209,13 @@ struct Search<'a> {
 
 impl<'a> Search<'a> {
     #[inline(always)]
-    fn new(hands: Hands<'a>, need: &Need, policy: Policy) -> Self {
+    fn new(hands: Hands<'a>, need: &Need<'a>, policy: Policy) -> Self {
         // Threads start apart from each other.
         let apart = (u64::from(hands.shard.index.rows()) * u64::from(hands.table.start_of(hands.desk))) >> 32;
         let classes = Plane::leaf_classes_from(need.pus);
         let mut search = Self {
             hands,
+            mask: need.siting.map(|siting| siting.mask(hands.shard_at)),
             tightest: classes.start,
             first: false,
             classes,
@@ -240,9 +259,8 @@ impl<'a> Search<'a> {
             return Some(self.last);
         }
         while self.bits == 0 {
-            let index = &self.hands.shard.index;
-            let end = if self.wrapped { self.start } else { index.rows() };
-            match index.next(self.query, self.row, end) {
+            let end = if self.wrapped { self.start } else { self.hands.shard.index.rows() };
+            match self.next_row(end) {
                 Some((row, bits)) => (self.at, self.bits, self.row) = (row, bits, row + 1),
                 None if !self.wrapped => (self.row, self.wrapped) = (0, true),
                 None => {
@@ -262,9 +280,25 @@ impl<'a> Search<'a> {
         Some(self.last)
     }
 
+    /// The next row before `end` that has positions to look at; and these.
+    #[inline(always)]
+    fn next_row(&self, end: u32) -> Option<(u32, u64)> {
+        let index = &self.hands.shard.index;
+        let Some(mask) = self.mask else { return index.next(self.query, self.row, end) };
+        let mut row = self.row;
+        loop {
+            let (found, bits) = index.next(self.query, mask.next_row(row)?, end)?;
+            let both = bits & mask.row(found);
+            if both != 0 {
+                return Some((found, both));
+            }
+            row = found + 1;
+        }
+    }
+
     /// Goes on until a leaf serves the need; `None` when the walk is over.
     #[inline(always)]
-    fn place(&mut self, holder: Holder, need: &Need) -> Option<Grant> {
+    fn place(&mut self, holder: Holder, need: &Need<'_>) -> Option<Grant> {
         loop {
             let again = self.again;
             let position = self.next()?;
@@ -301,7 +335,7 @@ fn try_leaf(
     position: u32,
     found: Option<Plane>,
     holder: Holder,
-    need: &Need,
+    need: &Need<'_>,
 ) -> Result<Grant, Missed> {
     let site = hands.site(hands.shard.owner_at(position)).ok_or(Missed::Leaf)?;
     let machine = site.machine;
@@ -351,7 +385,7 @@ fn try_leaf(
 /// the planner is to look.
 pub(crate) fn claim_at_leaf(hands: Hands<'_>, at: u32, holder: Holder, request: &Request) -> Option<Grant> {
     check(request).ok()?;
-    let need = Need::of(request)?;
+    let need = Need::of(request, None)?;
     let site = hands.site(at)?;
     let machine = site.machine;
     let leaves = (0..).zip(&machine.shape.layout.leaves);
@@ -369,14 +403,19 @@ pub(crate) fn claim_at_leaf(hands: Hands<'_>, at: u32, holder: Holder, request: 
 
 /// Asks agent by agent, and says no only when it is final.
 #[cold]
-fn place_slowly(caller: &Caller<'_>, holder: Holder, request: &Request, policy: Policy) -> Placed {
+fn place_slowly(
+    caller: &Caller<'_>,
+    holder: Holder,
+    request: &Request,
+    (policy, siting): (Policy, Option<Siting<'_>>),
+) -> Placed {
     let mut pools_changed = None;
     for _ in 0..TRIES {
         let watch = Watch::start(caller.table.desks());
         let mut missed = false;
         for shard in shards(caller) {
             let outcome = caller.with(shard, |hands| {
-                let site = select(hands, request, policy)?;
+                let site = select(hands, request, policy, siting)?;
                 let at = site.agent.get() - hands.shard.first.get();
                 Some((site.agent, claim::claim(hands, at, holder, Ask::Request(request))))
             });
@@ -404,9 +443,10 @@ const fn is_of_role(reason: &Reason) -> bool {
 }
 
 /// The best of the first few agents of a shard that could serve; of equals the first.
-fn select<'a>(hands: Hands<'a>, request: &Request, policy: Policy) -> Option<Site<'a>> {
-    let agents = hands.shard.agents();
-    let feasible = (0..agents).filter_map(|at| hands.site(at)).filter(|site| is_feasible(site, request)).take(CHOICES);
+fn select<'a>(hands: Hands<'a>, request: &Request, policy: Policy, siting: Option<Siting<'_>>) -> Option<Site<'a>> {
+    let sites = (0..hands.shard.agents()).filter_map(|at| hands.site(at));
+    let admitted = sites.filter(|site| siting.is_none_or(|siting| siting.admits(site)));
+    let feasible = admitted.filter(|site| is_feasible(site, request)).take(CHOICES);
     match policy {
         Policy::Pack => feasible.min_by_key(left),
         Policy::Spread => feasible.min_by_key(|site| Reverse(left(site))),

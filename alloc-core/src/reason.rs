@@ -48,6 +48,17 @@ pub enum Reason {
         /// How many the agent's shard has.
         records: u32,
     },
+    /// A [`Selection`](crate::Selection) leaves the agent out.
+    Excluded(Excluded),
+}
+
+/// What of a [`Selection`](crate::Selection) leaves an agent out: the first that does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Excluded {
+    /// The constraint at this position.
+    Constraint(u8),
+    /// The predicate.
+    Predicate,
 }
 
 /// What a role's limit leaves.
@@ -172,6 +183,8 @@ pub enum ReasonKind {
     RoleLimit(Resource),
     /// [`Reason::RecordsFull`].
     RecordsFull,
+    /// [`Reason::Excluded`], by this.
+    Excluded(Excluded),
 }
 
 impl Reason {
@@ -191,6 +204,7 @@ impl Reason {
             Self::StrictMemory(_) => ReasonKind::StrictMemory,
             Self::RoleLimit(over) => ReasonKind::RoleLimit(over.resource),
             Self::RecordsFull { .. } => ReasonKind::RecordsFull,
+            Self::Excluded(by) => ReasonKind::Excluded(*by),
         }
     }
 
@@ -213,6 +227,7 @@ impl Reason {
             Self::RoleLimit(_) | Self::RecordsFull { .. } => (3, 0),
             Self::Inactive | Self::Draining => (2, 0),
             Self::LargerThanMachine(shortage) => (1, part(shortage)),
+            Self::Excluded(_) => (1, 0),
             Self::Gone | Self::NotOwner { .. } | Self::Invalid(_) | Self::NoSuchRole(_) => (0, 0),
         }
     }
@@ -234,6 +249,7 @@ impl fmt::Display for ReasonKind {
             Self::RoleLimit(Resource::CpuMilli) => f.write_str("role at its CPU limit"),
             Self::RoleLimit(Resource::MemBytes) => f.write_str("role at its memory limit"),
             Self::RecordsFull => f.write_str("claim records used up"),
+            Self::Excluded(by) => write!(f, "left out by {by}"),
         }
     }
 }
@@ -340,6 +356,16 @@ impl fmt::Display for Refusal {
             Reason::RecordsFull { records } => {
                 write!(f, "agent {agent}: the {records} claim records of its shard are used up")
             }
+            Reason::Excluded(by) => write!(f, "agent {agent} is left out by {by}"),
+        }
+    }
+}
+
+impl fmt::Display for Excluded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Constraint(at) => write!(f, "constraint {at}"),
+            Self::Predicate => f.write_str("the predicate"),
         }
     }
 }

@@ -8,7 +8,7 @@
 //! `remove_agent` refund it, `split` and `transfer` move nothing between roles.
 
 use core::fmt;
-use std::sync::{Mutex, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use crate::Quantities;
 use crate::claim::{Ask, Holder};
@@ -22,6 +22,7 @@ use crate::outcome::{Confirmed, Contended, Outcome, Released, Transferred};
 use crate::place::{self, Placed};
 use crate::placement::{Placement, PoolOrder};
 use crate::pooling;
+use crate::reason::Excluded;
 use crate::record::{MAX_LINES, MAX_SHAPES, State};
 use crate::request::{HoldLimit, Policy, Request};
 use crate::restore::{self, RestoreError};
@@ -29,6 +30,7 @@ use crate::shape::Shape;
 use crate::shard::{AgentState, Shard, ShardCapacity};
 use crate::site::{Hands, Site};
 use crate::split::Piece;
+use crate::sync::{self, Ordering, Padded, Word64};
 use crate::topology::{self, Topology};
 use crate::usage::{self, Usage};
 use crate::validate::{self, ValidateError};
@@ -161,6 +163,10 @@ pub struct Table {
     /// How far apart two neighbouring desks start their searches.
     start_step: u32,
     topology: Mutex<Topology>,
+    /// Counts the changes of which agents there are, and of what is told of them.
+    epoch: Padded<Word64>,
+    /// This table's and no other's.
+    token: Arc<()>,
 }
 
 /// The parts, for the other modules.
@@ -186,6 +192,24 @@ impl Table {
 
     pub(crate) const fn lock(&self) -> &Mutex<Topology> {
         &self.topology
+    }
+
+    pub(crate) const fn token(&self) -> &Arc<()> {
+        &self.token
+    }
+
+    /// How many changes of agents and their attributes there were.
+    #[inline]
+    pub(crate) fn epoch(&self) -> u64 {
+        // Acquire: pairs with the Release half of `count_change`.
+        self.epoch.0.load(Ordering::Acquire)
+    }
+
+    /// Under the table's lock, before a new agent's cell is opened: who claims there then sees the count.
+    pub(crate) fn count_change(&self) {
+        let _calm = sync::calm();
+        // AcqRel: Release pairs with the Acquire of `epoch`. Relaxed on failure: it cannot fail.
+        let _always = self.epoch.0.update(Ordering::AcqRel, Ordering::Relaxed, |epoch| Some(epoch + 1));
     }
 
     /// Where in a shard the thread at a desk starts to search, in parts of 2³².
@@ -265,6 +289,8 @@ impl Table {
             capacity,
             start_step: u32::MAX / u32::from(threads),
             topology: Mutex::new(topology::stores(usize::from(shards))),
+            epoch: Padded(Word64::new(0)),
+            token: Arc::new(()),
         })
     }
 
@@ -480,12 +506,22 @@ impl Table {
     /// Why a request of a role is pending, over all agents.
     #[must_use]
     pub fn explain(&self, role: RoleId, request: &Request) -> Explanation {
+        self.explain_but(role, request, |_| None)
+    }
+
+    /// The same, where agents may be left out from the first.
+    pub(crate) fn explain_but(
+        &self,
+        role: RoleId,
+        request: &Request,
+        excluded: impl Fn(AgentId) -> Option<Excluded>,
+    ) -> Explanation {
         let explained = self.with_guest(|guest| {
             let mut explanation = Explanation::default();
             for shard in (0..).take(self.shards.len()) {
                 guest.with(shard, |hands: Hands<'_>| {
                     let sites = (0..hands.shard.agents()).filter_map(|at| hands.site(at));
-                    explain::explain(&mut explanation, sites, (&self.ledger, role), request);
+                    explain::explain(&mut explanation, sites, (&self.ledger, role), request, &excluded);
                 });
             }
             explanation

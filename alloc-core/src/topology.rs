@@ -10,9 +10,12 @@
 use std::collections::BTreeSet;
 use std::sync::PoisonError;
 
+use crate::attributes::Attributes;
 use crate::claim;
+use crate::facts::Facts;
 use crate::ids::{AgentId, ClaimId};
 use crate::record::State;
+use crate::selection::{Change, Changes};
 use crate::shape::Shape;
 use crate::shard::{AgentState, Cell, Shard};
 use crate::site::Hands;
@@ -36,13 +39,16 @@ pub(crate) struct Stores {
 pub(crate) struct Topology {
     pub(crate) shards: Vec<Stores>,
     pub(crate) shapes: u16,
+    /// What is told of agents.
+    pub(crate) facts: Facts,
+    pub(crate) changes: Changes,
 }
 
 /// Tries to get hold of a claim that is being changed, before it is left to its owner.
 const TRIES: u32 = if cfg!(loom) { 1 } else { 1000 };
 
 impl Table {
-    fn topology(&self) -> std::sync::MutexGuard<'_, Topology> {
+    pub(crate) fn topology(&self) -> std::sync::MutexGuard<'_, Topology> {
         // A call that panicked with the lock held has at worst left a block unused.
         self.lock().lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -104,8 +110,11 @@ impl Table {
         let line = self.block(shard, stores, shape)?;
         stores.absent.remove(&at);
         stores.cells = stores.cells.max(at + 1);
+        let agent = AgentId::new(shard.first.get() + at);
+        let span = shard.machine(self.shape_at(shape), line).whole_span();
+        self.note_change(topology, Change { agent, span });
         self.open_block(shard, at, shape, line);
-        Ok(AgentId::new(shard.first.get() + at))
+        Ok(agent)
     }
 
     /// The number of a shape, new or known.
@@ -172,6 +181,9 @@ impl Table {
         let stores = &mut topology.shards[usize::from(shard_at)];
         stores.absent.insert(at);
         stores.retired.push((cell.shape, cell.line));
+        topology.facts.set(agent.index(), Attributes::default());
+        let span = shard.machine(self.shape_at(cell.shape), cell.line).whole_span();
+        self.note_change(&mut topology, Change { agent, span });
         Ok(gone)
     }
 
@@ -225,5 +237,5 @@ fn end_claim(hands: Hands<'_>, claim: ClaimId, line: u32) -> bool {
 
 /// For who makes a table.
 pub(crate) fn stores(shards: usize) -> Topology {
-    Topology { shards: (0..shards).map(|_| Stores::default()).collect(), shapes: 0 }
+    Topology { shards: (0..shards).map(|_| Stores::default()).collect(), ..Topology::default() }
 }

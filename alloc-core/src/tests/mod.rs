@@ -12,6 +12,8 @@ mod property;
 #[cfg(not(loom))]
 mod scenario;
 #[cfg(not(loom))]
+mod selections;
+#[cfg(not(loom))]
 mod stress;
 #[cfg(not(loom))]
 mod unwind;

@@ -1,0 +1,97 @@
+//! Siting: placement on the agents that a [`Selection`] means.
+//!
+//! The search along the index looks at the leaves in the selection's masks only; the walk over all agents, at the agents in them.
+
+use crate::claim::Holder;
+use crate::explain::Explanation;
+use crate::ids::RoleId;
+use crate::local::Caller;
+use crate::mask::Mask;
+use crate::outcome::Released;
+use crate::place::{self, Placed};
+use crate::request::{Policy, Request};
+use crate::selection::Selection;
+use crate::site::Site;
+use crate::table::Table;
+
+/// How many of a batch are placed before the selection is brought up to date again.
+const BATCH: usize = 64;
+
+/// Where a placement may go: a selection that has caught up with the table.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Siting<'a> {
+    selection: &'a Selection,
+}
+
+impl<'a> Siting<'a> {
+    /// The positions of a shard to look at.
+    #[inline(always)]
+    pub(crate) fn mask(self, shard: u8) -> &'a Mask {
+        self.selection.mask(shard)
+    }
+
+    /// Whether an agent may be claimed on.
+    #[inline(always)]
+    pub(crate) fn admits(self, site: &Site<'_>) -> bool {
+        self.mask(site.hands.shard_at).has(site.machine.position(0))
+    }
+}
+
+/// Finds an agent of a selection for a request and claims there.
+pub(crate) fn place(
+    caller: &Caller<'_>,
+    holder: Holder,
+    request: &Request,
+    policy: Policy,
+    selection: &mut Selection,
+) -> Placed {
+    selection.refresh(caller.table);
+    let placed = place::place_sited(caller, holder, request, policy, Some(Siting { selection }));
+    confirm(caller, holder, selection, placed)
+}
+
+/// Places one request for many holders.
+pub(crate) fn place_many(
+    caller: &Caller<'_>,
+    holders: &[Holder],
+    request: &Request,
+    policy: Policy,
+    selection: &mut Selection,
+    mut each: impl FnMut(usize, Placed),
+) {
+    for (batch, holders) in (0..).step_by(BATCH).zip(holders.chunks(BATCH)) {
+        selection.refresh(caller.table);
+        let siting = Siting { selection };
+        place::place_many(caller, holders, request, policy, Some(siting), |at, placed| {
+            each(batch + at, confirm(caller, holders[at], selection, placed));
+        });
+    }
+}
+
+/// Gives a claim back if its agent was meant when the placement began, and is not any more.
+fn confirm(caller: &Caller<'_>, holder: Holder, selection: &Selection, placed: Placed) -> Placed {
+    let Placed::Granted(grant) = placed else { return placed };
+    let agent = grant.claim.agent();
+    if selection.is_current(caller.table) || selection.means(caller.table, agent) {
+        return placed;
+    }
+    let released = caller.release(grant.claim, holder.owner);
+    let changed = matches!(released, Released::Released { pools_changed: true, .. });
+    Placed::Contended { pools_changed: (changed || grant.pools_changed).then_some(agent) }
+}
+
+/// Placement by a selection.
+impl Table {
+    /// As [`Table::place`], on an agent of the selection. A selection that is behind catches up first.
+    pub fn place_where(&self, holder: Holder, request: &Request, policy: Policy, selection: &mut Selection) -> Placed {
+        let placed = self.with_guest(|guest| place(guest, holder, request, policy, selection));
+        placed.unwrap_or(Placed::Contended { pools_changed: None })
+    }
+
+    /// As [`Table::explain`]; agents that the selection leaves out are counted by what leaves them out.
+    #[must_use]
+    pub fn explain_where(&self, role: RoleId, request: &Request, selection: &mut Selection) -> Explanation {
+        let excluded = selection.excluded(self);
+        self.explain_but(role, request, |agent| excluded.get(&agent).copied())
+    }
+}
