@@ -112,6 +112,9 @@ fn try_claim(site: &Site<'_>, holder: Holder, ask: Ask<'_>, watch: Option<Watch>
         _ => Try::Again { pools_changed: false },
     };
     let Ok(mut record) = site.begin(holder.owner, holder.role) else { return refuse(site.hands.full()) };
+    if let Ask::Request(&Request { standing: Some(standing), .. }) = ask {
+        record.set_standing(standing);
+    }
     if let Err(lack) = ask.plan(site.machine, &mut record) {
         drop(record);
         return match lack {

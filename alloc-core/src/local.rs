@@ -17,6 +17,7 @@ use crate::site::Hands;
 use crate::siting;
 use crate::slots::Magazine;
 use crate::split::{self, Piece};
+use crate::standing::{Standing, StandingSet};
 use crate::table::Table;
 
 /// Who calls: desk, supplies, and where to look first.
@@ -171,6 +172,11 @@ impl<T: Borrow<Table>> Local<T> {
     /// As [`Table::transfer`].
     pub fn transfer(&self, claim: ClaimId, from: Owner, to: Owner) -> Transferred {
         self.caller().transfer(claim, from, to)
+    }
+
+    /// As [`Table::set_standing`].
+    pub fn set_standing(&self, claim: ClaimId, owner: Owner, standing: Standing) -> StandingSet {
+        self.caller().set_standing(claim, owner, standing)
     }
 
     /// As [`Table::release`].

@@ -29,6 +29,7 @@ use crate::reason::{Invalid, Reason};
 use crate::request::{Level, Locality, MemoryLocality, Policy, Request};
 use crate::site::{Hands, Site};
 use crate::siting::Siting;
+use crate::standing::Standing;
 use crate::stock::{View, WhatIf};
 use crate::{MILLI_PER_PU, PAGE_BYTES, Quantities};
 
@@ -155,6 +156,7 @@ struct Need<'s> {
     level: Option<Level>,
     /// The plane of memory to agree, if memory is wanted.
     memory: Option<Plane>,
+    standing: Option<Standing>,
     siting: Option<Siting<'s>>,
 }
 
@@ -175,7 +177,7 @@ impl<'s> Need<'s> {
             Locality::Any | Locality::Preferred(_) => None,
         };
         let seat = if strict { Seat::SingleStrict } else { Seat::SingleLoose };
-        Some(Self { pus, pages, seat, level, memory: Plane::memory(pages), siting })
+        Some(Self { pus, pages, seat, level, memory: Plane::memory(pages), standing: request.standing, siting })
     }
 }
 
@@ -360,6 +362,9 @@ fn try_leaf(
         return Err(Missed::Leaf);
     }
     let mut record = site.begin(holder.owner, holder.role).map_err(|_| Missed::Leaf)?;
+    if let Some(standing) = need.standing {
+        record.set_standing(standing);
+    }
     record.push(Part::Cores { leaf, member: 0, pus }).map_err(|_| Missed::Leaf)?;
     if need.pages > 0 {
         let numa_node = place.numa_node.ok_or(Missed::Leaf)?;

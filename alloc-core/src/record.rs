@@ -21,6 +21,7 @@ use crate::Quantities;
 use crate::ids::{AgentId, GENERATION_MASK, Owner, RoleId};
 use crate::part::Part;
 use crate::slots::{Magazine, RecordsFull, SlotMap};
+use crate::standing::Standing;
 use crate::sync::{self, Ordering, Word64, Words};
 
 /// Parts in one record.
@@ -97,9 +98,10 @@ pub(crate) enum Unlocked {
     Contended,
 }
 
-/// Where the words of a claim are: `line:28 | shape:12 | role:16`, and whom they are charged to.
+/// How a claim stands, where its words are, and whom they are charged to: `standing:8 | line:28 | shape:12 | role:16`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Place {
+    pub(crate) standing: Standing,
     /// First line of the block.
     pub(crate) line: u32,
     /// Which of the table's shapes.
@@ -115,14 +117,18 @@ pub(crate) const MAX_SHAPES: u16 = 1 << 12;
 impl Place {
     #[inline(always)]
     const fn pack(self) -> u64 {
-        (self.line as u64) << 28 | (self.shape as u64) << 16 | self.role.get() as u64
+        (self.standing.pack() as u64) << 56
+            | (self.line as u64) << 28
+            | (self.shape as u64) << 16
+            | self.role.get() as u64
     }
 
     #[inline(always)]
-    #[expect(clippy::cast_possible_truncation, reason = "three fields of 28, 12 and 16 bits")]
+    #[expect(clippy::cast_possible_truncation, reason = "four fields of 8, 28, 12 and 16 bits")]
     const fn unpack(word: u64) -> Self {
         Self {
-            line: (word >> 28) as u32,
+            standing: Standing::unpack((word >> 56) as u8),
+            line: (word >> 28) as u32 & (MAX_LINES - 1),
             shape: (word >> 16) as u16 & (MAX_SHAPES - 1),
             role: RoleId::new(word as u16),
         }
@@ -426,6 +432,12 @@ impl OpenRecord<'_> {
         self.owner = owner;
         // Release: pairs with the Acquire in `Records::read`.
         self.head.owner().store(owner.get(), Ordering::Release);
+    }
+
+    pub(crate) fn set_standing(&mut self, standing: Standing) {
+        self.place.standing = standing;
+        // Release: pairs with the Acquire in `Records::read`.
+        self.head.place().store(self.place.pack(), Ordering::Release);
     }
 
     fn next(&self, slot: u32) -> Option<u32> {

@@ -11,6 +11,7 @@
 use core::fmt;
 
 use crate::member::{CoreKind, Cpus, Members, Smt};
+use crate::standing::Standing;
 
 /// How close together things are to be, closest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -73,13 +74,15 @@ pub struct Request {
     pub locality: Locality,
     /// Where the memory is to be.
     pub memory: MemoryLocality,
+    /// How the claim is to stand; `None` for the default, and in a split for the claim's own.
+    pub standing: Option<Standing>,
 }
 
 impl Request {
     /// CPU for these members and memory, anywhere, preferably together.
     #[must_use]
     pub const fn new(members: Members, mem_bytes: u64) -> Self {
-        Self { members, mem_bytes, locality: Locality::Any, memory: MemoryLocality::Preferred }
+        Self { members, mem_bytes, locality: Locality::Any, memory: MemoryLocality::Preferred, standing: None }
     }
 
     /// One member with whole cores of at least this many PUs together.
@@ -136,6 +139,13 @@ impl Request {
     #[must_use]
     pub const fn with_memory(mut self, memory: MemoryLocality) -> Self {
         self.memory = memory;
+        self
+    }
+
+    /// The same, for a claim that stands so.
+    #[must_use]
+    pub const fn with_standing(mut self, standing: Standing) -> Self {
+        self.standing = Some(standing);
         self
     }
 }

@@ -7,6 +7,7 @@ use crate::reason::{Reason, Refusal};
 use crate::record::{OpenRecord, Place, Unlocked};
 use crate::shard::{AgentState, Cell, Shard};
 use crate::slots::{Magazine, RecordsFull};
+use crate::standing::Standing;
 use crate::table::Table;
 
 /// What a call works with.
@@ -85,7 +86,7 @@ impl<'a> Site<'a> {
     /// A new record for words here.
     #[inline(always)]
     pub(crate) fn begin(&self, owner: Owner, role: RoleId) -> Result<OpenRecord<'a>, RecordsFull> {
-        let place = Place { line: self.cell.line, shape: self.cell.shape, role };
+        let place = Place { standing: Standing::unpack(0), line: self.cell.line, shape: self.cell.shape, role };
         self.hands.shard.records.begin(self.hands.magazine, owner, self.agent, place)
     }
 

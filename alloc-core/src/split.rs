@@ -85,6 +85,7 @@ fn attempt(
     match piece {
         Piece::Request(request) => {
             check(request)?;
+            request.standing.into_iter().for_each(|standing| record.set_standing(standing));
             let held = Held { machine, record: &parent, all_admitted: false };
             plan(request, &held, &mut record).map_err(|lack| unsplit(lack, held, request, hands))?;
         }

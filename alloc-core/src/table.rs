@@ -420,7 +420,7 @@ impl Table {
         Some(Holder { owner: seen.owner, role: seen.place.role })
     }
 
-    fn read(&self, claim: ClaimId, each: impl FnMut(crate::part::Part)) -> Option<crate::record::Seen> {
+    pub(crate) fn read(&self, claim: ClaimId, each: impl FnMut(crate::part::Part)) -> Option<crate::record::Seen> {
         let (shard, _) = self.locate(claim.agent())?;
         let seen = self.shard(shard).records.read(claim.slot(), claim.generation(), each)?;
         (seen.agent == claim.agent()).then_some(seen)

@@ -14,6 +14,8 @@ mod scenario;
 #[cfg(not(loom))]
 mod selections;
 #[cfg(not(loom))]
+mod standings;
+#[cfg(not(loom))]
 mod stress;
 #[cfg(not(loom))]
 mod unwind;

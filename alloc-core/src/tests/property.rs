@@ -45,6 +45,7 @@ fn request() -> impl Strategy<Value = Request> {
         mem_bytes,
         locality,
         memory,
+        standing: None,
     })
 }
 
