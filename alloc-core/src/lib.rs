@@ -66,7 +66,7 @@
 //! them: `request` and `member` (what is asked), `stock` and `plan` (what it gets: `wants`, `field`, `search` with `bins` for the
 //! region, `pack` and `shared` for what is in it, `memory_plan`), `site`, `taking` and `claim` (getting it), `split`, `pooling` (how
 //! cores join and leave a pool), `restore`, `place`, `siting` (placement on chosen agents: `attributes`, `facts`, `constraint`,
-//! `selection`, `mask`), `topology` (agents come and go), `why` and `explain`, `validate`. `table` and
+//! `selection`, `mask`; and in company: `group`, `membership`, `company`), `topology` (agents come and go), `why` and `explain`, `validate`. `table` and
 //! `local` are the calls.
 //!
 //! Every rule is a pure function on a `Copy` value; every shared change is one read-modify-write that runs such a function.
@@ -75,12 +75,15 @@ mod attributes;
 mod bins;
 mod block;
 mod claim;
+mod company;
 mod constraint;
 mod desk;
 mod exact;
 mod explain;
 mod facts;
 mod field;
+mod group;
+mod growing;
 mod hold;
 mod ids;
 mod index;
@@ -91,6 +94,7 @@ mod local;
 mod machine;
 mod mask;
 mod member;
+mod membership;
 mod memory;
 mod memory_plan;
 mod nodeset;
@@ -135,6 +139,7 @@ pub use attributes::{AttributeValue, Attributes, AttributesError, NumberSpan};
 pub use claim::Holder;
 pub use constraint::{Condition, Constraint, ConstraintError, ConstraintFault, Test};
 pub use explain::Explanation;
+pub use group::{GroupError, GroupId, GroupKey, GroupSpec, GroupValue, Rule};
 pub use ids::{AgentId, ClaimId, FrameworkId, NameId, NumaNodeId, OfferId, Owner, PuId, RoleId};
 pub use ledger::Limit;
 pub use local::{DesksFull, Local};

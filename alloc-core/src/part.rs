@@ -1,8 +1,9 @@
 //! Part: one line of what a claim holds, packed in one word of its record: `kind:4 | index:10 | payload:50`.
 //!
-//! Payloads: cores `member:8 | pus:32`, a share `member:8 | milli:22`, memory `group:7 | pages:43`.
+//! Payloads: cores `member:8 | pus:32`, a share `member:8 | milli:22`, memory `group:7 | pages:43`. A membership
+//! in a group has no index: `kind:4 | group:20 | value:24 | most:16`.
 //!
-//! Packed parts compare in canonical order: cores by leaf, then pools, then memory, each by index. Words are taken in this
+//! Packed parts compare in canonical order: cores by leaf, then pools, then memory, then memberships, each by index. Words are taken in this
 //! order and given back in reverse, so that two claims meet at the first word they share instead of half-way.
 
 use crate::ids::NumaNodeId;
@@ -21,6 +22,8 @@ pub(crate) enum Part {
     Share { pool: u16, member: u8, cpu_milli: u32 },
     /// Pages of a NUMA node, and the seat they are used from.
     Memory { numa_node: NumaNodeId, seat: Seat, pages: u64 },
+    /// A membership in a group, counted for a value of its key; `most` limited the counter when it was taken.
+    Member { group: u32, value: u32, most: u16 },
 }
 
 const KIND_SHIFT: u32 = 60;
@@ -46,6 +49,11 @@ const MEM_STRICT: u64 = 4;
 const MEM_LOOSE: u64 = 5;
 const MEM_MULTI: u64 = 6;
 const MEM_GROUP: u64 = 7;
+const MEMBER: u64 = 13;
+const MEMBER_GROUP_SHIFT: u32 = 40;
+const MEMBER_VALUE_SHIFT: u32 = 16;
+const MEMBER_VALUE_MASK: u64 = (1 << 24) - 1;
+const MEMBER_GROUP_MASK: u64 = (1 << 20) - 1;
 
 const fn word(kind: u64, index: u16, payload: u64) -> u64 {
     kind << KIND_SHIFT | (index as u64) << INDEX_SHIFT | payload
@@ -69,6 +77,12 @@ impl Part {
                 };
                 word(kind, numa_node.get(), (group as u64) << GROUP_SHIFT | pages)
             }
+            Self::Member { group, value, most } => {
+                MEMBER << KIND_SHIFT
+                    | (group as u64) << MEMBER_GROUP_SHIFT
+                    | (value as u64) << MEMBER_VALUE_SHIFT
+                    | most as u64
+            }
         }
     }
 
@@ -85,6 +99,13 @@ impl Part {
                 let cpu_milli = (word & MILLI_MASK) as u32;
                 return Self::Share { pool: index, member: member_above(MILLI_BITS), cpu_milli };
             }
+            MEMBER => {
+                return Self::Member {
+                    group: (word >> MEMBER_GROUP_SHIFT & MEMBER_GROUP_MASK) as u32,
+                    value: (word >> MEMBER_VALUE_SHIFT & MEMBER_VALUE_MASK) as u32,
+                    most: word as u16,
+                };
+            }
             MEM_HELD => Seat::Held,
             MEM_STRICT => Seat::SingleStrict,
             MEM_LOOSE => Seat::SingleLoose,
@@ -98,7 +119,7 @@ impl Part {
     #[inline(always)]
     pub(crate) fn quantities(self) -> Quantities {
         match self {
-            Self::Empty => Quantities::default(),
+            Self::Empty | Self::Member { .. } => Quantities::default(),
             Self::Cores { pus, .. } => {
                 Quantities { cpu_milli: u64::from(pus.count_ones()) * u64::from(MILLI_PER_PU), mem_bytes: 0 }
             }
@@ -157,6 +178,8 @@ mod tests {
         for seat in [Seat::Held, Seat::SingleStrict, Seat::SingleLoose, Seat::MultiLoose, Seat::Group(127)] {
             parts.push(Part::Memory { numa_node, seat, pages: crate::memory::MAX_PAGES });
         }
+        parts.push(Part::Member { group: 0, value: (1 << 24) - 1, most: u16::MAX });
+        parts.push(Part::Member { group: (1 << 20) - 1, value: 0, most: 1 });
         parts
     }
 

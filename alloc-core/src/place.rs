@@ -14,6 +14,7 @@ use core::cmp::Reverse;
 
 use crate::claim::{self, Ask, Holder, Untaken, take};
 use crate::desk::Watch;
+use crate::group::GroupId;
 use crate::ids::AgentId;
 use crate::index::{Plane, Query, ROW};
 use crate::leaf::PuState;
@@ -71,6 +72,8 @@ pub enum Unplaced {
     Invalid(Invalid),
     /// The role is refused, whatever the agent.
     Role(Reason),
+    /// The selection names a group that is not there.
+    NoSuchGroup(GroupId),
     /// No agent can take it now; [`Table::explain`](crate::Table::explain) tells why, agent by agent.
     NoAgent,
 }
@@ -378,11 +381,14 @@ fn try_leaf(
         }
         record.push(Part::Memory { numa_node, seat: need.seat, pages: need.pages }).map_err(|_| Missed::Leaf)?;
     }
+    if need.siting.is_some_and(|siting| !siting.join(&site, &mut record)) {
+        return Err(Missed::Leaf);
+    }
     let charged = Quantities {
         cpu_milli: u64::from(pus.count_ones()) * u64::from(MILLI_PER_PU),
         mem_bytes: need.pages * PAGE_BYTES,
     };
-    take(&site, &mut record, charged)
+    take(&site, &mut record, charged, need.siting)
         .map_err(|untaken| if let Untaken::Role(_) = untaken { Missed::Role } else { Missed::Leaf })
 }
 
@@ -422,7 +428,8 @@ fn place_slowly(
             let outcome = caller.with(shard, |hands| {
                 let site = select(hands, request, policy, siting)?;
                 let at = site.agent.get() - hands.shard.first.get();
-                Some((site.agent, claim::claim(hands, at, holder, Ask::Request(request))))
+                let ask = siting.map_or(Ask::Request(request), |siting| Ask::Sited(request, siting));
+                Some((site.agent, claim::claim(hands, at, holder, ask)))
             });
             match outcome {
                 Some((_, Outcome::Granted(grant))) => return Placed::Granted(grant),

@@ -59,6 +59,8 @@ pub enum Excluded {
     Constraint(u8),
     /// The predicate.
     Predicate,
+    /// The rule at this position.
+    Rule(u8),
 }
 
 /// What a role's limit leaves.
@@ -366,6 +368,7 @@ impl fmt::Display for Excluded {
         match self {
             Self::Constraint(at) => write!(f, "constraint {at}"),
             Self::Predicate => f.write_str("the predicate"),
+            Self::Rule(at) => write!(f, "rule {at}"),
         }
     }
 }

@@ -13,11 +13,14 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use crate::attributes::Attributes;
+use crate::company::Company;
 use crate::constraint::{Constraint, ConstraintError, ConstraintFault};
 use crate::facts::Facts;
+use crate::group::{GroupId, Rule};
 use crate::ids::AgentId;
 use crate::index::Span;
 use crate::mask::Mask;
+use crate::membership::Groups;
 use crate::reason::Excluded;
 use crate::table::{Table, TableError};
 use crate::topology::Topology;
@@ -62,6 +65,7 @@ type Predicate = Box<dyn Fn(AgentId, &Attributes) -> bool + Send + Sync>;
 pub struct Selection {
     constraints: Vec<Constraint>,
     predicate: Option<Predicate>,
+    company: Company,
     masks: Vec<Mask>,
     agents: u32,
     /// Which table, and its epoch.
@@ -83,7 +87,7 @@ type Asked = (AgentId, Span, Attributes);
 
 impl Selection {
     fn new(constraints: Vec<Constraint>) -> Self {
-        Self { constraints, predicate: None, masks: Vec::new(), agents: 0, seen: None }
+        Self { constraints, predicate: None, company: Company::default(), masks: Vec::new(), agents: 0, seen: None }
     }
 
     /// The same, of the agents for which the predicate is true as well.
@@ -99,6 +103,21 @@ impl Selection {
         self
     }
 
+    /// The same, for claims that become members of a group. A membership takes a part of the claim's record.
+    #[must_use]
+    pub fn joining(mut self, group: GroupId) -> Self {
+        self.company.join_group(group);
+        self
+    }
+
+    /// The same, where this rule holds too.
+    #[must_use]
+    pub fn with_rule(mut self, rule: Rule) -> Self {
+        self.company.mind(rule);
+        self.seen = None;
+        self
+    }
+
     /// How many agents are meant, as of its last use; 0 before the first one, or since it was changed.
     #[must_use]
     pub const fn agents(&self) -> u32 {
@@ -109,6 +128,24 @@ impl Selection {
     #[must_use]
     pub fn constraints(&self) -> &[Constraint] {
         &self.constraints
+    }
+
+    #[inline(always)]
+    pub(crate) const fn company(&self) -> &Company {
+        &self.company
+    }
+
+    pub(crate) const fn company_mut(&mut self) -> &mut Company {
+        &mut self.company
+    }
+
+    /// Finds the groups for a placement.
+    ///
+    /// # Errors
+    /// A group that is not there.
+    pub(crate) fn begin(&mut self, groups: &Groups) -> Result<(), GroupId> {
+        // A group that comes later has a domain still to be found.
+        self.company.begin(groups).inspect_err(|_| self.seen = None)
     }
 
     /// The mask of a shard.
@@ -144,6 +181,10 @@ impl Selection {
         };
         drop(topology);
         self.ask(table, asked);
+        if !self.company.is_empty() {
+            let agents: Vec<AgentId> = table.agents().filter(|agent| self.is_in(table, *agent)).collect();
+            self.company.find_domains(table.groups(), &agents);
+        }
         self.seen = Some((table.token().clone(), epoch));
     }
 
@@ -179,6 +220,12 @@ impl Selection {
         }
     }
 
+    /// Whether an agent is meant, as of the last use.
+    fn is_in(&self, table: &Table, agent: AgentId) -> bool {
+        let place = table.locate(agent).zip(table.span_of(agent));
+        place.is_some_and(|((shard, _), span)| self.mask(shard).has(span.first))
+    }
+
     fn put(&mut self, table: &Table, (agent, span): (AgentId, Span), allowed: bool) {
         let shard = table.locate(agent).map(|(shard, _)| usize::from(shard));
         let Some(mask) = shard.and_then(|shard| self.masks.get_mut(shard)) else { return };
@@ -210,11 +257,7 @@ impl Selection {
     pub(crate) fn excluded(&mut self, table: &Table) -> BTreeMap<AgentId, Excluded> {
         self.refresh(table);
         let topology = table.topology();
-        let meant = |agent: AgentId| {
-            let (shard, span) = (table.locate(agent)?.0, table.span_of(agent)?);
-            Some(self.mask(shard).has(span.first))
-        };
-        let others = table.agents().filter(|agent| meant(*agent) == Some(false));
+        let others = table.agents().filter(|agent| !self.is_in(table, *agent));
         others.map(|agent| (agent, self.excluded_by(&topology.facts, agent).unwrap_or(Excluded::Predicate))).collect()
     }
 }
@@ -228,7 +271,7 @@ impl Table {
     pub fn set_attributes(&self, agent: AgentId, attributes: Attributes) -> Result<(), TableError> {
         let mut topology = self.topology();
         let span = self.span_of(agent).ok_or(TableError::NoSuchAgent(agent))?;
-        topology.facts.set(agent.index(), attributes);
+        self.tell(&mut topology, agent, attributes);
         self.note_change(&mut topology, Change { agent, span });
         Ok(())
     }
@@ -260,6 +303,12 @@ impl Table {
         let mut selection = Selection::new(Vec::new()).and_by(predicate);
         selection.refresh(self);
         selection
+    }
+
+    /// Replaces what is told of an agent.
+    pub(crate) fn tell(&self, topology: &mut Topology, agent: AgentId, attributes: Attributes) {
+        topology.facts.set(agent.index(), attributes);
+        self.tell_keys(topology, agent);
     }
 
     /// The positions of an agent's leaves, if it is there.

@@ -8,7 +8,9 @@ use crate::ids::RoleId;
 use crate::local::Caller;
 use crate::mask::Mask;
 use crate::outcome::Released;
-use crate::place::{self, Placed};
+use crate::place::{self, Placed, Unplaced};
+use crate::reason::Excluded;
+use crate::record::OpenRecord;
 use crate::request::{Policy, Request};
 use crate::selection::Selection;
 use crate::site::Site;
@@ -33,7 +35,25 @@ impl<'a> Siting<'a> {
     /// Whether an agent may be claimed on.
     #[inline(always)]
     pub(crate) fn admits(self, site: &Site<'_>) -> bool {
+        let company = self.selection.company();
         self.mask(site.hands.shard_at).has(site.machine.position(0))
+            && company.broken_rule(site.hands.table.groups(), site.agent).is_none()
+    }
+
+    /// Writes the memberships of a claim there; false when by now a rule forbids it.
+    #[inline(always)]
+    #[must_use]
+    pub(crate) fn join(self, site: &Site<'_>, record: &mut OpenRecord<'_>) -> bool {
+        let company = self.selection.company();
+        company.is_empty() || company.join(site.hands.table.groups(), site.agent, record)
+    }
+
+    /// Whether a claim whose words are taken is still what was meant.
+    #[inline(always)]
+    #[must_use]
+    pub(crate) fn is_kept(self, site: &Site<'_>, record: &OpenRecord<'_>) -> bool {
+        let company = self.selection.company();
+        company.is_empty() || company.is_kept(site.hands.table.groups(), site.agent, record)
     }
 }
 
@@ -46,8 +66,16 @@ pub(crate) fn place(
     selection: &mut Selection,
 ) -> Placed {
     selection.refresh(caller.table);
-    let placed = place::place_sited(caller, holder, request, policy, Some(Siting { selection }));
-    confirm(caller, holder, selection, placed)
+    let groups = caller.table.groups();
+    if let Err(group) = selection.begin(groups) {
+        return Placed::Refused(Unplaced::NoSuchGroup(group));
+    }
+    loop {
+        let placed = place::place_sited(caller, holder, request, policy, Some(Siting { selection }));
+        if placed != Placed::Refused(Unplaced::NoAgent) || !selection.company_mut().next(groups) {
+            return confirm(caller, holder, selection, placed);
+        }
+    }
 }
 
 /// Places one request for many holders.
@@ -59,6 +87,11 @@ pub(crate) fn place_many(
     selection: &mut Selection,
     mut each: impl FnMut(usize, Placed),
 ) {
+    if !selection.company().is_empty() {
+        // Each placement counts for the next.
+        let placed = holders.iter().map(|holder| place(caller, *holder, request, policy, selection));
+        return placed.enumerate().for_each(|(at, placed)| each(at, placed));
+    }
     for (batch, holders) in (0..).step_by(BATCH).zip(holders.chunks(BATCH)) {
         selection.refresh(caller.table);
         let siting = Siting { selection };
@@ -88,10 +121,16 @@ impl Table {
         placed.unwrap_or(Placed::Contended { pools_changed: None })
     }
 
-    /// As [`Table::explain`]; agents that the selection leaves out are counted by what leaves them out.
+    /// As [`Table::explain`]; agents that the selection leaves out are counted by what leaves them out: a constraint, the predicate,
+    /// or a rule, of those that forbid, as it holds at this moment.
     #[must_use]
     pub fn explain_where(&self, role: RoleId, request: &Request, selection: &mut Selection) -> Explanation {
         let excluded = selection.excluded(self);
-        self.explain_but(role, request, |agent| excluded.get(&agent).copied())
+        if selection.begin(self.groups()).is_ok() {
+            selection.company_mut().admit_all();
+        }
+        let broken = |agent| selection.company().broken_rule(self.groups(), agent);
+        let rule = |agent| broken(agent).map(|at| Excluded::Rule(u8::try_from(at).unwrap_or(u8::MAX)));
+        self.explain_but(role, request, |agent| excluded.get(&agent).copied().or_else(|| rule(agent)))
     }
 }

@@ -18,6 +18,7 @@ use crate::explain::{self, Explanation};
 use crate::ids::{AgentId, ClaimId, MAX_AGENTS, MAX_RECORDS, NumaNodeId, Owner, PuId, RoleId};
 use crate::ledger::{Ledger, Limit};
 use crate::local::Caller;
+use crate::membership::Groups;
 use crate::outcome::{Confirmed, Contended, Outcome, Released, Transferred};
 use crate::place::{self, Placed};
 use crate::placement::{Placement, PoolOrder};
@@ -99,6 +100,16 @@ pub enum TableError {
         /// [`Capacity::shapes`].
         shapes: u16,
     },
+    /// There are as many groups as there can be.
+    GroupsFull {
+        /// How many.
+        groups: u32,
+    },
+    /// Groups are kept by as many attributes as they can be.
+    KeysFull {
+        /// How many.
+        keys: usize,
+    },
     /// All roles' places are taken.
     RolesFull {
         /// [`Capacity::roles`].
@@ -136,6 +147,8 @@ impl fmt::Display for TableError {
                 write!(f, "the agent's words take {wanted} of the table's {lines} lines: raise Capacity::lines")
             }
             Self::ShapesFull { shapes } => write!(f, "the table has its {shapes} shapes: raise Capacity::shapes"),
+            Self::GroupsFull { groups } => write!(f, "the table has its {groups} groups: remove some first"),
+            Self::KeysFull { keys } => write!(f, "groups are kept by {keys} attributes already: use one of these"),
             Self::RolesFull { roles } => write!(f, "the table has its {roles} roles: raise Capacity::roles"),
             Self::Desks { threads } => {
                 write!(f, "all {threads} threads of the table are at work: raise Capacity::threads, or ask again")
@@ -163,6 +176,7 @@ pub struct Table {
     /// How far apart two neighbouring desks start their searches.
     start_step: u32,
     topology: Mutex<Topology>,
+    groups: Groups,
     /// Counts the changes of which agents there are, and of what is told of them.
     epoch: Padded<Word64>,
     /// This table's and no other's.
@@ -192,6 +206,16 @@ impl Table {
 
     pub(crate) const fn lock(&self) -> &Mutex<Topology> {
         &self.topology
+    }
+
+    #[inline]
+    pub(crate) const fn groups(&self) -> &Groups {
+        &self.groups
+    }
+
+    /// Ids of agents are below this.
+    pub(crate) fn agent_ids(&self) -> u32 {
+        self.shards.iter().map(Shard::agents).sum()
     }
 
     pub(crate) const fn token(&self) -> &Arc<()> {
@@ -289,6 +313,7 @@ impl Table {
             capacity,
             start_step: u32::MAX / u32::from(threads),
             topology: Mutex::new(topology::stores(usize::from(shards))),
+            groups: Groups::new(size.agents * u32::from(shards)),
             epoch: Padded(Word64::new(0)),
             token: Arc::new(()),
         })
@@ -410,7 +435,8 @@ impl Table {
     pub fn placement(&self, claim: ClaimId) -> Option<Placement> {
         let mut parts = Vec::new();
         let seen = self.read(claim, |part| parts.push(part))?;
-        Some(exact::placement(self.shape_at(seen.place.shape), parts.into_iter()))
+        let groups = parts.iter().filter_map(|part| self.group_of(*part)).collect();
+        Some(Placement { groups, ..exact::placement(self.shape_at(seen.place.shape), parts.into_iter()) })
     }
 
     /// Who holds a claim; `None` when it is gone, or being changed at this moment.

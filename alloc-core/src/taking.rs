@@ -96,6 +96,12 @@ impl<'r, 'a> Taking<'r, 'a> {
         self.record.part(self.taken)
     }
 
+    /// The claim's record.
+    #[inline(always)]
+    pub(crate) const fn record(&self) -> &OpenRecord<'a> {
+        self.record
+    }
+
     #[inline(always)]
     fn take(&mut self, part: Part) -> bool {
         match part {
@@ -106,6 +112,7 @@ impl<'r, 'a> Taking<'r, 'a> {
             }
             Part::Share { pool, cpu_milli, .. } => self.machine.commit(pool, cpu_milli),
             Part::Memory { numa_node, seat, pages } => self.machine.take_memory(numa_node, seat, pages),
+            Part::Member { group, value, most } => self.hands.table.groups().join(group, value, most),
         }
     }
 
@@ -134,6 +141,7 @@ impl<'r, 'a> Taking<'r, 'a> {
                 self.pools_changed |= pooling::trim(self.machine, pool);
             }
             Part::Memory { numa_node, seat, pages } => self.machine.give_memory(numa_node, seat, pages),
+            Part::Member { group, value, .. } => self.hands.table.groups().leave(group, value),
         }
     }
 

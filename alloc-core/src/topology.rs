@@ -13,6 +13,7 @@ use std::sync::PoisonError;
 use crate::attributes::Attributes;
 use crate::claim;
 use crate::facts::Facts;
+use crate::group::Keys;
 use crate::ids::{AgentId, ClaimId};
 use crate::record::State;
 use crate::selection::{Change, Changes};
@@ -42,6 +43,7 @@ pub(crate) struct Topology {
     /// What is told of agents.
     pub(crate) facts: Facts,
     pub(crate) changes: Changes,
+    pub(crate) keys: Keys,
 }
 
 /// Tries to get hold of a claim that is being changed, before it is left to its owner.
@@ -181,7 +183,7 @@ impl Table {
         let stores = &mut topology.shards[usize::from(shard_at)];
         stores.absent.insert(at);
         stores.retired.push((cell.shape, cell.line));
-        topology.facts.set(agent.index(), Attributes::default());
+        self.tell(&mut topology, agent, Attributes::default());
         let span = shard.machine(self.shape_at(cell.shape), cell.line).whole_span();
         self.note_change(&mut topology, Change { agent, span });
         Ok(gone)

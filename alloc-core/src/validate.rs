@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use crate::MILLI_PER_PU;
 use crate::Quantities;
+use crate::group::GroupId;
 use crate::ids::{AgentId, NumaNodeId, RoleId};
 use crate::leaf::PuState;
 use crate::machine::Machine;
@@ -92,6 +93,15 @@ pub enum ValidateError {
         /// The NUMA node.
         numa_node: NumaNodeId,
     },
+    /// The members that a group counts for a value are not those that claims are.
+    Group {
+        /// The group.
+        group: GroupId,
+        /// By the records.
+        recorded: u64,
+        /// By the counter; in all, if a value has none.
+        counted: u64,
+    },
     /// A role is charged something else than its claims hold.
     Role {
         /// The role.
@@ -137,6 +147,7 @@ pub(crate) fn validate(table: &Table) -> Result<(), ValidateError> {
             return Err(ValidateError::Role { role, recorded, charged });
         }
     }
+    table.check_groups()?;
     if table.desks().any_in_flight() { Err(ValidateError::InFlight) } else { Ok(()) }
 }
 
@@ -210,7 +221,8 @@ impl Truth {
     fn add(&mut self, part: Part) -> Result<(), ValidateError> {
         let agent = self.agent;
         match part {
-            Part::Empty => {}
+            // Members are counted in `Table::check_groups`.
+            Part::Empty | Part::Member { .. } => {}
             Part::Cores { leaf, pus, .. } => {
                 let held = &mut self.cores[usize::from(leaf)];
                 if *held & pus != 0 {

@@ -2,7 +2,10 @@
 
 #[cfg(not(loom))]
 mod fitting;
+#[cfg(not(loom))]
+mod groups;
 mod interleave;
+mod interleave_groups;
 #[cfg(not(loom))]
 mod members;
 #[cfg(not(loom))]

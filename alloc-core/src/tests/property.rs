@@ -383,6 +383,7 @@ proptest! {
         memory in vec((0..6_u16, any::<u64>()), 0..4),
         share in proptest::option::of((proptest::option::of(0..6_u16), any::<u32>())),
         hold in 0..3_usize,
+        group in proptest::option::weighted(0.2, any::<u32>()),
     ) {
         let table = new_table(&machines()[2]);
         let placement = Placement {
@@ -397,6 +398,7 @@ proptest! {
             }).collect(),
             further: Vec::new(),
             memory_hold: [MemoryHold::Held, MemoryHold::Loose, MemoryHold::Strict][hold],
+            groups: group.map(crate::GroupId::from_u32).into_iter().collect(),
         };
         if let Ok(grant) = table.restore(AGENT, holder(1), &placement) {
             prop_assert_eq!(table.placement(grant.claim).map(|placement| placement.pus), Some(placement.pus));

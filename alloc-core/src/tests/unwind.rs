@@ -6,8 +6,8 @@ use super::{AGENT, granted, holder, table};
 use crate::sync::fault;
 use crate::testing::Machine;
 use crate::{
-    Confirmed, HoldLimit, Level, Limit, Locality, MemoryLocality, Outcome, Owner, Placement, Policy, Request, Table,
-    Usage,
+    Confirmed, GroupId, GroupKey, GroupSpec, HoldLimit, Level, Limit, Locality, MemoryLocality, Outcome, Owner, Placed,
+    Placement, Policy, Request, Rule, Table, Usage,
 };
 
 const MACHINE: Machine = Machine { cores: 8, pus_per_core: 2, l3: 4, numa_nodes: 2, packages: 1, mem_bytes: 1 << 20 };
@@ -96,6 +96,26 @@ fn a_placement_over_agents() {
         |_| {},
         |table| assert!(matches!(table.place(holder(1), &request, Policy::Spread), crate::Placed::Granted(_))),
     );
+}
+
+#[test]
+fn a_placement_of_a_member() {
+    let spec = GroupSpec { key: GroupKey::Agent };
+    for request in [Request::exclusive(2, 4096), Request::shared(2500, 4096)] {
+        at_every_step(
+            |table| assert!(table.add_group(spec).is_ok()),
+            |table| {
+                let group = GroupId::from_u32(0);
+                let rules = [Rule::AtMost { group, members: 1 }, Rule::Near { group, or_first: true }];
+                let selection = table.select([]).unwrap().joining(group);
+                let mut selection = rules.into_iter().fold(selection, crate::Selection::with_rule);
+                let placed = table.place_where(holder(1), &request, Policy::Pack, &mut selection);
+                let Placed::Granted(grant) = placed else { panic!("{placed:?}") };
+                assert_eq!(table.members(group).map(|members| members.len()), Some(1));
+                assert_eq!(table.placement(grant.claim).unwrap().groups, [group]);
+            },
+        );
+    }
 }
 
 #[test]
