@@ -78,7 +78,8 @@ impl Company {
         }
         let mut first = true;
         for minded in &mut self.rules {
-            minded.key = minded.rule.group().head(groups).ok_or(minded.rule.group())?.key;
+            let group = minded.rule.group();
+            minded.key = group.head(groups).ok_or(group)?.key;
             if let Rule::Spread { max_skew, .. } = minded.rule {
                 let fewest = minded.counts(groups).min().unwrap_or(0);
                 minded.last_ceiling = max_skew.map_or(u64::MAX, |skew| fewest + u64::from(skew.max(1)) - 1);

@@ -182,8 +182,8 @@ impl Keys {
             return number;
         }
         let number = u32::try_from(numbers.len() + 1).unwrap_or(MAX_VALUES);
-        let of_key = (0..).zip(&self.groups).filter(|(_, of)| usize::from(**of) == key + 1);
-        if number >= MAX_VALUES || !of_key.map(|(at, _)| groups.make_room(at, number)).all(|made| made) {
+        let mut of_key = (0..).zip(&self.groups).filter(|(_, of)| usize::from(**of) == key + 1);
+        if number >= MAX_VALUES || !of_key.all(|(at, _)| groups.make_room(at, number)) {
             return 0;
         }
         numbers.insert(value.clone(), number);
@@ -206,7 +206,8 @@ impl Table {
         let most = topology.keys.most(key, self);
         let keys = &mut topology.keys;
         let ended = keys.ended.iter().position(|at| keys.groups[*at as usize] == key);
-        let at = ended.map_or(u32::try_from(keys.groups.len()).unwrap_or(MAX_GROUPS), |ended| keys.ended[ended]);
+        let new = u32::try_from(keys.groups.len()).unwrap_or(MAX_GROUPS);
+        let at = ended.map_or(new, |ended| keys.ended[ended]);
         let head = self.groups().open(at, key, most).ok_or(TableError::GroupsFull { groups: MAX_GROUPS })?;
         match ended {
             Some(ended) => drop(keys.ended.swap_remove(ended)),

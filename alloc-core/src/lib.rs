@@ -66,8 +66,8 @@
 //! them: `request` and `member` (what is asked), `stock` and `plan` (what it gets: `wants`, `field`, `search` with `bins` for the
 //! region, `pack` and `shared` for what is in it, `memory_plan`), `site`, `taking` and `claim` (getting it), `split`, `pooling` (how
 //! cores join and leave a pool), `restore`, `place`, `siting` (placement on chosen agents: `attributes`, `facts`, `constraint`,
-//! `selection`, `mask`; and in company: `group`, `membership`, `company`), `topology` (agents come and go), `why` and `explain`, `validate`. `table` and
-//! `local` are the calls.
+//! `selection`, `mask`; and in company: `group`, `membership`, `company`), `standing`, `topology` (agents come and go), `why` and
+//! `explain`, `validate`. `table` and `local` are the calls.
 //!
 //! Every rule is a pure function on a `Copy` value; every shared change is one read-modify-write that runs such a function.
 

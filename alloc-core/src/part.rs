@@ -3,8 +3,8 @@
 //! Payloads: cores `member:8 | pus:32`, a share `member:8 | milli:22`, memory `group:7 | pages:43`. A membership
 //! in a group has no index: `kind:4 | group:20 | value:24 | most:16`.
 //!
-//! Packed parts compare in canonical order: cores by leaf, then pools, then memory, then memberships, each by index. Words are taken in this
-//! order and given back in reverse, so that two claims meet at the first word they share instead of half-way.
+//! Packed parts compare in canonical order: cores by leaf, then pools, then memory, each by index, then memberships. Words are taken in
+//! this order and given back in reverse, so that two claims meet at the first word they share instead of half-way.
 
 use crate::ids::NumaNodeId;
 use crate::memory::Seat;

@@ -124,6 +124,13 @@ impl Selection {
         self.agents
     }
 
+    /// Whether an agent is meant, by constraints and predicate; a selection that is behind catches up first.
+    #[must_use]
+    pub fn contains(&mut self, table: &Table, agent: AgentId) -> bool {
+        self.refresh(table);
+        self.is_in(table, agent)
+    }
+
     /// The constraints, in the order given.
     #[must_use]
     pub fn constraints(&self) -> &[Constraint] {

@@ -134,3 +134,40 @@ impl Table {
         self.explain_but(role, request, |agent| excluded.get(&agent).copied().or_else(|| rule(agent)))
     }
 }
+
+#[cfg(test)]
+#[cfg(not(loom))]
+mod tests {
+    use super::*;
+    use crate::testing::Machine;
+    use crate::tests::{AGENT, holder, table};
+    use crate::{AttributeValue, Attributes, Constraint, Limit, NameId, Test};
+
+    const NAME: NameId = NameId::new(1);
+
+    fn text(text: &str) -> Attributes {
+        Attributes::new([(NAME, AttributeValue::text(text))]).unwrap()
+    }
+
+    /// What another thread may do between a placement's look at the attributes and its claim, done in between.
+    #[test]
+    fn a_claim_on_an_agent_that_changed_meanwhile_is_given_back() {
+        for (told, kept) in [(text("b"), false), (text("a"), true)] {
+            let table = table(64, Limit::default(), &[Machine::default()]);
+            table.set_attributes(AGENT, text("a")).unwrap();
+            let selection = table.select([Constraint::new(NAME, Test::text_is("a"))]).unwrap();
+            table.set_attributes(AGENT, told).unwrap();
+            let confirmed = table.with_guest(|guest| {
+                let (request, siting) = (Request::shared(100, 0), Siting { selection: &selection });
+                let placed = place::place_sited(guest, holder(1), &request, Policy::Pack, Some(siting));
+                assert!(placed.granted().is_some());
+                confirm(guest, holder(1), &selection, placed)
+            });
+            assert_eq!(confirmed.unwrap().granted().is_some(), kept, "{confirmed:?}");
+            assert_eq!(table.claims().count(), usize::from(kept));
+            let changed = Placed::Contended { pools_changed: Some(AGENT) };
+            assert!(kept || confirmed == Some(changed), "its pool grew");
+            table.validate().unwrap();
+        }
+    }
+}

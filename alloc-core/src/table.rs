@@ -1,7 +1,8 @@
 //! Table: all agents and roles, and every call on them.
 //!
 //! All calls take `&self` and may come from any number of threads at once. Claims and all that is done with them take no lock;
-//! agents and roles come and go under one that nobody else waits for. Nothing is allocated by claim, hold, split, transfer,
+//! agents and roles come and go, and are told of, under one that nobody else
+//! waits for but a [`Selection`](crate::Selection) that catches up with them. Nothing is allocated by claim, hold, split, transfer,
 //! release, confirm and place when they succeed. A thread that makes many calls does best through a [`Local`](crate::Local) of its own.
 //!
 //! **Who charges**: the table does. `claim`, `hold`, `place` and `restore` charge the role of the holder, `release` and

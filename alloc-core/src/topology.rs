@@ -1,7 +1,7 @@
 //! Topology: agents come, change their state, go, and come back as a new incarnation, while others claim.
 //!
-//! These calls take the table's lock; nobody else does. What they change for the others is a cell, in one step
-//! ([`shard`](crate::shard)), and the index.
+//! These calls take the table's lock; nobody else does but a selection that is behind. What they change for the others is a cell,
+//! in one step ([`shard`](crate::shard)), and the index.
 //!
 //! An agent that goes leaves its block behind. Its claims are ended one by one, exactly, as their owners would; a claim that was in
 //! flight then undoes, or is granted as the last of its incarnation and released by its owner like any other. The block serves

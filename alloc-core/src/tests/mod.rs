@@ -26,15 +26,15 @@ mod unwind;
 use crate::testing::Machine;
 use crate::{AgentId, Capacity, Grant, Holder, Limit, Outcome, Owner, RoleId, Table};
 
-pub(super) const ROLE: RoleId = RoleId::new(0);
-pub(super) const AGENT: AgentId = AgentId::new(0);
+pub(crate) const ROLE: RoleId = RoleId::new(0);
+pub(crate) const AGENT: AgentId = AgentId::new(0);
 
-pub(super) fn holder(owner: u64) -> Holder {
+pub(crate) fn holder(owner: u64) -> Holder {
     Holder { owner: Owner::new(owner), role: ROLE }
 }
 
 /// A table of one role and these machines.
-pub(super) fn table(claims: u32, limit: Limit, machines: &[Machine]) -> Table {
+pub(crate) fn table(claims: u32, limit: Limit, machines: &[Machine]) -> Table {
     let lines = machines.iter().map(|machine| machine.shape().lines()).sum();
     let agents = u32::try_from(machines.len()).unwrap();
     let capacity = Capacity { shards: 1, agents, lines, claims, roles: 2, threads: 4, shapes: 4 };

@@ -135,6 +135,7 @@ fn a_selection_catches_up_with_every_change() {
     (0..2000).for_each(|_| table.set_attributes(agent(0), rack("y")).unwrap());
     assert_eq!(place(&table, &whole, &mut selection), Ok(5));
     assert_eq!(selection.agents(), 2);
+    assert_eq!([3, 4, 5, 99].map(|at| selection.contains(&table, agent(at))), [true, false, true, false]);
     table.set_attributes(agent(1), rack("x")).unwrap();
     table.set_state(agent(1), AgentState::Draining).unwrap();
     assert_eq!(place(&table, &whole, &mut selection), Err(Unplaced::NoAgent), "it takes no claims");
