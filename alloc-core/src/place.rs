@@ -16,7 +16,7 @@ use crate::claim::{self, Ask, Holder, Untaken, take};
 use crate::desk::Watch;
 use crate::group::GroupId;
 use crate::ids::AgentId;
-use crate::index::{Plane, Query, ROW};
+use crate::index::{Plane, Query, ROW, Span};
 use crate::leaf::PuState;
 use crate::local::Caller;
 use crate::mask::Mask;
@@ -301,6 +301,11 @@ impl<'a> Search<'a> {
         }
     }
 
+    /// Leaves out what is left of an agent's leaves in this row.
+    fn pass_over(&mut self, span: Span) {
+        self.bits = span.rows().filter(|(row, _)| *row == self.at).fold(self.bits, |left, (_, bits)| left & !bits);
+    }
+
     /// Goes on until a leaf serves the need; `None` when the walk is over.
     #[inline(always)]
     fn place(&mut self, holder: Holder, need: &Need<'_>) -> Option<Grant> {
@@ -319,6 +324,7 @@ impl<'a> Search<'a> {
                 // Why, and whether that is final, is found out at leisure.
                 Err(Missed::Role) => return None,
                 Err(Missed::Leaf) => {}
+                Err(Missed::Agent(span)) => self.pass_over(span),
             }
         }
     }
@@ -329,6 +335,8 @@ impl<'a> Search<'a> {
 enum Missed {
     /// It, or its NUMA node, or its agent, does not have what is needed.
     Leaf,
+    /// A rule forbids its agent, whose leaves these are.
+    Agent(Span),
     /// The role does not, whatever the leaf.
     Role,
 }
@@ -344,6 +352,9 @@ fn try_leaf(
 ) -> Result<Grant, Missed> {
     let site = hands.site(hands.shard.owner_at(position)).ok_or(Missed::Leaf)?;
     let machine = site.machine;
+    if need.siting.is_some_and(|siting| !siting.keeps_rules(&site)) {
+        return Err(Missed::Agent(machine.whole_span()));
+    }
     let at = position.wrapping_sub(machine.position(0));
     let place = machine.shape.block.leaf_place(at).ok_or(Missed::Leaf)?;
     let leaf = u16::try_from(at).map_err(|_| Missed::Leaf)?;

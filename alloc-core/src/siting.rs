@@ -35,9 +35,14 @@ impl<'a> Siting<'a> {
     /// Whether an agent may be claimed on.
     #[inline(always)]
     pub(crate) fn admits(self, site: &Site<'_>) -> bool {
+        self.mask(site.hands.shard_at).has(site.machine.position(0)) && self.keeps_rules(site)
+    }
+
+    /// Whether no rule forbids an agent at this moment.
+    #[inline(always)]
+    pub(crate) fn keeps_rules(self, site: &Site<'_>) -> bool {
         let company = self.selection.company();
-        self.mask(site.hands.shard_at).has(site.machine.position(0))
-            && company.broken_rule(site.hands.table.groups(), site.agent).is_none()
+        company.is_empty() || company.broken_rule(site.hands.table.groups(), site.agent).is_none()
     }
 
     /// Writes the memberships of a claim there; false when by now a rule forbids it.
