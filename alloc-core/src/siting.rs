@@ -144,14 +144,47 @@ impl Table {
 #[cfg(not(loom))]
 mod tests {
     use super::*;
+    use crate::membership::{AGENT_KEY, NO_LIMIT};
+    use crate::site::Hands;
     use crate::testing::Machine;
-    use crate::tests::{AGENT, holder, table};
-    use crate::{AttributeValue, Attributes, Constraint, Limit, NameId, Test};
+    use crate::tests::{AGENT, ROLE, holder, table};
+    use crate::{AttributeValue, Attributes, Constraint, GroupKey, GroupSpec, Limit, NameId, Owner, Rule, Test};
 
     const NAME: NameId = NameId::new(1);
 
     fn text(text: &str) -> Attributes {
         Attributes::new([(NAME, AttributeValue::text(text))]).unwrap()
+    }
+
+    /// The same between a claim's plan and its last look.
+    #[test]
+    fn a_member_is_kept_only_where_it_was_meant() {
+        let table = table(64, Limit::default(), &[Machine::default()]);
+        table.set_attributes(AGENT, text("a")).unwrap();
+        let group = table.add_group(GroupSpec { key: GroupKey::Attribute(NAME) }).unwrap();
+        let other = table.add_group(GroupSpec { key: GroupKey::Agent }).unwrap();
+        let mut selection = table.select([]).unwrap().joining(group).with_rule(Rule::Apart { group: other });
+        selection.refresh(&table);
+        selection.begin(table.groups()).unwrap();
+        let siting = Siting { selection: &selection };
+        let look = |hands: Hands<'_>, at: u32| {
+            let site = hands.site(at).unwrap();
+            let mut record = site.begin(Owner::new(1), ROLE).unwrap();
+            assert!(siting.join(&site, &mut record) && siting.is_kept(&site, &record));
+            table.set_attributes(AGENT, text("b")).unwrap();
+            assert!(!siting.is_kept(&site, &record), "of another value");
+            table.set_attributes(AGENT, text("a")).unwrap();
+            let value = table.groups().value(AGENT_KEY, AGENT);
+            assert!(table.groups().join(other.at(), value, NO_LIMIT));
+            assert!(!siting.is_kept(&site, &record), "beside a member of the other group");
+            table.groups().leave(other.at(), value);
+            assert!(siting.is_kept(&site, &record));
+            table.remove_group(group).unwrap();
+            table.add_group(GroupSpec { key: GroupKey::Attribute(NAME) }).unwrap();
+            assert!(!siting.is_kept(&site, &record), "of another group in its place");
+        };
+        assert!(table.with_guest(|guest| guest.at(AGENT, look)).flatten().is_some());
+        table.validate().unwrap();
     }
 
     /// What another thread may do between a placement's look at the attributes and its claim, done in between.
