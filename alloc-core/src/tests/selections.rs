@@ -204,3 +204,41 @@ fn a_constraint_that_cannot_be_meant_is_refused() {
     let error = table.select((0..300).map(|_| exists())).unwrap_err();
     assert_eq!(error.to_string(), "constraint 256 is one too many: give at most 256, or a predicate");
 }
+
+/// Agents change racks and go and return while others place by rack: what each selection says in the end is what a new one says.
+#[test]
+fn selections_keep_up_with_threads_that_change_agents() {
+    let table = table(1024, Limit::default(), &[FOUR; 9]);
+    let selections = std::thread::scope(|scope| {
+        let table = &table;
+        scope.spawn(move || {
+            for round in 0..600 {
+                let at = agent(round % 9);
+                if round % 7 == 0 {
+                    table.remove_agent(at).unwrap();
+                    table.return_agent(at, FOUR.shape()).unwrap();
+                }
+                table.set_attributes(at, rack(&(round % 4).to_string())).unwrap();
+            }
+        });
+        let place = move |owner: u64| {
+            let local = Local::new(table, 0).unwrap();
+            let mut selection = in_rack(table, &owner.to_string());
+            for _ in 0..400 {
+                let placed = local.place_where(holder(owner), &Request::exclusive(1, 0), Policy::Pack, &mut selection);
+                // A claim may be gone with its agent.
+                let _ended = placed.granted().map(|grant| local.release(grant.claim, Owner::new(owner)));
+            }
+            selection
+        };
+        [0, 1].map(|owner| scope.spawn(move || place(owner))).map(|thread| thread.join().unwrap())
+    });
+    for (owner, mut selection) in selections.into_iter().enumerate() {
+        let mut new = in_rack(&table, &owner.to_string());
+        for at in (0..9).map(agent) {
+            assert_eq!(selection.contains(&table, at), new.contains(&table, at), "{at} in rack {owner}");
+        }
+        assert_eq!(selection.agents(), new.agents());
+    }
+    table.validate().unwrap();
+}
