@@ -31,19 +31,19 @@ impl Mask {
     }
 
     /// The bits of a row.
-    #[inline(always)]
+    #[inline]
     pub(crate) fn row(&self, row: u32) -> u64 {
         self.rows.get(row as usize).copied().unwrap_or(0)
     }
 
     /// Whether a position is in it.
-    #[inline(always)]
+    #[inline]
     pub(crate) fn has(&self, position: u32) -> bool {
         self.row(position / ROW) >> (position % ROW) & 1 == 1
     }
 
     /// The first row, from `row` on, that has bits.
-    #[inline(always)]
+    #[inline]
     pub(crate) fn next_row(&self, row: u32) -> Option<u32> {
         let first = (row / 64) as usize;
         let mut bits = self.above.get(first)? & u64::MAX << (row % 64);

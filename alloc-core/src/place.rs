@@ -8,31 +8,28 @@
 //! **Agent by agent**, for all other requests, and before the answer is no: each agent is planned for; of the first few that
 //! could serve the one with the least left (pack) or the most (spread) is claimed.
 //!
+//! **Of a selection**, both look at its agents only; where its claims join groups or mind rules, they are placed agent by agent.
+//!
 //! A no is final when nobody was in flight while all was looked at once more; see [`desk`](crate::desk).
 
 use core::cmp::Reverse;
 
-use crate::claim::{self, Ask, Holder, Untaken, take};
+use crate::claim::{self, Ask, Holder};
 use crate::desk::Watch;
 use crate::group::GroupId;
 use crate::ids::AgentId;
-use crate::index::{Plane, Query, ROW, Span};
 use crate::leaf::PuState;
 use crate::local::Caller;
-use crate::mask::Mask;
-use crate::member::{CoreKind, Cpus, Smt};
-use crate::memory::Seat;
 use crate::outcome::{Grant, Outcome};
-use crate::part::Part;
 use crate::plan::{Nowhere, check, plan};
-use crate::quantity::pages_up;
+use crate::quick::{Need, claim_leaf};
 use crate::reason::{Invalid, Reason};
-use crate::request::{Level, Locality, MemoryLocality, Policy, Request};
+use crate::request::{Policy, Request};
 use crate::site::{Hands, Site};
 use crate::siting::Siting;
-use crate::standing::Standing;
 use crate::stock::{View, WhatIf};
-use crate::{MILLI_PER_PU, PAGE_BYTES, Quantities};
+use crate::walk::{Ahead, All, Walk, Within};
+use crate::{MILLI_PER_PU, PAGE_BYTES};
 
 /// How often everything is searched before the answer is `Contended`.
 const TRIES: u32 = 4;
@@ -79,38 +76,59 @@ pub enum Unplaced {
 }
 
 /// Finds an agent for a request and claims there.
-#[inline(always)]
+#[inline]
 pub(crate) fn place(caller: &Caller<'_>, holder: Holder, request: &Request, policy: Policy) -> Placed {
-    place_sited(caller, holder, request, policy, None)
+    if let Some(need) = Need::of(request)
+        && let Some(hands) = caller.hands_in(caller.home)
+    {
+        let mut walk = Walk::new(&hands, All, &need, policy);
+        if let Some(grant) = walk.place(None, holder, &need) {
+            walk.prefetch_next();
+            return Placed::Granted(grant);
+        }
+    }
+    place_in_general(caller, holder, request, policy)
 }
 
-/// The same, where a siting admits.
-#[inline(always)]
+/// As [`place`], when the home shard is not known to serve.
+#[cold]
+#[inline(never)]
+fn place_in_general(caller: &Caller<'_>, holder: Holder, request: &Request, policy: Policy) -> Placed {
+    if let Err(invalid) = check(request) {
+        return Placed::Refused(Unplaced::Invalid(invalid));
+    }
+    if let Some(need) = Need::of(request) {
+        let in_shard = |hands: Hands<'_>| Walk::new(&hands, All, &need, policy).place(None, holder, &need);
+        if let Some(grant) = shards(caller).find_map(|shard| caller.with(shard, in_shard)) {
+            return Placed::Granted(grant);
+        }
+    }
+    place_slowly(caller, holder, request, (policy, None))
+}
+
+/// As [`place`], where a siting admits.
 pub(crate) fn place_sited(
     caller: &Caller<'_>,
     holder: Holder,
     request: &Request,
     policy: Policy,
-    siting: Option<Siting<'_>>,
+    siting: Siting<'_>,
 ) -> Placed {
     if let Err(invalid) = check(request) {
         return Placed::Refused(Unplaced::Invalid(invalid));
     }
-    if let Some(need) = Need::of(request, siting) {
-        let placed = caller.with(caller.home, |hands| Search::new(hands, &need, policy).place(holder, &need));
-        if let Some(grant) = placed.or_else(|| place_elsewhere(caller, holder, &need, policy)) {
+    if !siting.has_company()
+        && let Some(need) = Need::of(request)
+    {
+        let in_shard = |hands: Hands<'_>| {
+            let mask = siting.mask(hands.shard_at);
+            Walk::new(&hands, mask, &need, policy).place(None, holder, &need)
+        };
+        if let Some(grant) = shards(caller).find_map(|shard| caller.with(shard, in_shard)) {
             return Placed::Granted(grant);
         }
     }
-    place_slowly(caller, holder, request, (policy, siting))
-}
-
-/// Looks in the other shards.
-#[cold]
-fn place_elsewhere(caller: &Caller<'_>, holder: Holder, need: &Need<'_>, policy: Policy) -> Option<Grant> {
-    shards(caller)
-        .skip(1)
-        .find_map(|shard| caller.with(shard, |hands| Search::new(hands, need, policy).place(holder, need)))
+    place_slowly(caller, holder, request, (policy, Some(siting)))
 }
 
 /// Places one request for many holders.
@@ -119,27 +137,54 @@ pub(crate) fn place_many(
     holders: &[Holder],
     request: &Request,
     policy: Policy,
-    siting: Option<Siting<'_>>,
     mut each: impl FnMut(usize, Placed),
 ) {
     let mut done = 0;
-    if check(request).is_ok()
-        && let Some(need) = Need::of(request, siting)
+    if let Some(need) = Need::of(request)
+        && let Some(hands) = caller.hands_in(caller.home)
     {
-        caller.with(caller.home, |hands| {
-            let mut search = Search::new(hands, &need, policy);
-            while done < holders.len()
-                && let Some(grant) = search.place(holders[done], &need)
-            {
-                each(done, Placed::Granted(grant));
-                done += 1;
-                search.stay(policy);
-            }
-        });
+        done = place_along(&mut Walk::new(&hands, All, &need, policy), holders, &need, &mut each);
+    }
+    for (at, holder) in holders.iter().enumerate().skip(done) {
+        each(at, place(caller, *holder, request, policy));
+    }
+}
+
+/// As [`place_many`], where a siting without company admits.
+pub(crate) fn place_many_sited(
+    caller: &Caller<'_>,
+    holders: &[Holder],
+    request: &Request,
+    (policy, siting): (Policy, Siting<'_>),
+    mut each: impl FnMut(usize, Placed),
+) {
+    let mut done = 0;
+    if let Some(need) = Need::of(request)
+        && let Some(hands) = caller.hands_in(caller.home)
+    {
+        let mask = siting.mask(hands.shard_at);
+        done = place_along(&mut Walk::new(&hands, mask, &need, policy), holders, &need, &mut each);
     }
     for (at, holder) in holders.iter().enumerate().skip(done) {
         each(at, place_sited(caller, *holder, request, policy, siting));
     }
+}
+
+/// Places for one holder after the other along a walk, until it is over; for how many it did.
+#[inline(always)]
+fn place_along<W: Within>(
+    walk: &mut Walk<'_, '_, W>,
+    holders: &[Holder],
+    need: &Need,
+    each: &mut impl FnMut(usize, Placed),
+) -> usize {
+    let mut ahead = Ahead::new();
+    for (done, holder) in holders.iter().enumerate() {
+        ahead.fill(walk, holders.len() - done);
+        let Some(grant) = walk.place(Some(&mut ahead), *holder, need) else { return done };
+        each(done, Placed::Granted(grant));
+    }
+    holders.len()
 }
 
 /// The shards, home first; then from the next one on, so that threads of one home go on together no longer than they must.
@@ -150,264 +195,11 @@ fn shards(caller: &Caller<'_>) -> impl Iterator<Item = u8> {
     core::iter::once(home).chain(others).filter_map(|shard| u8::try_from(shard).ok())
 }
 
-/// What a leaf must have to serve a request alone.
-#[derive(Clone, Copy, Debug)]
-struct Need<'s> {
-    pus: u32,
-    pages: u64,
-    seat: Seat,
-    level: Option<Level>,
-    /// The plane of memory to agree, if memory is wanted.
-    memory: Option<Plane>,
-    standing: Option<Standing>,
-    siting: Option<Siting<'s>>,
-}
-
-impl<'s> Need<'s> {
-    /// `None` for a request that a leaf cannot serve, or that is better served otherwise.
-    #[inline(always)]
-    fn of(request: &Request, siting: Option<Siting<'s>>) -> Option<Self> {
-        let [Cpus::Exclusive { pus: pus @ 1..=32, smt: Smt::Whole, kind: CoreKind::Any }] = *request.members.as_slice()
-        else {
-            return None;
-        };
-        let pages = pages_up(request.mem_bytes);
-        let strict = request.memory == MemoryLocality::Required;
-        let level = match request.locality {
-            Locality::Required(level) => Some(level),
-            // In one core if it can be: that is for the planner.
-            Locality::Preferred(Level::Core) => return None,
-            Locality::Any | Locality::Preferred(_) => None,
-        };
-        let seat = if strict { Seat::SingleStrict } else { Seat::SingleLoose };
-        Some(Self { pus, pages, seat, level, memory: Plane::memory(pages), standing: request.standing, siting })
-    }
-}
-
-/// A walk over the positions of a shard that may serve a need.
-struct Search<'a> {
-    hands: Hands<'a>,
-    /// The positions to look at, if not all.
-    mask: Option<&'a Mask>,
-    /// Classes left to look in, and which way.
-    classes: core::ops::Range<u32>,
-    roomiest_first: bool,
-    memory: Option<Plane>,
-    query: Query,
-    /// The tightest class, and whether the walk is in it.
-    tightest: u32,
-    first: bool,
-    /// Where this thread's walks start, but for the tightest class: there they go on where the last one ended. What is found there
-    /// leaves no gap, wherever it is; and the rows behind have time to gather gaps.
-    apart: u32,
-    /// Rows start here, go to the end, and then up to here.
-    start: u32,
-    row: u32,
-    wrapped: bool,
-    /// The row whose `bits` are left to look at.
-    at: u32,
-    bits: u64,
-    /// The last position, to be looked at again.
-    last: u32,
-    again: bool,
-}
-
-impl<'a> Search<'a> {
-    #[inline(always)]
-    fn new(hands: Hands<'a>, need: &Need<'a>, policy: Policy) -> Self {
-        // Threads start apart from each other.
-        let apart = (u64::from(hands.shard.index.rows()) * u64::from(hands.table.start_of(hands.desk))) >> 32;
-        let classes = Plane::leaf_classes_from(need.pus);
-        let mut search = Self {
-            hands,
-            mask: need.siting.map(|siting| siting.mask(hands.shard_at)),
-            tightest: classes.start,
-            first: false,
-            classes,
-            roomiest_first: policy == Policy::Spread,
-            memory: need.memory,
-            query: (Plane::leaf(0), None),
-            apart: u32::try_from(apart).unwrap_or(0),
-            start: 0,
-            row: 0,
-            wrapped: true,
-            at: 0,
-            bits: 0,
-            last: 0,
-            again: false,
-        };
-        search.next_class();
-        search
-    }
-
-    /// Goes on to the next class; false when there is none.
-    #[inline(always)]
-    fn next_class(&mut self) -> bool {
-        let class = if self.roomiest_first { self.classes.next_back() } else { self.classes.next() };
-        let Some(class) = class else { return false };
-        self.query = self.hands.shard.index.query(class, self.memory);
-        self.first = class == self.tightest;
-        self.start = if self.first { self.hands.magazine.row() } else { self.apart };
-        (self.row, self.wrapped) = (self.start, false);
-        true
-    }
-
-    /// Looks at the last position once more: what is left there is the tightest there is.
-    #[inline(always)]
-    fn stay(&mut self, policy: Policy) {
-        self.again = policy == Policy::Pack;
-    }
-
-    #[inline(always)]
-    fn next(&mut self) -> Option<u32> {
-        if core::mem::take(&mut self.again) {
-            return Some(self.last);
-        }
-        while self.bits == 0 {
-            let end = if self.wrapped { self.start } else { self.hands.shard.index.rows() };
-            match self.next_row(end) {
-                Some((row, bits)) => (self.at, self.bits, self.row) = (row, bits, row + 1),
-                None if !self.wrapped => (self.row, self.wrapped) = (0, true),
-                None => {
-                    if !self.next_class() {
-                        return None;
-                    }
-                }
-            }
-        }
-        let bit = self.bits.trailing_zeros();
-        self.bits &= self.bits - 1;
-        if self.bits != 0 {
-            let next = self.at * ROW + self.bits.trailing_zeros();
-            self.hands.shard.prefetch_line(next / crate::block::POSITIONS_PER_LINE);
-        }
-        self.last = self.at * ROW + bit;
-        Some(self.last)
-    }
-
-    /// The next row before `end` that has positions to look at; and these.
-    #[inline(always)]
-    fn next_row(&self, end: u32) -> Option<(u32, u64)> {
-        let index = &self.hands.shard.index;
-        let Some(mask) = self.mask else { return index.next(self.query, self.row, end) };
-        let mut row = self.row;
-        loop {
-            let (found, bits) = index.next(self.query, mask.next_row(row)?, end)?;
-            let both = bits & mask.row(found);
-            if both != 0 {
-                return Some((found, both));
-            }
-            row = found + 1;
-        }
-    }
-
-    /// Leaves out what is left of an agent's leaves in this row.
-    fn pass_over(&mut self, span: Span) {
-        self.bits = span.rows().filter(|(row, _)| *row == self.at).fold(self.bits, |left, (_, bits)| left & !bits);
-    }
-
-    /// Goes on until a leaf serves the need; `None` when the walk is over.
-    #[inline(always)]
-    fn place(&mut self, holder: Holder, need: &Need<'_>) -> Option<Grant> {
-        loop {
-            let again = self.again;
-            let position = self.next()?;
-            // A leaf looked at again was just taken from: that it has less now is no mistake of the index.
-            let found = (!again).then_some(self.query.0);
-            match try_leaf(self.hands, position, found, holder, need) {
-                Ok(grant) => {
-                    if self.first {
-                        self.hands.magazine.set_row(self.at);
-                    }
-                    return Some(grant);
-                }
-                // Why, and whether that is final, is found out at leisure.
-                Err(Missed::Role) => return None,
-                Err(Missed::Leaf) => {}
-                Err(Missed::Agent(span)) => self.pass_over(span),
-            }
-        }
-    }
-}
-
-/// Why a leaf was not claimed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Missed {
-    /// It, or its NUMA node, or its agent, does not have what is needed.
-    Leaf,
-    /// A rule forbids its agent, whose leaves these are.
-    Agent(Span),
-    /// The role does not, whatever the leaf.
-    Role,
-}
-
-/// Claims at a leaf, if it has what is needed.
-#[inline(always)]
-fn try_leaf(
-    hands: Hands<'_>,
-    position: u32,
-    found: Option<Plane>,
-    holder: Holder,
-    need: &Need<'_>,
-) -> Result<Grant, Missed> {
-    let site = hands.site(hands.shard.owner_at(position)).ok_or(Missed::Leaf)?;
-    let machine = site.machine;
-    if need.siting.is_some_and(|siting| !siting.keeps_rules(&site)) {
-        return Err(Missed::Agent(machine.whole_span()));
-    }
-    let at = position.wrapping_sub(machine.position(0));
-    let place = machine.shape.block.leaf_place(at).ok_or(Missed::Leaf)?;
-    let leaf = u16::try_from(at).map_err(|_| Missed::Leaf)?;
-    let width = place.bits.width;
-    let free = machine.leaf(leaf).mask(PuState::Free) & place.bits.all();
-    let pus = place.bits.lowest(free, need.pus.div_ceil(width));
-    if pus.count_ones() < need.pus {
-        if let Some(found) = found {
-            site.machine.leaf_is_not(leaf, found);
-        }
-        return Err(Missed::Leaf);
-    }
-    let within = match need.level {
-        None => true,
-        Some(Level::Core) => width >= need.pus,
-        Some(level) => place.is_within(level),
-    };
-    if !within || !site.is_open() {
-        return Err(Missed::Leaf);
-    }
-    let mut record = site.begin(holder.owner, holder.role).map_err(|_| Missed::Leaf)?;
-    if let Some(standing) = need.standing {
-        record.set_standing(standing);
-    }
-    record.push(Part::Cores { leaf, member: 0, pus }).map_err(|_| Missed::Leaf)?;
-    if need.pages > 0 {
-        let numa_node = place.numa_node.ok_or(Missed::Leaf)?;
-        let word = machine.memory(numa_node);
-        if word.pages() < need.pages {
-            machine.memory_lacks(numa_node);
-            return Err(Missed::Leaf);
-        }
-        if !word.admits(need.seat) {
-            return Err(Missed::Leaf);
-        }
-        record.push(Part::Memory { numa_node, seat: need.seat, pages: need.pages }).map_err(|_| Missed::Leaf)?;
-    }
-    if need.siting.is_some_and(|siting| !siting.join(&site, &mut record)) {
-        return Err(Missed::Leaf);
-    }
-    let charged = Quantities {
-        cpu_milli: u64::from(pus.count_ones()) * u64::from(MILLI_PER_PU),
-        mem_bytes: need.pages * PAGE_BYTES,
-    };
-    take(&site, &mut record, charged, need.siting)
-        .map_err(|untaken| if let Untaken::Role(_) = untaken { Missed::Role } else { Missed::Leaf })
-}
-
 /// Claims on one agent at the tightest leaf that has all that is needed; `None` when there is none, or somebody was quicker, and
 /// the planner is to look.
 pub(crate) fn claim_at_leaf(hands: Hands<'_>, at: u32, holder: Holder, request: &Request) -> Option<Grant> {
     check(request).ok()?;
-    let need = Need::of(request, None)?;
+    let need = Need::of(request)?;
     let site = hands.site(at)?;
     let machine = site.machine;
     let leaves = (0..).zip(&machine.shape.layout.leaves);
@@ -420,7 +212,7 @@ pub(crate) fn claim_at_leaf(hands: Hands<'_>, at: u32, holder: Holder, request: 
         fits.then(|| (need.pus.next_multiple_of(shape.bits.width), (free & shape.bits.all()).count_ones(), leaf))
     });
     let (.., leaf) = fitting.min()?;
-    try_leaf(hands, machine.position(leaf), None, holder, &need).ok()
+    claim_leaf(&hands, machine.position(leaf), None, holder, &need).ok().map(|(grant, _)| grant)
 }
 
 /// Asks agent by agent, and says no only when it is final.

@@ -137,7 +137,7 @@ impl Selection {
         &self.constraints
     }
 
-    #[inline(always)]
+    #[inline]
     pub(crate) const fn company(&self) -> &Company {
         &self.company
     }
@@ -156,7 +156,7 @@ impl Selection {
     }
 
     /// The mask of a shard.
-    #[inline(always)]
+    #[inline]
     pub(crate) fn mask(&self, shard: u8) -> &Mask {
         &self.masks[usize::from(shard)]
     }

@@ -1,6 +1,6 @@
 //! Siting: placement on the agents that a [`Selection`] means.
 //!
-//! The search along the index looks at the leaves in the selection's masks only; the walk over all agents, at the agents in them.
+//! The walk along the index looks at the leaves in the selection's masks only; the search over all agents, at the agents in them.
 
 use crate::claim::Holder;
 use crate::explain::Explanation;
@@ -27,26 +27,32 @@ pub(crate) struct Siting<'a> {
 
 impl<'a> Siting<'a> {
     /// The positions of a shard to look at.
-    #[inline(always)]
+    #[inline]
     pub(crate) fn mask(self, shard: u8) -> &'a Mask {
         self.selection.mask(shard)
     }
 
+    /// Whether claims join groups or mind rules.
+    #[inline]
+    pub(crate) const fn has_company(self) -> bool {
+        !self.selection.company().is_empty()
+    }
+
     /// Whether an agent may be claimed on.
-    #[inline(always)]
+    #[inline]
     pub(crate) fn admits(self, site: &Site<'_>) -> bool {
         self.mask(site.hands.shard_at).has(site.machine.position(0)) && self.keeps_rules(site)
     }
 
     /// Whether no rule forbids an agent at this moment.
-    #[inline(always)]
+    #[inline]
     pub(crate) fn keeps_rules(self, site: &Site<'_>) -> bool {
         let company = self.selection.company();
         company.is_empty() || company.broken_rule(site.hands.table.groups(), site.agent).is_none()
     }
 
     /// Writes the memberships of a claim there; false when by now a rule forbids it.
-    #[inline(always)]
+    #[inline]
     #[must_use]
     pub(crate) fn join(self, site: &Site<'_>, record: &mut OpenRecord<'_>) -> bool {
         let company = self.selection.company();
@@ -54,7 +60,7 @@ impl<'a> Siting<'a> {
     }
 
     /// Whether a claim whose words are taken is still what was meant.
-    #[inline(always)]
+    #[inline]
     #[must_use]
     pub(crate) fn is_kept(self, site: &Site<'_>, record: &OpenRecord<'_>) -> bool {
         let company = self.selection.company();
@@ -76,7 +82,7 @@ pub(crate) fn place(
         return Placed::Refused(Unplaced::NoSuchGroup(group));
     }
     loop {
-        let placed = place::place_sited(caller, holder, request, policy, Some(Siting { selection }));
+        let placed = place::place_sited(caller, holder, request, policy, Siting { selection });
         if placed != Placed::Refused(Unplaced::NoAgent) || !selection.company_mut().next(groups) {
             return confirm(caller, holder, selection, placed);
         }
@@ -100,7 +106,7 @@ pub(crate) fn place_many(
     for (batch, holders) in (0..).step_by(BATCH).zip(holders.chunks(BATCH)) {
         selection.refresh(caller.table);
         let siting = Siting { selection };
-        place::place_many(caller, holders, request, policy, Some(siting), |at, placed| {
+        place::place_many_sited(caller, holders, request, (policy, siting), |at, placed| {
             each(batch + at, confirm(caller, holders[at], selection, placed));
         });
     }
@@ -197,7 +203,7 @@ mod tests {
             table.set_attributes(AGENT, told).unwrap();
             let confirmed = table.with_guest(|guest| {
                 let (request, siting) = (Request::shared(100, 0), Siting { selection: &selection });
-                let placed = place::place_sited(guest, holder(1), &request, Policy::Pack, Some(siting));
+                let placed = place::place_sited(guest, holder(1), &request, Policy::Pack, siting);
                 assert!(placed.granted().is_some());
                 confirm(guest, holder(1), &selection, placed)
             });

@@ -34,6 +34,7 @@ impl fmt::Display for PriorityTooHigh {
 impl core::error::Error for PriorityTooHigh {}
 
 impl Standing {
+    pub(crate) const DEFAULT: Self = Self { priority: 0, revocable: false };
     /// The highest priority.
     pub const MAX_PRIORITY: u8 = 127;
 
@@ -67,10 +68,12 @@ impl Standing {
     }
 
     /// `revocable:1 | priority:7`.
+    #[inline]
     pub(crate) const fn pack(self) -> u8 {
         (self.revocable as u8) << 7 | self.priority
     }
 
+    #[inline]
     pub(crate) const fn unpack(byte: u8) -> Self {
         Self { priority: byte & Self::MAX_PRIORITY, revocable: byte >> 7 == 1 }
     }

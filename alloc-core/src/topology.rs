@@ -61,10 +61,18 @@ impl Table {
     /// # Errors
     /// [`TableError::AgentsFull`], [`TableError::LinesFull`], [`TableError::ShapesFull`].
     pub fn add_agent(&self, shape: Shape) -> Result<AgentId, TableError> {
+        self.add_agent_with(shape, Attributes::default())
+    }
+
+    /// Adds an agent of which these attributes are told before it takes its first claim.
+    ///
+    /// # Errors
+    /// As [`Table::add_agent`].
+    pub fn add_agent_with(&self, shape: Shape, attributes: Attributes) -> Result<AgentId, TableError> {
         let mut topology = self.topology();
         let load = |stores: &Stores| stores.cells as usize - stores.absent.len();
         let shard = (0..topology.shards.len()).min_by_key(|at| load(&topology.shards[*at])).unwrap_or(0);
-        self.add(&mut topology, shard, None, shape)
+        self.add(&mut topology, shard, None, (shape, attributes))
     }
 
     /// Adds an agent to a certain shard.
@@ -76,7 +84,7 @@ impl Table {
         if shard >= topology.shards.len() {
             return Err(TableError::NoSuchShard { shard });
         }
-        self.add(&mut topology, shard, None, shape)
+        self.add(&mut topology, shard, None, (shape, Attributes::default()))
     }
 
     /// Brings a removed agent back under its id, as a new incarnation: a machine that rebooted or changed.
@@ -93,7 +101,8 @@ impl Table {
         if !stores.absent.contains(&at) {
             return Err(TableError::AgentPresent(agent));
         }
-        self.add(&mut topology, usize::from(shard), Some(at), shape).map(|_| ())
+        let told = (shape, Attributes::default());
+        self.add(&mut topology, usize::from(shard), Some(at), told).map(|_| ())
     }
 
     fn add(
@@ -101,7 +110,7 @@ impl Table {
         topology: &mut Topology,
         shard_at: usize,
         at: Option<u32>,
-        shape: Shape,
+        (shape, attributes): (Shape, Attributes),
     ) -> Result<AgentId, TableError> {
         let shape = self.intern(topology, shape)?;
         let (shard, stores) = (&self.shards()[shard_at], &mut topology.shards[shard_at]);
@@ -114,6 +123,7 @@ impl Table {
         stores.cells = stores.cells.max(at + 1);
         let agent = AgentId::new(shard.first.get() + at);
         let span = shard.machine(self.shape_at(shape), line).whole_span();
+        self.tell(topology, agent, attributes);
         self.note_change(topology, Change { agent, span });
         self.open_block(shard, at, shape, line);
         Ok(agent)
@@ -154,10 +164,10 @@ impl Table {
 
     fn open_block(&self, shard: &Shard, at: u32, shape: u16, line: u32) {
         let machine = shard.machine(self.shape_at(shape), line);
-        shard.set_owner(line..line + machine.shape.lines(), at);
         machine.tell_index();
         let incarnation = shard.cell(at).incarnation + 1;
-        shard.set_cell(at, Cell { state: Some(AgentState::Active), incarnation, shape, line });
+        let cell = Cell { state: Some(AgentState::Active), incarnation, shape, line };
+        shard.set_cell(at, cell, machine.shape.lines());
         shard.index.set_active(machine.whole_span(), true);
     }
 
@@ -175,7 +185,7 @@ impl Table {
             return Err(TableError::NoSuchAgent(agent));
         }
         let gone = self.with_guest(|guest| {
-            shard.set_cell(at, Cell { state: None, ..cell });
+            shard.set_cell(at, Cell { state: None, ..cell }, self.shape_at(cell.shape).lines());
             shard.index.set_active(shard.machine(self.shape_at(cell.shape), cell.line).whole_span(), false);
             guest.with(shard_at, |hands| end_claims(hands, agent, cell.line))
         });
@@ -201,7 +211,7 @@ impl Table {
         if cell.state.is_none() {
             return Err(TableError::NoSuchAgent(agent));
         }
-        shard.set_cell(at, Cell { state: Some(state), ..cell });
+        shard.set_cell(at, Cell { state: Some(state), ..cell }, self.shape_at(cell.shape).lines());
         let span = shard.machine(self.shape_at(cell.shape), cell.line).whole_span();
         shard.index.set_active(span, state == AgentState::Active);
         Ok(())

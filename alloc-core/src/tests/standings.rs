@@ -14,11 +14,11 @@ fn a_claim_stands_as_its_request_says_and_pieces_as_their_claim() {
     let me = Owner::new(1);
     let one = Request::exclusive(1, 0);
     // Along the index, agent by agent, at a leaf, and planned.
-    for request in [one, Request::shared(100, 0)] {
+    for request in [one.clone(), Request::shared(100, 0)] {
         let plain = table.place(holder(1), &request, Policy::Pack).granted().unwrap();
         assert_eq!(table.standing(plain.claim), Some(Standing::default()));
-        let placed = table.place(holder(1), &request.with_standing(low), Policy::Pack).granted().unwrap();
-        let claimed = granted(table.claim(AGENT, holder(1), &request.with_standing(low)));
+        let placed = table.place(holder(1), &request.clone().with_standing(low), Policy::Pack).granted().unwrap();
+        let claimed = granted(table.claim(AGENT, holder(1), &request.clone().with_standing(low)));
         assert_eq!([placed, claimed].map(|grant| table.standing(grant.claim)), [Some(low); 2]);
     }
     let hold = granted(table.hold(AGENT, holder(1), HoldLimit::ALL));
