@@ -10,6 +10,8 @@ use crate::group::{GroupId, Rule};
 use crate::ids::AgentId;
 use crate::membership::{AS_FIRST, Groups, NO_LIMIT};
 use crate::part::Part;
+use crate::place::Unplaced;
+use crate::reason::Invalid;
 use crate::record::OpenRecord;
 
 /// A group to join.
@@ -71,18 +73,21 @@ impl Company {
     /// Finds the groups, and how many members spread admits at first.
     ///
     /// # Errors
-    /// A group that is not there.
-    pub(crate) fn begin(&mut self, groups: &Groups) -> Result<(), GroupId> {
+    /// A group that is not there, or a rule that cannot be meant.
+    pub(crate) fn begin(&mut self, groups: &Groups) -> Result<(), Unplaced> {
         for join in &mut self.joins {
-            join.key = join.group.head(groups).ok_or(join.group)?.key;
+            join.key = join.group.head(groups).ok_or(Unplaced::NoSuchGroup(join.group))?.key;
         }
         let mut first = true;
         for minded in &mut self.rules {
             let group = minded.rule.group();
-            minded.key = group.head(groups).ok_or(group)?.key;
+            minded.key = group.head(groups).ok_or(Unplaced::NoSuchGroup(group))?.key;
             if let Rule::Spread { max_skew, .. } = minded.rule {
+                if max_skew == Some(0) {
+                    return Err(Unplaced::Invalid(Invalid::NoSkew));
+                }
                 let fewest = minded.counts(groups).min().unwrap_or(0);
-                minded.last_ceiling = max_skew.map_or(u64::MAX, |skew| fewest + u64::from(skew.max(1)) - 1);
+                minded.last_ceiling = max_skew.map_or(u64::MAX, |skew| fewest + u64::from(skew) - 1);
                 minded.ceiling = if first { fewest } else { minded.last_ceiling };
                 first = false;
             }

@@ -114,7 +114,8 @@ pub enum Rule {
     Spread {
         /// The group.
         group: GroupId,
-        /// The most by which a value may come to exceed the one with fewest, of the values of all agents selected; at least 1.
+        /// The most by which a value may come to exceed the one with fewest, of the values of all agents selected; at least 1,
+        /// or placements are refused as [`Invalid::NoSkew`](crate::Invalid::NoSkew).
         max_skew: Option<u16>,
     },
 }

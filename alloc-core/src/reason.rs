@@ -153,6 +153,8 @@ pub enum Invalid {
     },
     /// PUs on a core each ([`Smt::Split`](crate::Smt::Split)) are required in one core.
     SplitInOneCore,
+    /// A rule of the selection spreads with a skew of none ([`Rule::Spread`](crate::Rule::Spread)).
+    NoSkew,
     /// A shared claim cannot be held to this level.
     SharedTooClose(Level),
     /// The machine has no such PU.
@@ -466,6 +468,7 @@ impl fmt::Display for Invalid {
                     "PUs on a core each cannot be in one core: ask for locality in an L3 domain, or keep siblings"
                 )
             }
+            Self::NoSkew => f.write_str("a rule spreads with a max_skew of 0: give at least 1, or none for no limit"),
             Self::SharedTooClose(level) => {
                 write!(f, "a shared claim runs in a whole NUMA node: it cannot be held to one {level}")
             }

@@ -21,6 +21,7 @@ use crate::ids::AgentId;
 use crate::index::Span;
 use crate::mask::Mask;
 use crate::membership::Groups;
+use crate::place::Unplaced;
 use crate::reason::Excluded;
 use crate::table::{Table, TableError};
 use crate::topology::Topology;
@@ -149,8 +150,8 @@ impl Selection {
     /// Finds the groups for a placement.
     ///
     /// # Errors
-    /// A group that is not there.
-    pub(crate) fn begin(&mut self, groups: &Groups) -> Result<(), GroupId> {
+    /// As [`Company::begin`].
+    pub(crate) fn begin(&mut self, groups: &Groups) -> Result<(), Unplaced> {
         // A group that comes later has a domain still to be found.
         self.company.begin(groups).inspect_err(|_| self.seen = None)
     }

@@ -78,8 +78,8 @@ pub(crate) fn place(
 ) -> Placed {
     selection.refresh(caller.table);
     let groups = caller.table.groups();
-    if let Err(group) = selection.begin(groups) {
-        return Placed::Refused(Unplaced::NoSuchGroup(group));
+    if let Err(unplaced) = selection.begin(groups) {
+        return Placed::Refused(unplaced);
     }
     loop {
         let placed = place::place_sited(caller, holder, request, policy, Siting { selection });

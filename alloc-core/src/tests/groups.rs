@@ -8,8 +8,8 @@ use super::{ROLE, granted, holder, table};
 use crate::testing::Machine;
 use crate::{
     AgentId, AttributeValue, Attributes, Capacity, Constraint, Excluded, GroupError, GroupId, GroupKey, GroupSpec,
-    GroupValue, Holder, Limit, Local, NameId, Outcome, Owner, Placed, Placement, Policy, ReasonKind, Released, Request,
-    RestoreError, Rule, Selection, Table, Test, Transferred, Unplaced,
+    GroupValue, Holder, Invalid, Limit, Local, NameId, Outcome, Owner, Placed, Placement, Policy, ReasonKind, Released,
+    Request, RestoreError, Rule, Selection, Table, Test, Transferred, Unplaced,
 };
 
 const RACK: NameId = NameId::new(1);
@@ -153,11 +153,28 @@ fn spread_takes_the_emptiest_value_and_keeps_to_its_skew() {
     // Rack 0 fills up: with a bounded skew the others may not run away.
     let in_rack = Constraint::new(RACK, Test::text_is("0"));
     while place(&table, &Request::exclusive(1, 0), &mut table.select([in_rack.clone()]).unwrap()).is_ok() {}
+    assert_eq!(place(&table, &ONE, &mut spread(Some(0))), Err(Unplaced::Invalid(Invalid::NoSkew)));
     let mut bounded = spread(Some(2));
     let placed = (0..9).take_while(|_| place(&table, &ONE, &mut bounded).is_ok()).count();
     assert_eq!((placed, in_racks(&table, group)), (4, vec![4, 6, 6]));
     place(&table, &ONE, &mut spread(None)).unwrap();
     table.validate().unwrap();
+}
+
+/// Its record is as short as that of a claim that is released straight on.
+#[test]
+fn a_member_of_one_leaf_leaves_its_group_when_released() {
+    let table = racks(1);
+    let group = table.add_group(BY_AGENT).unwrap();
+    let mut selection = anywhere(&table).joining(group);
+    for mem_bytes in [0, 4096] {
+        let member = place(&table, &Request::exclusive(1, mem_bytes), &mut selection).unwrap();
+        assert_eq!(table.members(group).unwrap().len(), 1);
+        release(&table, member.claim);
+        assert_eq!(table.members(group), Some(vec![]));
+        table.validate().unwrap();
+    }
+    assert_eq!(table.remove_group(group), Ok(()));
 }
 
 #[test]

@@ -60,6 +60,11 @@ fn attributes_are_told_replaced_and_gone_with_the_agent() {
     assert_eq!(table.set_attributes(agent(u32::MAX), rack("x")), Err(TableError::NoSuchAgent(agent(u32::MAX))));
     table.return_agent(agent(1), FOUR.shape()).unwrap();
     assert_eq!(table.attributes(agent(1)), Some(Attributes::default()));
+    table.remove_agent(agent(1)).unwrap();
+    let mut selection = in_rack(&table, "y");
+    assert_eq!(table.add_agent_with(FOUR.shape(), rack("y")), Ok(agent(1)));
+    assert_eq!(table.attributes(agent(1)), Some(rack("y")));
+    assert!(selection.contains(&table, agent(1)));
 }
 
 #[test]
