@@ -312,9 +312,9 @@ impl Caller<'_> {
     #[inline(always)]
     fn prefetch_words(&self, shard: &Shard, claim: ClaimId) {
         if let Some((place, leaf)) = shard.records.peek(claim.slot())
-            && let Some(shape) = self.table.shape_if_known(place.shape)
+            && let Some(shape) = self.table.shape_if_known(place.shape())
         {
-            shard.prefetch_leaf(shape, place.line, leaf);
+            shard.prefetch_leaf(shape, place.line(), leaf);
         }
     }
 }

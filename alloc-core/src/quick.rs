@@ -131,7 +131,7 @@ pub(crate) fn claim_leaf(
     let spot = Spot { shard, place, leaf_word, memory_word, position };
     let pus = spot.find(need).map_err(|lacks| missed(hands, deed, position, found, lacks))?;
     let slot = hands.magazine.take(shard.records.map()).map_err(|_| Missed::Leaf)?;
-    let of = Place { standing: need.standing, line, shape: deed.shape(), role: holder.role };
+    let of = Place::new(need.standing, line, deed.shape(), holder.role);
     let flight = hands.flight(of);
     let mut making = Making { hands, spot, need, flight, of, slot, leaf, pus, left: 0, stage: Stage::Begun };
     making.charge()?;
@@ -261,7 +261,7 @@ impl Making<'_, '_> {
     #[inline(always)]
     fn charge(&mut self) -> Result<(), Missed> {
         let owed = owed(self.pus, self.need.pages);
-        if !self.hands.table.ledger().charge_here(self.hands.desk, self.of.role, owed) {
+        if !self.hands.table.ledger().charge_here(self.hands.desk, self.of.role(), owed) {
             self.charge_in_full()?;
         }
         self.stage = Stage::Charged;
@@ -272,7 +272,7 @@ impl Making<'_, '_> {
     #[inline(never)]
     fn charge_in_full(&self) -> Result<(), Missed> {
         let (table, amount) = (self.hands.table, charged(self.pus, self.need.pages));
-        let charged = table.ledger().charge((table.desks(), self.hands.desk, &self.flight), self.of.role, amount);
+        let charged = table.ledger().charge((table.desks(), self.hands.desk, &self.flight), self.of.role(), amount);
         charged.map_err(|_| Missed::Role)
     }
 
@@ -322,7 +322,7 @@ impl Making<'_, '_> {
             machine.put(leaf_id(self.leaf), self.pus, PuState::Free);
         }
         if self.stage >= Stage::Charged {
-            hands.table.ledger().refund(hands.desk, self.of.role, charged(self.pus, need.pages));
+            hands.table.ledger().refund(hands.desk, self.of.role(), charged(self.pus, need.pages));
             self.flight.count_undone();
         }
         hands.magazine.give(self.slot, hands.shard.records.map());
@@ -343,7 +343,7 @@ impl Drop for Making<'_, '_> {
 #[inline(always)]
 pub(crate) fn end(hands: &Hands<'_>, locked: &Locked<'_>) -> Option<Quantities> {
     let Plain { place: of, parts: [cores, memory] } = locked.plain()?;
-    let Place { line, shape, role, .. } = of;
+    let (line, shape, role) = (of.line(), of.shape(), of.role());
     let Part::Cores { leaf, pus, .. } = cores else { return None };
     let shard = hands.shard;
     let place = hands.table.shape_at(shape).block.leaf_place(u32::from(leaf))?;

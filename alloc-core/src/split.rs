@@ -81,7 +81,7 @@ fn attempt(
         Unopened::Unlocked(Unlocked::Contended) => Unsplit::Contended,
     })?;
     let machine = hands.machine_of(parent.place());
-    *line = parent.place().line;
+    *line = parent.place().line();
     let records = &hands.shard.records;
     let mut record = records.begin(hands.magazine, owner, parent.agent(), parent.place()).map_err(full)?;
     match piece {

@@ -119,7 +119,7 @@ impl Table {
     /// How a claim stands; `None` when it is gone, or being changed at this moment.
     #[must_use]
     pub fn standing(&self, claim: ClaimId) -> Option<Standing> {
-        self.read(claim, |_| {}).map(|seen| seen.place.standing)
+        self.read(claim, |_| {}).map(|seen| seen.place.standing())
     }
 
     /// Changes how a claim stands.

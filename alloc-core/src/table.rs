@@ -443,14 +443,14 @@ impl Table {
         let mut parts = Vec::new();
         let seen = self.read(claim, |part| parts.push(part))?;
         let groups = parts.iter().filter_map(|part| self.group_of(*part)).collect();
-        Some(Placement { groups, ..exact::placement(self.shape_at(seen.place.shape), parts.into_iter()) })
+        Some(Placement { groups, ..exact::placement(self.shape_at(seen.place.shape()), parts.into_iter()) })
     }
 
     /// Who holds a claim; `None` when it is gone, or being changed at this moment.
     #[must_use]
     pub fn holder(&self, claim: ClaimId) -> Option<Holder> {
         let seen = self.read(claim, |_| {})?;
-        Some(Holder { owner: seen.owner, role: seen.place.role })
+        Some(Holder { owner: seen.owner, role: seen.place.role() })
     }
 
     pub(crate) fn read(&self, claim: ClaimId, each: impl FnMut(crate::part::Part)) -> Option<crate::record::Seen> {

@@ -225,7 +225,7 @@ fn end_claims(hands: Hands<'_>, agent: AgentId, line: u32) -> u32 {
     for (slot, header) in records.headers().filter(|(_, header)| matches!(header.state, State::Live | State::Busy)) {
         let here = |claim: ClaimId| {
             let seen = records.read(claim.slot(), claim.generation(), |_| {});
-            seen.is_none_or(|seen| seen.agent == agent && seen.place.line == line)
+            seen.is_none_or(|seen| seen.agent == agent && seen.place.line() == line)
         };
         let claim = ClaimId::new(agent, slot, header.generation);
         ended += u32::from(here(claim) && end_claim(hands, claim, line));
@@ -236,7 +236,7 @@ fn end_claims(hands: Hands<'_>, agent: AgentId, line: u32) -> u32 {
 fn end_claim(hands: Hands<'_>, claim: ClaimId, line: u32) -> bool {
     for _ in 0..TRIES {
         match hands.shard.records.lock(hands.magazine, claim.slot(), claim.generation()) {
-            Ok(record) if record.agent() == claim.agent() && record.place().line == line => {
+            Ok(record) if record.agent() == claim.agent() && record.place().line() == line => {
                 let _refunded = claim::end(hands, record);
                 return true;
             }

@@ -210,12 +210,12 @@ fn read_records(table: &Table, shard: &Shard, charged: &mut [Quantities]) -> Res
         let mut parts = Vec::new();
         let seen = shard.records.read(slot, header.generation, |part| parts.push(part));
         let Some(seen) = seen else { return Err(ValidateError::Busy { slot }) };
-        let machine = shard.machine(table.shape_at(seen.place.shape), seen.place.line);
+        let machine = shard.machine(table.shape_at(seen.place.shape()), seen.place.line());
         let (_, truth) =
-            truths.entry(seen.place.line).or_insert_with(|| (seen.place.shape, Truth::new(seen.agent, machine)));
+            truths.entry(seen.place.line()).or_insert_with(|| (seen.place.shape(), Truth::new(seen.agent, machine)));
         for part in parts {
             truth.add(machine, part)?;
-            if let Some(charged) = charged.get_mut(seen.place.role.index()) {
+            if let Some(charged) = charged.get_mut(seen.place.role().index()) {
                 *charged = charged.checked_add(part.quantities()).unwrap_or(*charged);
             }
         }

@@ -27,7 +27,7 @@ fn loose(cores: usize) -> Loose {
 }
 
 fn begin<'a>(records: &'a Records, magazine: &'a Magazine, owner: u64) -> Option<OpenRecord<'a>> {
-    let place = Place { standing: Standing::default(), line: 0, shape: 0, role: ROLE };
+    let place = Place::new(Standing::default(), 0, 0, ROLE);
     records.begin(magazine, Owner::new(owner), AGENT, place).ok()
 }
 
