@@ -19,6 +19,7 @@ use crate::reason::Reason;
 use crate::record::{Locked, OpenRecord, Unlocked};
 use crate::request::{HoldLimit, Request};
 use crate::site::{Hands, Site, Unopened};
+use crate::siting::Siting;
 use crate::stock::{View, WhatIf};
 use crate::taking::Taking;
 use crate::why;
@@ -39,6 +40,8 @@ pub struct Holder {
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Ask<'a> {
     Request(&'a Request),
+    /// Where a siting admits.
+    Sited(&'a Request, Siting<'a>),
     Hold(HoldLimit),
 }
 
@@ -53,11 +56,22 @@ enum Try {
     },
 }
 
-impl Ask<'_> {
+impl<'a> Ask<'a> {
+    const fn request(self) -> Option<&'a Request> {
+        match self {
+            Self::Request(request) | Self::Sited(request, _) => Some(request),
+            Self::Hold(_) => None,
+        }
+    }
+
+    const fn siting(self) -> Option<Siting<'a>> {
+        if let Self::Sited(_, siting) = self { Some(siting) } else { None }
+    }
+
     fn plan(self, machine: Machine<'_>, record: &mut OpenRecord<'_>) -> Result<(), Lack> {
         let view = View { machine, what_if: WhatIf::AsIs };
         match self {
-            Self::Request(request) => plan(request, &view, record),
+            Self::Request(request) | Self::Sited(request, _) => plan(request, &view, record),
             Self::Hold(limit) => hold::plan(limit, &view, record),
         }
     }
@@ -65,7 +79,7 @@ impl Ask<'_> {
     /// `None` when by now it would fit.
     fn why(self, machine: Machine<'_>) -> Option<Reason> {
         match self {
-            Self::Request(request) => why::of_agent(machine, request),
+            Self::Request(request) | Self::Sited(request, _) => why::of_agent(machine, request),
             Self::Hold(limit) => why::of_hold(machine, limit),
         }
     }
@@ -100,7 +114,7 @@ pub(crate) fn claim(hands: Hands<'_>, at: u32, holder: Holder, ask: Ask<'_>) -> 
 }
 
 fn try_claim(site: &Site<'_>, holder: Holder, ask: Ask<'_>, watch: Option<Watch>) -> Try {
-    if let Ask::Request(request) = ask
+    if let Some(request) = ask.request()
         && let Err(invalid) = check(request)
     {
         return Try::Refused(Reason::Invalid(invalid));
@@ -113,6 +127,9 @@ fn try_claim(site: &Site<'_>, holder: Holder, ask: Ask<'_>, watch: Option<Watch>
         _ => Try::Again { pools_changed: false },
     };
     let Ok(mut record) = site.begin(holder.owner, holder.role) else { return refuse(site.hands.full()) };
+    if let Some(&Request { standing: Some(standing), .. }) = ask.request() {
+        record.set_standing(standing);
+    }
     if let Err(lack) = ask.plan(site.machine, &mut record) {
         drop(record);
         return match lack {
@@ -124,9 +141,12 @@ fn try_claim(site: &Site<'_>, holder: Holder, ask: Ask<'_>, watch: Option<Watch>
             },
         };
     }
+    if ask.siting().is_some_and(|siting| !siting.join(site, &mut record)) {
+        return Try::Again { pools_changed: false };
+    }
     record.sort();
     let charged = record.quantities();
-    match take(site, &mut record, charged) {
+    match take(site, &mut record, charged, ask.siting()) {
         Ok(grant) => Try::Granted(grant),
         Err(Untaken::Moved { pools_changed }) => Try::Again { pools_changed },
         Err(Untaken::Role(ChargeError::NoSuchRole)) => Try::Refused(Reason::NoSuchRole(holder.role)),
@@ -146,11 +166,17 @@ pub(crate) enum Untaken {
 
 /// Charges the role and takes the words that a record names.
 #[inline]
-pub(crate) fn take<'a>(site: &Site<'a>, record: &mut OpenRecord<'a>, charged: Quantities) -> Result<Grant, Untaken> {
+pub(crate) fn take<'a>(
+    site: &Site<'a>,
+    record: &mut OpenRecord<'a>,
+    charged: Quantities,
+    siting: Option<Siting<'_>>,
+) -> Result<Grant, Untaken> {
     let claim = ClaimId::new(site.agent, record.slot(), record.generation());
     let mut taking = Taking::start(&site.hands, &site.machine, record);
     taking.charge(charged).map_err(Untaken::Role)?;
-    if !taking.take_all() || !site.is_current() {
+    let is_kept = |record: &_| siting.is_none_or(|siting| siting.is_kept(site, record));
+    if !taking.take_all() || !site.is_current() || !is_kept(taking.record()) {
         return Err(Untaken::Moved { pools_changed: taking.undo() });
     }
     Ok(Grant { claim, charged, pools_changed: taking.keep() })

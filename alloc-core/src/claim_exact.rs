@@ -186,6 +186,9 @@ fn try_exact(site: &Site<'_>, holder: Holder, placement: &Placement, watch: Opti
     if let Some(reason) = site.closed() {
         return Err(refused(reason));
     }
+    if !placement.groups.is_empty() {
+        return Err(refused(Reason::Invalid(Invalid::JoinsNoGroup)));
+    }
     let full = || unless_moved(refused(site.hands.full()));
     let mut record = site.begin(holder.owner, holder.role).map_err(|_| full())?;
     exact::parts(site.machine.shape, placement, &mut record).map_err(|inexact| match inexact {
@@ -200,7 +203,7 @@ fn try_exact(site: &Site<'_>, holder: Holder, placement: &Placement, watch: Opti
         return Err(unless_moved(Untried::No(ClaimedExact::Taken(taken))));
     }
     let charged = record.quantities();
-    take(site, &mut record, charged).map_err(|untaken| match untaken {
+    take(site, &mut record, charged, None).map_err(|untaken| match untaken {
         Untaken::Moved { pools_changed } => Untried::Again { pools_changed },
         Untaken::Role(ChargeError::NoSuchRole) => refused(Reason::NoSuchRole(holder.role)),
         Untaken::Role(ChargeError::Over(over)) => refused(Reason::RoleLimit(over)),
@@ -211,7 +214,7 @@ fn try_exact(site: &Site<'_>, holder: Holder, placement: &Placement, watch: Opti
 /// The first part of a record that is not to be had at this moment.
 fn first_taken(machine: Machine<'_>, record: &OpenRecord<'_>) -> Option<Taken> {
     record.parts().find_map(|(_, part)| match part {
-        Part::Empty => None,
+        Part::Empty | Part::Member { .. } => None,
         Part::Cores { leaf, pus, .. } => taken_pu(machine, leaf, pus),
         Part::Share { pool, .. } => taken_pool(machine, pool, record),
         Part::Memory { numa_node, seat, pages } => taken_memory(machine, numa_node, seat, pages),

@@ -61,7 +61,7 @@ pub(crate) fn placement(shape: &Shape, parts: impl Iterator<Item = Part>) -> Pla
     let mut placement = Placement::default();
     for part in parts {
         match part {
-            Part::Empty | Part::Share { cpu_milli: 0, .. } => {}
+            Part::Empty | Part::Share { cpu_milli: 0, .. } | Part::Member { .. } => {}
             Part::Cores { leaf, member, pus } => push_pus(shape, leaf, pus, lists(&mut placement, member).0),
             Part::Share { pool, member, cpu_milli } => {
                 let numa_node = pool_numa_node(shape, pool);

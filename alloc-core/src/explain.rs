@@ -4,12 +4,12 @@ use core::fmt;
 use std::collections::BTreeMap;
 
 use crate::Quantities;
-use crate::ids::RoleId;
+use crate::ids::{AgentId, RoleId};
 use crate::ledger::{ChargeError, Ledger};
 use crate::machine::Machine;
 use crate::part::Part;
 use crate::plan::{Sink, plan};
-use crate::reason::{Reason, ReasonKind, Refusal};
+use crate::reason::{Excluded, Reason, ReasonKind, Refusal};
 use crate::request::Request;
 use crate::site::Site;
 use crate::slots::RecordsFull;
@@ -74,10 +74,14 @@ pub(crate) fn explain<'a>(
     sites: impl Iterator<Item = Site<'a>>,
     (ledger, role): (&Ledger, RoleId),
     request: &Request,
+    excluded: &impl Fn(AgentId) -> Option<Excluded>,
 ) {
     for site in sites {
         explanation.agents += 1;
-        let reason = why::refuses(&site, request).or_else(|| role_refuses(site.machine, ledger, role, request));
+        let left_out = excluded(site.agent).map(Reason::Excluded);
+        let reason = left_out
+            .or_else(|| why::refuses(&site, request))
+            .or_else(|| role_refuses(site.machine, ledger, role, request));
         match reason {
             Some(reason) => explanation.count(Refusal { agent: site.agent, reason }),
             None => explanation.feasible += 1,

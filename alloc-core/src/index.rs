@@ -152,7 +152,7 @@ impl Span {
 
     /// Its rows, and its bits in each.
     #[inline]
-    fn rows(self) -> impl Iterator<Item = (u32, u64)> {
+    pub(crate) fn rows(self) -> impl Iterator<Item = (u32, u64)> {
         let end = self.first + self.len;
         // A NUMA node without cores has no leaves.
         let rows = if self.len == 0 { 0..0 } else { self.first / ROW..end.div_ceil(ROW) };

@@ -67,23 +67,31 @@
 //! what is made of them: `request` and `member` (what is asked), `stock` and `plan` (what it gets: `wants`, `field`, `search` with
 //! `bins` for the region, `pack` and `shared` for what is in it, `memory_plan`), `site`, `taking` and `claim` (getting it), `quick` and
 //! `walk` (getting it straight on), `split` and `merge`, `resize` (with `reshape` and its stock, `spare`), `gang`, `pooling` (how
-//! cores join and leave a pool), `restore`, `place`, `snapshot` with `agent_snapshot` and `claim_exact` (who searches on his own),
+//! cores join and leave a pool), `restore`, `place`, `siting` (placement on chosen agents: `attributes`,
+//! `facts`, `constraint`, `selection`, `mask`; and in company: `group`, `membership`, `company`), `standing`, `snapshot` with
+//! `agent_snapshot` and `claim_exact` (who searches on his own),
 //! `topology` (agents come and go), `why` and `explain`, `validate`. Beside them `extras`: huge pages, devices, disk, ports and the
 //! rest. `table`, `local` and `verbs` are the calls.
 //!
 //! Every rule is a pure function on a `Copy` value; every shared change is one read-modify-write that runs such a function.
 
 mod agent_snapshot;
+mod attributes;
 mod bins;
 mod block;
 mod claim;
 mod claim_exact;
+mod company;
+mod constraint;
 mod desk;
 mod exact;
 mod explain;
 mod extras;
+mod facts;
 mod field;
 mod gang;
+mod group;
+mod growing;
 mod hold;
 mod ids;
 mod index;
@@ -92,7 +100,9 @@ mod leaf;
 mod ledger;
 mod local;
 mod machine;
+mod mask;
 mod member;
+mod membership;
 mod memory;
 mod memory_plan;
 mod merge;
@@ -114,14 +124,17 @@ mod reshape;
 mod resize;
 mod restore;
 mod search;
+mod selection;
 mod shape;
 mod shard;
 mod shared;
 mod site;
+mod siting;
 mod slots;
 mod snapshot;
 mod spare;
 mod split;
+mod standing;
 mod stock;
 pub mod sync;
 mod table;
@@ -139,8 +152,10 @@ mod wants;
 mod why;
 
 pub use agent_snapshot::{AgentSnapshot, DomainFree, LeafFree, Unplanned};
+pub use attributes::{AttributeValue, Attributes, AttributesError, NumberSpan};
 pub use claim::Holder;
 pub use claim_exact::{ClaimedExact, Taken};
+pub use constraint::{Condition, Constraint, ConstraintError, ConstraintFault, Test};
 pub use explain::Explanation;
 pub use extras::{
     DeviceAmount, DeviceLocality, DeviceShare, DeviceSpec, DeviceUsage, DeviceWish, Extras, ExtrasError, ExtrasUsage,
@@ -148,6 +163,7 @@ pub use extras::{
     ScalarAmount, ScalarSpec, ScalarWish, SetSpec, Span, SpecialMemoryWish, Wishes,
 };
 pub use gang::{Ganged, NoGang};
+pub use group::{GroupError, GroupId, GroupKey, GroupSpec, GroupValue, Rule};
 pub use ids::{AgentId, ClaimId, DeviceId, FrameworkId, NameId, NumaNodeId, OfferId, Owner, PuId, RoleId};
 pub use ledger::Limit;
 pub use local::{DesksFull, Local};
@@ -156,12 +172,14 @@ pub use outcome::{Confirmed, Contended, Grant, Merged, Outcome, Released, Transf
 pub use place::{Placed, Unplaced};
 pub use placement::{MemberPlacement, MemoryHold, NumaNodeMemory, Placement, PoolOrder, PoolShare};
 pub use quantity::{MILLI_PER_PU, PAGE_BYTES, Quantities};
-pub use reason::{Invalid, OverLimit, Reason, ReasonKind, Refusal, Resource, Shortage, Wanted};
+pub use reason::{Excluded, Invalid, OverLimit, Reason, ReasonKind, Refusal, Resource, Shortage, Wanted};
 pub use request::{HoldLimit, Level, Locality, MemoryLocality, Policy, Request};
 pub use restore::RestoreError;
+pub use selection::Selection;
 pub use shape::{Core, CoreSpec, MAX_PUS, NumaNodeSpec, Shape, ShapeError, ShapeSpec};
 pub use shard::AgentState;
 pub use snapshot::{Refreshed, Snapshot};
+pub use standing::{PriorityTooHigh, Standing, StandingSet};
 pub use table::{Capacity, Table, TableError};
 pub use usage::{MemoryMode, MemoryUsage, PoolUsage, Usage};
 pub use validate::ValidateError;

@@ -12,10 +12,13 @@ use crate::outcome::{Outcome, Released, Transferred};
 use crate::place::{self, Placed};
 use crate::placement::Placement;
 use crate::request::{HoldLimit, Policy, Request};
+use crate::selection::Selection;
 use crate::shard::Shard;
 use crate::site::Hands;
+use crate::siting;
 use crate::slots::Magazine;
 use crate::split::{self, Piece};
+use crate::standing::{Standing, StandingSet};
 use crate::table::Table;
 
 /// Who calls: desk, supplies, and where to look first.
@@ -181,6 +184,11 @@ impl<T: Borrow<Table>> Local<T> {
         self.caller().transfer(claim, from, to)
     }
 
+    /// As [`Table::set_standing`].
+    pub fn set_standing(&self, claim: ClaimId, owner: Owner, standing: Standing) -> StandingSet {
+        self.caller().set_standing(claim, owner, standing)
+    }
+
     /// As [`Table::release`].
     #[inline]
     pub fn release(&self, claim: ClaimId, owner: Owner) -> Released {
@@ -203,6 +211,23 @@ impl<T: Borrow<Table>> Local<T> {
     /// on where the one before ended.
     pub fn place_many(&self, holders: &[Holder], request: &Request, policy: Policy, each: impl FnMut(usize, Placed)) {
         place::place_many(&self.caller(), holders, request, policy, each);
+    }
+
+    /// As [`Table::place_where`].
+    pub fn place_where(&self, holder: Holder, request: &Request, policy: Policy, selection: &mut Selection) -> Placed {
+        siting::place(&self.caller(), holder, request, policy, selection)
+    }
+
+    /// As [`Local::place_many`], on agents of the selection.
+    pub fn place_many_where(
+        &self,
+        holders: &[Holder],
+        request: &Request,
+        policy: Policy,
+        selection: &mut Selection,
+        each: impl FnMut(usize, Placed),
+    ) {
+        siting::place_many(&self.caller(), holders, request, policy, selection, each);
     }
 }
 
@@ -287,9 +312,9 @@ impl Caller<'_> {
     #[inline(always)]
     fn prefetch_words(&self, shard: &Shard, claim: ClaimId) {
         if let Some((place, leaf)) = shard.records.peek(claim.slot())
-            && let Some(shape) = self.table.shape_if_known(place.shape)
+            && let Some(shape) = self.table.shape_if_known(place.shape())
         {
-            shard.prefetch_leaf(shape, place.line, leaf);
+            shard.prefetch_leaf(shape, place.line(), leaf);
         }
     }
 }

@@ -73,11 +73,11 @@ fn merge_open<'a>(
     from: OpenRecord<'a>,
 ) -> Result<Merged, Merged> {
     let (place, other) = (into.place(), from.place());
-    if (place.line, place.shape) != (other.line, other.shape) {
+    if (place.line(), place.shape()) != (other.line(), other.shape()) {
         return Err(Merged::OtherAgent);
     }
-    if place.role != other.role {
-        return Err(Merged::OtherRole { into: place.role, from: other.role });
+    if place.role() != other.role() {
+        return Err(Merged::OtherRole { into: place.role(), from: other.role() });
     }
     let first_member = first_member(&into, &from)?;
     let machine = hands.machine_of(place);
@@ -88,7 +88,7 @@ fn merge_open<'a>(
     into.make_room(room).map_err(|RecordsFull| Merged::RecordsFull { records })?;
     let seating = Seating::start(hands, machine, seat, &into);
     let seating = seating.take(&into, &from).map_err(|(seating, numa_node)| {
-        let quiet = hands.was_quiet(watch, place.line);
+        let quiet = hands.was_quiet(watch, place.line());
         drop(seating);
         into.shorten(before);
         if quiet { Merged::NotAdmitted { numa_node } } else { Merged::Contended }
@@ -101,7 +101,7 @@ fn merge_open<'a>(
 fn members(record: &OpenRecord<'_>) -> u8 {
     let member = |part| match part {
         Part::Cores { member, .. } | Part::Share { member, .. } => member + 1,
-        Part::Empty | Part::Memory { .. } | Part::Extra { .. } => 0,
+        Part::Empty | Part::Memory { .. } | Part::Extra { .. } | Part::Member { .. } => 0,
     };
     record.parts().map(|(_, part)| member(part)).max().unwrap_or(0)
 }

@@ -1,8 +1,8 @@
 //! Part: one line of what a claim holds, packed in one word of its record: `kind:4 | index:10 | payload:50`.
 //!
 //! Packed parts compare in canonical order: cores by leaf, then pools, memory, huge pages, devices, counters and bits, each by
-//! index. Words are taken in this order and given back in reverse, so that two claims meet at the first word they share
-//! instead of half-way.
+//! index, then memberships. Words are taken in this order and given back in reverse, so that two claims meet at the first word they
+//! share instead of half-way.
 //!
 //! | part | kind | index | payload |
 //! |---|---|---|---|
@@ -13,6 +13,7 @@
 //! | | 9: devices | word | |
 //! | | 10: counter | counter | |
 //! | | 11: bits; 12: those from 1024 on | word | |
+//! | member | 13 | none | `group:20 \| value:24 \| most:16`, over the index too |
 
 use crate::extras::{ExtraWord, HugeSize};
 use crate::ids::NumaNodeId;
@@ -34,6 +35,8 @@ pub(crate) enum Part {
     Memory { numa_node: NumaNodeId, seat: Seat, pages: u64 },
     /// Some of what an extra word counts.
     Extra { word: ExtraWord, amount: u64 },
+    /// A membership in a group, counted for a value of its key; `most` limited the counter when it was taken.
+    Member { group: u32, value: u32, most: u16 },
 }
 
 const KIND_SHIFT: u32 = 60;
@@ -69,6 +72,11 @@ const DEVICES: u64 = 9;
 const COUNTER: u64 = 10;
 const BITS_LOW: u64 = 11;
 const BITS_HIGH: u64 = 12;
+const MEMBER: u64 = 13;
+const MEMBER_GROUP_SHIFT: u32 = 40;
+const MEMBER_VALUE_SHIFT: u32 = 16;
+const MEMBER_VALUE_MASK: u64 = (1 << 24) - 1;
+const MEMBER_GROUP_MASK: u64 = (1 << 20) - 1;
 const _: () = assert!(size_of::<Part>() == 16, "parts are passed by value");
 
 const fn word(kind: u64, index: u16, payload: u64) -> u64 {
@@ -122,6 +130,12 @@ impl Part {
                 let (kind, index) = kind_of(extra);
                 word(kind, index, amount)
             }
+            Self::Member { group, value, most } => {
+                MEMBER << KIND_SHIFT
+                    | (group as u64) << MEMBER_GROUP_SHIFT
+                    | (value as u64) << MEMBER_VALUE_SHIFT
+                    | most as u64
+            }
         }
     }
 
@@ -137,6 +151,13 @@ impl Part {
             SHARE => {
                 let cpu_milli = (word & MILLI_MASK) as u32;
                 return Self::Share { pool: index, member: member_above(MILLI_BITS), cpu_milli };
+            }
+            MEMBER => {
+                return Self::Member {
+                    group: (word >> MEMBER_GROUP_SHIFT & MEMBER_GROUP_MASK) as u32,
+                    value: (word >> MEMBER_VALUE_SHIFT & MEMBER_VALUE_MASK) as u32,
+                    most: word as u16,
+                };
             }
             MEM_HELD => Seat::Held,
             MEM_STRICT => Seat::SingleStrict,
@@ -171,11 +192,11 @@ impl Part {
         Some((NumaNodeId::new((word >> INDEX_SHIFT & INDEX_MASK) as u16), seat, word & PAGES_MASK))
     }
 
-    /// What the role is charged for this part; nothing yet for an extra.
+    /// What the role is charged for this part; nothing yet for an extra, nothing for a membership.
     #[inline]
     pub(crate) fn quantities(self) -> Quantities {
         match self {
-            Self::Empty | Self::Extra { .. } => Quantities::default(),
+            Self::Empty | Self::Extra { .. } | Self::Member { .. } => Quantities::default(),
             Self::Cores { pus, .. } => {
                 Quantities { cpu_milli: u64::from(pus.count_ones()) * u64::from(MILLI_PER_PU), mem_bytes: 0 }
             }
@@ -265,6 +286,7 @@ impl Part {
     pub(crate) const fn is_nothing(self) -> bool {
         match self {
             Self::Empty => true,
+            Self::Member { .. } => false,
             Self::Cores { pus, .. } => pus == 0,
             Self::Share { cpu_milli, .. } => cpu_milli == 0,
             Self::Memory { seat, pages, .. } => matches!(seat, Seat::Held) && pages == 0,
@@ -302,6 +324,8 @@ mod tests {
             extra(ExtraWord::Bits(1024), 1),
             extra(ExtraWord::Bits(2047), 1 << 47),
         ]);
+        parts.push(Part::Member { group: 0, value: (1 << 24) - 1, most: u16::MAX });
+        parts.push(Part::Member { group: (1 << 20) - 1, value: 0, most: 1 });
         parts
     }
 

@@ -8,12 +8,15 @@
 //! **Agent by agent**, for all other requests, and before the answer is no: each agent is planned for; of the first few that
 //! could serve the one with the least left (pack) or the most (spread) is claimed.
 //!
+//! **Of a selection**, both look at its agents only; where its claims join groups or mind rules, they are placed agent by agent.
+//!
 //! A no is final when nobody was in flight while all was looked at once more; see [`desk`](crate::desk).
 
 use core::cmp::Reverse;
 
 use crate::claim::{self, Ask, Holder};
 use crate::desk::Watch;
+use crate::group::GroupId;
 use crate::ids::AgentId;
 use crate::leaf::PuState;
 use crate::local::Caller;
@@ -23,8 +26,9 @@ use crate::quick::{Need, claim_leaf};
 use crate::reason::{Invalid, Reason};
 use crate::request::{Policy, Request};
 use crate::site::{Hands, Site};
+use crate::siting::Siting;
 use crate::stock::{View, WhatIf};
-use crate::walk::{Ahead, Walk};
+use crate::walk::{Ahead, All, Walk, Within};
 use crate::{MILLI_PER_PU, PAGE_BYTES};
 
 /// How often everything is searched before the answer is `Contended`.
@@ -65,6 +69,8 @@ pub enum Unplaced {
     Invalid(Invalid),
     /// The role is refused, whatever the agent.
     Role(Reason),
+    /// The selection names a group that is not there.
+    NoSuchGroup(GroupId),
     /// No agent can take it now; [`Table::explain`](crate::Table::explain) tells why, agent by agent.
     NoAgent,
 }
@@ -75,7 +81,7 @@ pub(crate) fn place(caller: &Caller<'_>, holder: Holder, request: &Request, poli
     if let Some(need) = Need::of(request)
         && let Some(hands) = caller.hands_in(caller.home)
     {
-        let mut walk = Walk::new(&hands, &need, policy);
+        let mut walk = Walk::new(&hands, All, &need, policy);
         if let Some(grant) = walk.place(None, holder, &need) {
             walk.prefetch_next();
             return Placed::Granted(grant);
@@ -92,12 +98,37 @@ fn place_in_general(caller: &Caller<'_>, holder: Holder, request: &Request, poli
         return Placed::Refused(Unplaced::Invalid(invalid));
     }
     if let Some(need) = Need::of(request) {
-        let in_shard = |hands: Hands<'_>| Walk::new(&hands, &need, policy).place(None, holder, &need);
+        let in_shard = |hands: Hands<'_>| Walk::new(&hands, All, &need, policy).place(None, holder, &need);
         if let Some(grant) = shards(caller).find_map(|shard| caller.with(shard, in_shard)) {
             return Placed::Granted(grant);
         }
     }
-    place_slowly(caller, holder, request, policy)
+    place_slowly(caller, holder, request, (policy, None))
+}
+
+/// As [`place`], where a siting admits.
+pub(crate) fn place_sited(
+    caller: &Caller<'_>,
+    holder: Holder,
+    request: &Request,
+    policy: Policy,
+    siting: Siting<'_>,
+) -> Placed {
+    if let Err(invalid) = check(request) {
+        return Placed::Refused(Unplaced::Invalid(invalid));
+    }
+    if !siting.has_company()
+        && let Some(need) = Need::of(request)
+    {
+        let in_shard = |hands: Hands<'_>| {
+            let mask = siting.mask(hands.shard_at);
+            Walk::new(&hands, mask, &need, policy).place(None, holder, &need)
+        };
+        if let Some(grant) = shards(caller).find_map(|shard| caller.with(shard, in_shard)) {
+            return Placed::Granted(grant);
+        }
+    }
+    place_slowly(caller, holder, request, (policy, Some(siting)))
 }
 
 /// Places one request for many holders.
@@ -112,17 +143,48 @@ pub(crate) fn place_many(
     if let Some(need) = Need::of(request)
         && let Some(hands) = caller.hands_in(caller.home)
     {
-        let (mut walk, mut ahead) = (Walk::new(&hands, &need, policy), Ahead::new());
-        while done < holders.len() {
-            ahead.fill(&mut walk, holders.len() - done);
-            let Some(grant) = walk.place(Some(&mut ahead), holders[done], &need) else { break };
-            each(done, Placed::Granted(grant));
-            done += 1;
-        }
+        done = place_along(&mut Walk::new(&hands, All, &need, policy), holders, &need, &mut each);
     }
     for (at, holder) in holders.iter().enumerate().skip(done) {
         each(at, place(caller, *holder, request, policy));
     }
+}
+
+/// As [`place_many`], where a siting without company admits.
+pub(crate) fn place_many_sited(
+    caller: &Caller<'_>,
+    holders: &[Holder],
+    request: &Request,
+    (policy, siting): (Policy, Siting<'_>),
+    mut each: impl FnMut(usize, Placed),
+) {
+    let mut done = 0;
+    if let Some(need) = Need::of(request)
+        && let Some(hands) = caller.hands_in(caller.home)
+    {
+        let mask = siting.mask(hands.shard_at);
+        done = place_along(&mut Walk::new(&hands, mask, &need, policy), holders, &need, &mut each);
+    }
+    for (at, holder) in holders.iter().enumerate().skip(done) {
+        each(at, place_sited(caller, *holder, request, policy, siting));
+    }
+}
+
+/// Places for one holder after the other along a walk, until it is over; for how many it did.
+#[inline(always)]
+fn place_along<W: Within>(
+    walk: &mut Walk<'_, '_, W>,
+    holders: &[Holder],
+    need: &Need,
+    each: &mut impl FnMut(usize, Placed),
+) -> usize {
+    let mut ahead = Ahead::new();
+    for (done, holder) in holders.iter().enumerate() {
+        ahead.fill(walk, holders.len() - done);
+        let Some(grant) = walk.place(Some(&mut ahead), *holder, need) else { return done };
+        each(done, Placed::Granted(grant));
+    }
+    holders.len()
 }
 
 /// The shards, home first; then from the next one on, so that threads of one home go on together no longer than they must.
@@ -155,16 +217,22 @@ pub(crate) fn claim_at_leaf(hands: Hands<'_>, at: u32, holder: Holder, request: 
 
 /// Asks agent by agent, and says no only when it is final.
 #[cold]
-fn place_slowly(caller: &Caller<'_>, holder: Holder, request: &Request, policy: Policy) -> Placed {
+fn place_slowly(
+    caller: &Caller<'_>,
+    holder: Holder,
+    request: &Request,
+    (policy, siting): (Policy, Option<Siting<'_>>),
+) -> Placed {
     let mut pools_changed = None;
     for _ in 0..TRIES {
         let watch = Watch::start(caller.table.desks());
         let mut missed = false;
         for shard in shards(caller) {
             let outcome = caller.with(shard, |hands| {
-                let site = select(hands, request, policy)?;
+                let site = select(hands, request, policy, siting)?;
                 let at = site.agent.get() - hands.shard.first.get();
-                Some((site.agent, claim::claim(hands, at, holder, Ask::Request(request))))
+                let ask = siting.map_or(Ask::Request(request), |siting| Ask::Sited(request, siting));
+                Some((site.agent, claim::claim(hands, at, holder, ask)))
             });
             match outcome {
                 Some((_, Outcome::Granted(grant))) => return Placed::Granted(grant),
@@ -190,9 +258,10 @@ pub(crate) const fn is_of_role(reason: &Reason) -> bool {
 }
 
 /// The best of the first few agents of a shard that could serve; of equals the first.
-fn select<'a>(hands: Hands<'a>, request: &Request, policy: Policy) -> Option<Site<'a>> {
-    let agents = hands.shard.agents();
-    let feasible = (0..agents).filter_map(|at| hands.site(at)).filter(|site| is_feasible(site, request)).take(CHOICES);
+fn select<'a>(hands: Hands<'a>, request: &Request, policy: Policy, siting: Option<Siting<'_>>) -> Option<Site<'a>> {
+    let sites = (0..hands.shard.agents()).filter_map(|at| hands.site(at));
+    let admitted = sites.filter(|site| siting.is_none_or(|siting| siting.admits(site)));
+    let feasible = admitted.filter(|site| is_feasible(site, request)).take(CHOICES);
     match policy {
         Policy::Pack => feasible.min_by_key(left),
         Policy::Spread => feasible.min_by_key(|site| Reverse(left(site))),

@@ -1,6 +1,7 @@
 //! Placement: what a claim holds, exactly. The answer to "where is it?", and what `restore` and `split_exact` take.
 
 use crate::extras::PlacedExtras;
+use crate::group::GroupId;
 use crate::ids::{NumaNodeId, PuId};
 use crate::{MILLI_PER_PU, Quantities};
 
@@ -20,6 +21,8 @@ pub struct Placement {
     pub memory: Vec<NumaNodeMemory>,
     /// On what terms the memory is held.
     pub memory_hold: MemoryHold,
+    /// Groups that the claim is a member of. Restored, it counts for the value that its agent has then.
+    pub groups: Vec<GroupId>,
     /// What else is held.
     pub extras: PlacedExtras,
 }

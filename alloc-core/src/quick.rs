@@ -19,6 +19,7 @@ use crate::record::{Locked, Place, Plain};
 use crate::request::{Level, Locality, MemoryLocality, Request};
 use crate::shard::{Deed, Shard};
 use crate::site::Hands;
+use crate::standing::Standing;
 use crate::sync::{self, Word64};
 use crate::{Holder, MILLI_PER_PU, PAGE_BYTES, Quantities};
 
@@ -31,6 +32,8 @@ pub(crate) struct Need {
     level: Option<Level>,
     /// The plane of memory to agree, if memory is wanted.
     pub(crate) memory: Option<Plane>,
+    /// How the claim is to stand.
+    standing: Standing,
 }
 
 impl Need {
@@ -54,7 +57,8 @@ impl Need {
             Locality::Any | Locality::Preferred(_) => None,
         };
         let seat = if strict { Seat::SingleStrict } else { Seat::SingleLoose };
-        Some(Self { pus, pages, seat, level, memory: Plane::memory(pages) })
+        let standing = request.standing.unwrap_or(Standing::DEFAULT);
+        Some(Self { pus, pages, seat, level, memory: Plane::memory(pages), standing })
     }
 
     /// Whole cores of this width that are enough.
@@ -127,7 +131,7 @@ pub(crate) fn claim_leaf(
     let spot = Spot { shard, place, leaf_word, memory_word, position };
     let pus = spot.find(need).map_err(|lacks| missed(hands, deed, position, found, lacks))?;
     let slot = hands.magazine.take(shard.records.map()).map_err(|_| Missed::Leaf)?;
-    let of = Place { line, shape: deed.shape(), role: holder.role };
+    let of = Place::new(need.standing, line, deed.shape(), holder.role);
     let flight = hands.flight(of);
     let mut making = Making { hands, spot, need, flight, of, slot, leaf, pus, left: 0, stage: Stage::Begun };
     making.charge()?;
@@ -257,7 +261,7 @@ impl Making<'_, '_> {
     #[inline(always)]
     fn charge(&mut self) -> Result<(), Missed> {
         let owed = owed(self.pus, self.need.pages);
-        if !self.hands.table.ledger().charge_here(self.hands.desk, self.of.role, owed) {
+        if !self.hands.table.ledger().charge_here(self.hands.desk, self.of.role(), owed) {
             self.charge_in_full()?;
         }
         self.stage = Stage::Charged;
@@ -268,7 +272,7 @@ impl Making<'_, '_> {
     #[inline(never)]
     fn charge_in_full(&self) -> Result<(), Missed> {
         let (table, amount) = (self.hands.table, charged(self.pus, self.need.pages));
-        let charged = table.ledger().charge((table.desks(), self.hands.desk, &self.flight), self.of.role, amount);
+        let charged = table.ledger().charge((table.desks(), self.hands.desk, &self.flight), self.of.role(), amount);
         charged.map_err(|_| Missed::Role)
     }
 
@@ -318,7 +322,7 @@ impl Making<'_, '_> {
             machine.put(leaf_id(self.leaf), self.pus, PuState::Free);
         }
         if self.stage >= Stage::Charged {
-            hands.table.ledger().refund(hands.desk, self.of.role, charged(self.pus, need.pages));
+            hands.table.ledger().refund(hands.desk, self.of.role(), charged(self.pus, need.pages));
             self.flight.count_undone();
         }
         hands.magazine.give(self.slot, hands.shard.records.map());
@@ -338,7 +342,8 @@ impl Drop for Making<'_, '_> {
 /// of another sort.
 #[inline(always)]
 pub(crate) fn end(hands: &Hands<'_>, locked: &Locked<'_>) -> Option<Quantities> {
-    let Plain { place: Place { line, shape, role }, parts: [cores, memory] } = locked.plain()?;
+    let Plain { place: of, parts: [cores, memory] } = locked.plain()?;
+    let (line, shape, role) = (of.line(), of.shape(), of.role());
     let (leaf, pus) = Part::cores_of(cores)?;
     let shard = hands.shard;
     let place = hands.table.shape_at(shape).block.leaf_place(u32::from(leaf))?;
@@ -353,7 +358,7 @@ pub(crate) fn end(hands: &Hands<'_>, locked: &Locked<'_>) -> Option<Quantities> 
         let Some((before, after)) = changed else { memory::not_taken(seat, pages) };
         if before.shown() != after.shown() {
             let steps = before.shown()..after.shown();
-            hands.machine_of(Place { line, shape, role }).show_memory(numa_node, steps);
+            hands.machine_of(of).show_memory(numa_node, steps);
         }
     }
     let pages = held.map_or(0, |(.., pages)| pages);

@@ -49,6 +49,19 @@ pub enum Reason {
         /// How many the agent's shard has.
         records: u32,
     },
+    /// A [`Selection`](crate::Selection) leaves the agent out.
+    Excluded(Excluded),
+}
+
+/// What of a [`Selection`](crate::Selection) leaves an agent out: the first that does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Excluded {
+    /// The constraint at this position.
+    Constraint(u8),
+    /// The predicate.
+    Predicate,
+    /// The rule at this position.
+    Rule(u8),
 }
 
 /// What a role's limit leaves.
@@ -140,6 +153,10 @@ pub enum Invalid {
     },
     /// PUs on a core each ([`Smt::Split`](crate::Smt::Split)) are required in one core.
     SplitInOneCore,
+    /// A rule of the selection spreads with a skew of none ([`Rule::Spread`](crate::Rule::Spread)).
+    NoSkew,
+    /// An exact claim names groups.
+    JoinsNoGroup,
     /// A shared claim cannot be held to this level.
     SharedTooClose(Level),
     /// The machine has no such PU.
@@ -233,6 +250,8 @@ pub enum ReasonKind {
     RoleLimit(Resource),
     /// [`Reason::RecordsFull`].
     RecordsFull,
+    /// [`Reason::Excluded`], by this.
+    Excluded(Excluded),
 }
 
 impl Reason {
@@ -252,6 +271,7 @@ impl Reason {
             Self::StrictMemory(_) => ReasonKind::StrictMemory,
             Self::RoleLimit(over) => ReasonKind::RoleLimit(over.resource),
             Self::RecordsFull { .. } => ReasonKind::RecordsFull,
+            Self::Excluded(by) => ReasonKind::Excluded(*by),
         }
     }
 
@@ -274,6 +294,7 @@ impl Reason {
             Self::RoleLimit(_) | Self::RecordsFull { .. } => (3, 0),
             Self::Inactive | Self::Draining => (2, 0),
             Self::LargerThanMachine(shortage) => (1, part(shortage)),
+            Self::Excluded(_) => (1, 0),
             Self::Gone | Self::NotOwner { .. } | Self::Invalid(_) | Self::NoSuchRole(_) => (0, 0),
         }
     }
@@ -295,6 +316,7 @@ impl fmt::Display for ReasonKind {
             Self::RoleLimit(Resource::CpuMilli) => f.write_str("role at its CPU limit"),
             Self::RoleLimit(Resource::MemBytes) => f.write_str("role at its memory limit"),
             Self::RecordsFull => f.write_str("claim records used up"),
+            Self::Excluded(by) => write!(f, "left out by {by}"),
         }
     }
 }
@@ -431,6 +453,17 @@ impl fmt::Display for Refusal {
             Reason::RecordsFull { records } => {
                 write!(f, "agent {agent}: the {records} claim records of its shard are used up")
             }
+            Reason::Excluded(by) => write!(f, "agent {agent} is left out by {by}"),
+        }
+    }
+}
+
+impl fmt::Display for Excluded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Constraint(at) => write!(f, "constraint {at}"),
+            Self::Predicate => f.write_str("the predicate"),
+            Self::Rule(at) => write!(f, "rule {at}"),
         }
     }
 }
@@ -457,6 +490,10 @@ impl fmt::Display for Invalid {
                     "PUs on a core each cannot be in one core: ask for locality in an L3 domain, or keep siblings"
                 )
             }
+            Self::JoinsNoGroup => {
+                f.write_str("groups: an exact claim joins none: leave them out, or place by a selection")
+            }
+            Self::NoSkew => f.write_str("a rule spreads with a max_skew of 0: give at least 1, or none for no limit"),
             Self::SharedTooClose(level) => {
                 write!(f, "a shared claim runs in a whole NUMA node: it cannot be held to one {level}")
             }

@@ -22,6 +22,7 @@ use crate::Quantities;
 use crate::ids::{AgentId, GENERATION_MASK, Owner, RoleId};
 use crate::part::Part;
 use crate::slots::{Magazine, RecordsFull, SlotMap};
+use crate::standing::Standing;
 use crate::sync::{self, Ordering, Word64, Words, Zeroed};
 
 mod room;
@@ -100,35 +101,58 @@ pub(crate) enum Unlocked {
     Contended,
 }
 
-/// Where the words of a claim are: `line:28 | shape:12 | role:16`, and whom they are charged to.
+/// How a claim stands, where its words are, and whom they are charged to: `standing:8 | line:28 | shape:12 | role:16`.
+///
+/// Packed, so that it is handed on in one register.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Place {
-    /// First line of the block.
-    pub(crate) line: u32,
-    /// Which of the table's shapes.
-    pub(crate) shape: u16,
-    pub(crate) role: RoleId,
-}
+pub(crate) struct Place(u64);
 
 /// Largest number of lines of a shard.
 pub(crate) const MAX_LINES: u32 = 1 << 28;
 /// Largest number of shapes of a table.
 pub(crate) const MAX_SHAPES: u16 = 1 << 12;
 
+const STANDING_SHIFT: u32 = 56;
+const LINE_SHIFT: u32 = 28;
+const SHAPE_SHIFT: u32 = 16;
+
+#[expect(clippy::cast_possible_truncation, reason = "four fields of 8, 28, 12 and 16 bits")]
 impl Place {
+    /// `line`: the first of the block; `shape`: which of the table's.
     #[inline]
-    const fn pack(self) -> u64 {
-        (self.line as u64) << 28 | (self.shape as u64) << 16 | self.role.get() as u64
+    pub(crate) const fn new(standing: Standing, line: u32, shape: u16, role: RoleId) -> Self {
+        let standing = (standing.pack() as u64) << STANDING_SHIFT;
+        Self(standing | (line as u64) << LINE_SHIFT | (shape as u64) << SHAPE_SHIFT | role.get() as u64)
     }
 
     #[inline]
-    #[expect(clippy::cast_possible_truncation, reason = "three fields of 28, 12 and 16 bits")]
+    const fn pack(self) -> u64 {
+        self.0
+    }
+
+    #[inline]
     const fn unpack(word: u64) -> Self {
-        Self {
-            line: (word >> 28) as u32,
-            shape: (word >> 16) as u16 & (MAX_SHAPES - 1),
-            role: RoleId::new(word as u16),
-        }
+        Self(word)
+    }
+
+    #[inline]
+    pub(crate) const fn standing(self) -> Standing {
+        Standing::unpack((self.0 >> STANDING_SHIFT) as u8)
+    }
+
+    #[inline]
+    pub(crate) const fn line(self) -> u32 {
+        (self.0 >> LINE_SHIFT) as u32 & (MAX_LINES - 1)
+    }
+
+    #[inline]
+    pub(crate) const fn shape(self) -> u16 {
+        (self.0 >> SHAPE_SHIFT) as u16 & (MAX_SHAPES - 1)
+    }
+
+    #[inline]
+    pub(crate) const fn role(self) -> RoleId {
+        RoleId::new(self.0 as u16)
     }
 }
 
@@ -499,7 +523,7 @@ impl OpenRecord<'_> {
 
     #[inline]
     pub(crate) const fn role(&self) -> RoleId {
-        self.place.role
+        self.place.role()
     }
 
     /// How many parts were written, empty ones too.
@@ -512,6 +536,12 @@ impl OpenRecord<'_> {
         self.owner = owner;
         // Release: pairs with the Acquire in `Records::read`.
         self.head.owner().store(owner.get(), Ordering::Release);
+    }
+
+    pub(crate) fn set_standing(&mut self, standing: Standing) {
+        self.place = Place::new(standing, self.place.line(), self.place.shape(), self.place.role());
+        // Release: pairs with the Acquire in `Records::read`.
+        self.head.place().store(self.place.pack(), Ordering::Release);
     }
 
     fn next(&self, slot: u32) -> Option<u32> {

@@ -12,6 +12,7 @@ use core::fmt;
 
 use crate::extras::Extras;
 use crate::member::{CoreKind, Cpus, Members, Smt};
+use crate::standing::Standing;
 
 /// How close together things are to be, closest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -76,13 +77,16 @@ pub struct Request {
     pub memory: MemoryLocality,
     /// What else is wanted: huge pages, special memory, devices, disk, scalars, ranges, sets.
     pub extras: Extras,
+    /// How the claim is to stand; `None` for the default, and in a split for the claim's own.
+    pub standing: Option<Standing>,
 }
 
 impl Request {
     /// CPU for these members and memory, anywhere, preferably together.
     #[must_use]
     pub const fn new(members: Members, mem_bytes: u64) -> Self {
-        Self { members, mem_bytes, locality: Locality::Any, memory: MemoryLocality::Preferred, extras: Extras::NONE }
+        let (locality, memory) = (Locality::Any, MemoryLocality::Preferred);
+        Self { members, mem_bytes, locality, memory, extras: Extras::NONE, standing: None }
     }
 
     /// One member with whole cores of at least this many PUs together.
@@ -139,6 +143,13 @@ impl Request {
     #[must_use]
     pub const fn with_memory(mut self, memory: MemoryLocality) -> Self {
         self.memory = memory;
+        self
+    }
+
+    /// The same, for a claim that stands so.
+    #[must_use]
+    pub const fn with_standing(mut self, standing: Standing) -> Self {
+        self.standing = Some(standing);
         self
     }
 }

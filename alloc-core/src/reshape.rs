@@ -101,7 +101,7 @@ fn list(record: &OpenRecord<'_>) -> impl Iterator<Item = Part> {
 fn members(record: &OpenRecord<'_>) -> u32 {
     let member = |part| match part {
         Part::Cores { member, .. } | Part::Share { member, .. } => u32::from(member) + 1,
-        Part::Empty | Part::Memory { .. } | Part::Extra { .. } => 0,
+        Part::Empty | Part::Memory { .. } | Part::Extra { .. } | Part::Member { .. } => 0,
     };
     list(record).map(member).max().unwrap_or(0)
 }
@@ -272,7 +272,7 @@ impl Reshape<'_> {
                 Part::Share { pool, .. } => {
                     self.view.shape().layout.pools[usize::from(pool)].leaves.iter().for_each(|leaf| leaves.add(*leaf));
                 }
-                Part::Empty | Part::Memory { .. } | Part::Extra { .. } => {}
+                Part::Empty | Part::Memory { .. } | Part::Extra { .. } | Part::Member { .. } => {}
             }
         }
         leaves

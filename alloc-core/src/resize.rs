@@ -75,7 +75,7 @@ fn attempt(hands: Hands<'_>, at: u32, claim: ClaimId, owner: Owner, request: &Re
         Unopened::Unlocked(Unlocked::Contended) => Unresized::Contended,
     })?;
     let place = record.place();
-    let full = |RecordsFull: RecordsFull| Unresized::Now(hands.full(), place.line);
+    let full = |RecordsFull: RecordsFull| Unresized::Now(hands.full(), place.line());
     let begin = || hands.shard.records.begin(hands.magazine, owner, claim.agent(), place).map_err(full);
     let machine = hands.machine_of(place);
     let mut target = begin()?;
@@ -107,7 +107,7 @@ fn unresized(
     record: &OpenRecord<'_>,
     target: &mut OpenRecord<'_>,
 ) -> Unresized {
-    let (machine, line) = (hands.machine_of(record.place()), record.place().line);
+    let (machine, line) = (hands.machine_of(record.place()), record.place().line());
     let lack = match misfit {
         Misfit::Invalid(invalid) => return Unresized::Reason(Reason::Invalid(invalid)),
         Misfit::Lack(Lack::Records) => return Unresized::Now(hands.full(), line),
@@ -135,8 +135,8 @@ fn unresized(
 fn difference(one: &OpenRecord<'_>, other: &OpenRecord<'_>, list: &mut OpenRecord<'_>) -> Result<(), RecordsFull> {
     for (at, part) in one.parts() {
         let more = match part {
-            // Extras stay as they are.
-            Part::Empty | Part::Extra { .. } => Part::Empty,
+            // Extras and memberships stay as they are.
+            Part::Empty | Part::Extra { .. } | Part::Member { .. } => Part::Empty,
             Part::Cores { leaf, pus, .. } => Part::Cores { leaf, member: 0, pus: pus & !pus_in(other, leaf) },
             Part::Share { .. } if one.find(part).is_some_and(|(first, _)| first != at) => Part::Empty,
             Part::Share { pool, .. } => {
@@ -173,7 +173,7 @@ struct Change<'a> {
 impl<'a> Change<'a> {
     /// Takes what is more, makes the claim what it is to be, and gives back what is less; true when pools changed.
     fn make(mut self, record: &mut OpenRecord<'a>, target: &OpenRecord<'_>) -> Result<bool, Unresized> {
-        let site = self.hands.site(self.at).filter(|site| site.cell.line == record.place().line);
+        let site = self.hands.site(self.at).filter(|site| site.cell.line == record.place().line());
         let grows = self.more.len() > 0;
         if grows && let Some(closed) = site.map_or(Some(Reason::Gone), |site| site.closed()) {
             return Err(Unresized::Reason(closed));

@@ -10,10 +10,12 @@ use crate::PAGE_BYTES;
 use crate::claim::Holder;
 use crate::exact::{self, Inexact};
 use crate::extras;
+use crate::group::GroupId;
 use crate::ids::{AgentId, ClaimId, NumaNodeId, PuId, RoleId};
 use crate::leaf::PuState;
 use crate::ledger::ChargeError;
 use crate::machine::Machine;
+use crate::membership::NO_LIMIT;
 use crate::outcome::Grant;
 use crate::part::Part;
 use crate::placement::Placement;
@@ -29,6 +31,8 @@ pub enum RestoreError {
     NoSuchAgent(AgentId),
     /// The role is unknown.
     NoSuchRole(RoleId),
+    /// The group is unknown.
+    NoSuchGroup(GroupId),
     /// The placement cannot be one of this machine.
     Invalid(Invalid),
     /// A PU is held by another claim or a pool.
@@ -64,6 +68,7 @@ impl fmt::Display for RestoreError {
         match *self {
             Self::NoSuchAgent(agent) => write!(f, "agent {agent} is unknown: add it first"),
             Self::NoSuchRole(role) => write!(f, "role {role} is unknown: add it first"),
+            Self::NoSuchGroup(group) => write!(f, "group {group} is unknown: add it first"),
             Self::Invalid(invalid) => write!(f, "{invalid}"),
             Self::PuTaken(pu) => write!(f, "PU {pu} is held by another claim or a pool: two claims name it"),
             Self::PoolTooSmall { numa_node, asked_milli, room_milli } => {
@@ -117,6 +122,12 @@ pub(crate) fn restore(site: &Site<'_>, holder: Holder, placement: &Placement) ->
     let (machine, hands) = (site.machine, site.hands);
     let mut record = site.begin(holder.owner, holder.role).map_err(|_| RestoreError::RecordsFull)?;
     exact::parts(machine.shape, placement, &mut record)?;
+    let groups = hands.table.groups();
+    for &group in &placement.groups {
+        let key = group.head(groups).ok_or(RestoreError::NoSuchGroup(group))?.key;
+        let member = Part::Member { group: group.at(), value: groups.value(key, site.agent), most: NO_LIMIT };
+        record.push(member).map_err(|_| RestoreError::RecordsFull)?;
+    }
     record.sort();
     let charged = record.quantities();
     let claim = ClaimId::new(site.agent, record.slot(), record.generation());
@@ -134,7 +145,7 @@ pub(crate) fn restore(site: &Site<'_>, holder: Holder, placement: &Placement) ->
 /// The error for a part that was not to be had.
 fn taken(machine: Machine<'_>, part: Part) -> RestoreError {
     match part {
-        Part::Empty => RestoreError::Contended,
+        Part::Empty | Part::Member { .. } => RestoreError::Contended,
         Part::Cores { leaf, pus, .. } => {
             let mut list = Vec::new();
             exact::push_pus(machine.shape, leaf, pus & !machine.pus_in(leaf, PuState::Free), &mut list);

@@ -7,6 +7,7 @@ use crate::reason::{Reason, Refusal};
 use crate::record::{Locked, OpenRecord, Place, Unlocked};
 use crate::shard::{AgentState, Cell, Shard};
 use crate::slots::{Magazine, RecordsFull};
+use crate::standing::Standing;
 use crate::table::Table;
 
 /// What a call works with.
@@ -64,13 +65,13 @@ impl<'a> Hands<'a> {
     /// The words of a claim.
     #[inline]
     pub(crate) fn machine_of(self, place: Place) -> Machine<'a> {
-        self.shard.machine(self.table.shape_at(place.shape), place.line)
+        self.shard.machine(self.table.shape_at(place.shape()), place.line())
     }
 
     /// Announces a call about to take words.
     #[inline]
     pub(crate) fn flight(self, place: Place) -> Flight<'a> {
-        self.table.desks().flight(self.desk, (self.shard_at, place.line), place.role)
+        self.table.desks().flight(self.desk, (self.shard_at, place.line()), place.role())
     }
 
     /// Whether a refusal at a block is final.
@@ -99,10 +100,10 @@ impl<'a> Site<'a> {
         self.hands.shard.records.begin(self.hands.magazine, owner, self.agent, self.place(role))
     }
 
-    /// Where the words of a claim here are.
+    /// Where the words of a claim here are; it stands as claims do by default.
     #[inline]
     pub(crate) const fn place(&self, role: RoleId) -> Place {
-        Place { line: self.cell.line, shape: self.cell.shape, role }
+        Place::new(Standing::DEFAULT, self.cell.line, self.cell.shape, role)
     }
 
     /// The position of the agent's cell.

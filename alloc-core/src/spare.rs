@@ -70,7 +70,7 @@ impl<'a> Spare<'a> {
         match part {
             Part::Cores { leaf, pus, .. } => self.give_pus(leaf, pus),
             Part::Share { pool, cpu_milli, .. } => self.give_milli(pool, cpu_milli),
-            Part::Empty | Part::Memory { .. } | Part::Extra { .. } => {}
+            Part::Empty | Part::Memory { .. } | Part::Extra { .. } | Part::Member { .. } => {}
         }
     }
 

@@ -81,15 +81,18 @@ fn attempt(
         Unopened::Unlocked(Unlocked::Contended) => Unsplit::Contended,
     })?;
     let machine = hands.machine_of(parent.place());
-    *line = parent.place().line;
+    *line = parent.place().line();
     let records = &hands.shard.records;
     let mut record = records.begin(hands.magazine, owner, parent.agent(), parent.place()).map_err(full)?;
     match piece {
         Piece::Request(request) => {
             check(request)?;
+            request.standing.into_iter().for_each(|standing| record.set_standing(standing));
             let held = Held { machine, record: &parent, all_admitted: false };
             plan(request, &held, &mut record).map_err(|lack| unsplit(lack, held, request, hands))?;
         }
+        // Members do not come in pieces.
+        Piece::Exact(placement) if !placement.groups.is_empty() => return Err(Invalid::NotHeld.into()),
         Piece::Exact(placement) => exact::parts(machine.shape, placement, &mut record).map_err(|why| match why {
             Inexact::Invalid(invalid) => Unsplit::from(invalid),
             Inexact::Records => full(RecordsFull),

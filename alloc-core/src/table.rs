@@ -1,7 +1,7 @@
 //! Table: all agents and roles, and every call on them.
 //!
 //! All calls take `&self` and may come from any number of threads at once. Claims and all that is done with them take no lock;
-//! agents and roles come and go under one that nobody else waits for. Nothing is allocated by claim, hold, split, merge, resize,
+//! agents and roles come and go under one that nobody else waits for but a [`Selection`](crate::Selection) that is behind. Nothing is allocated by claim, hold, split, merge, resize,
 //! transfer, release, confirm, place and gangs (but for their list) when they succeed. A thread that makes many calls does best
 //! through a [`Local`](crate::Local) of its own. The verbs on claims as a whole are in `verbs`.
 //!
@@ -9,7 +9,7 @@
 //! `remove_agent` refund it, `resize` does either for the difference, `split`, `merge` and `transfer` move nothing between roles.
 
 use core::fmt;
-use std::sync::{Mutex, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use crate::Quantities;
 use crate::claim::{Ask, Holder};
@@ -19,10 +19,12 @@ use crate::explain::{self, Explanation};
 use crate::ids::{AgentId, ClaimId, MAX_AGENTS, MAX_RECORDS, NumaNodeId, Owner, PuId, RoleId};
 use crate::ledger::{Ledger, Limit};
 use crate::local::Caller;
+use crate::membership::Groups;
 use crate::outcome::{Confirmed, Contended, Outcome, Released, Transferred};
 use crate::place::{self, Placed};
 use crate::placement::{Placement, PoolOrder};
 use crate::pooling;
+use crate::reason::Excluded;
 use crate::record::{MAX_LINES, MAX_SHAPES, State};
 use crate::request::{HoldLimit, Policy, Request};
 use crate::restore::{self, RestoreError};
@@ -30,6 +32,7 @@ use crate::shape::Shape;
 use crate::shard::{AgentState, Shard, ShardCapacity};
 use crate::site::{Hands, Site};
 use crate::split::Piece;
+use crate::sync::{self, Ordering, Padded, Word64};
 use crate::topology::{self, Topology};
 use crate::usage::{self, Usage};
 use crate::validate::{self, ValidateError};
@@ -98,6 +101,16 @@ pub enum TableError {
         /// [`Capacity::shapes`].
         shapes: u16,
     },
+    /// There are as many groups as there can be.
+    GroupsFull {
+        /// How many.
+        groups: u32,
+    },
+    /// Groups are kept by as many attributes as they can be.
+    KeysFull {
+        /// How many.
+        keys: usize,
+    },
     /// All roles' places are taken.
     RolesFull {
         /// [`Capacity::roles`].
@@ -135,6 +148,8 @@ impl fmt::Display for TableError {
                 write!(f, "the agent's words take {wanted} of the table's {lines} lines: raise Capacity::lines")
             }
             Self::ShapesFull { shapes } => write!(f, "the table has its {shapes} shapes: raise Capacity::shapes"),
+            Self::GroupsFull { groups } => write!(f, "the table has its {groups} groups: remove some first"),
+            Self::KeysFull { keys } => write!(f, "groups are kept by {keys} attributes already: use one of these"),
             Self::RolesFull { roles } => write!(f, "the table has its {roles} roles: raise Capacity::roles"),
             Self::Desks { threads } => {
                 write!(f, "all {threads} threads of the table are at work: raise Capacity::threads, or ask again")
@@ -162,6 +177,11 @@ pub struct Table {
     /// How far apart two neighbouring desks start their searches.
     start_step: u32,
     topology: Mutex<Topology>,
+    groups: Groups,
+    /// Counts the changes of which agents there are, and of what is told of them.
+    epoch: Padded<Word64>,
+    /// This table's and no other's.
+    token: Arc<()>,
 }
 
 /// The parts, for the other modules.
@@ -187,6 +207,34 @@ impl Table {
 
     pub(crate) const fn lock(&self) -> &Mutex<Topology> {
         &self.topology
+    }
+
+    #[inline]
+    pub(crate) const fn groups(&self) -> &Groups {
+        &self.groups
+    }
+
+    /// Ids of agents are below this.
+    pub(crate) fn agent_ids(&self) -> u32 {
+        self.shards.iter().map(Shard::agents).sum()
+    }
+
+    pub(crate) const fn token(&self) -> &Arc<()> {
+        &self.token
+    }
+
+    /// How many changes of agents and their attributes there were.
+    #[inline]
+    pub(crate) fn epoch(&self) -> u64 {
+        // Acquire: pairs with the Release half of `count_change`.
+        self.epoch.0.load(Ordering::Acquire)
+    }
+
+    /// Under the table's lock, before a new agent's cell is opened: who claims there then sees the count.
+    pub(crate) fn count_change(&self) {
+        let _calm = sync::calm();
+        // AcqRel: Release pairs with the Acquire of `epoch`. Relaxed on failure: it cannot fail.
+        let _always = self.epoch.0.update(Ordering::AcqRel, Ordering::Relaxed, |epoch| Some(epoch + 1));
     }
 
     /// Where in a shard the thread at a desk starts to search, in parts of 2³².
@@ -272,6 +320,9 @@ impl Table {
             capacity,
             start_step: u32::MAX / u32::from(threads),
             topology: Mutex::new(topology::stores(usize::from(shards))),
+            groups: Groups::new(size.agents * u32::from(shards)),
+            epoch: Padded(Word64::new(0)),
+            token: Arc::new(()),
         })
     }
 
@@ -391,17 +442,18 @@ impl Table {
     pub fn placement(&self, claim: ClaimId) -> Option<Placement> {
         let mut parts = Vec::new();
         let seen = self.read(claim, |part| parts.push(part))?;
-        Some(exact::placement(self.shape_at(seen.place.shape), parts.into_iter()))
+        let groups = parts.iter().filter_map(|part| self.group_of(*part)).collect();
+        Some(Placement { groups, ..exact::placement(self.shape_at(seen.place.shape()), parts.into_iter()) })
     }
 
     /// Who holds a claim; `None` when it is gone, or being changed at this moment.
     #[must_use]
     pub fn holder(&self, claim: ClaimId) -> Option<Holder> {
         let seen = self.read(claim, |_| {})?;
-        Some(Holder { owner: seen.owner, role: seen.place.role })
+        Some(Holder { owner: seen.owner, role: seen.place.role() })
     }
 
-    fn read(&self, claim: ClaimId, each: impl FnMut(crate::part::Part)) -> Option<crate::record::Seen> {
+    pub(crate) fn read(&self, claim: ClaimId, each: impl FnMut(crate::part::Part)) -> Option<crate::record::Seen> {
         let (shard, _) = self.locate(claim.agent())?;
         let seen = self.shard(shard).records.read(claim.slot(), claim.generation(), each)?;
         (seen.agent == claim.agent()).then_some(seen)
@@ -487,12 +539,22 @@ impl Table {
     /// Why a request of a role is pending, over all agents.
     #[must_use]
     pub fn explain(&self, role: RoleId, request: &Request) -> Explanation {
+        self.explain_but(role, request, |_| None)
+    }
+
+    /// The same, where agents may be left out from the first.
+    pub(crate) fn explain_but(
+        &self,
+        role: RoleId,
+        request: &Request,
+        excluded: impl Fn(AgentId) -> Option<Excluded>,
+    ) -> Explanation {
         let explained = self.with_guest(|guest| {
             let mut explanation = Explanation::default();
             for shard in (0..).take(self.shards.len()) {
                 guest.with(shard, |hands: Hands<'_>| {
                     let sites = (0..hands.shard.agents()).filter_map(|at| hands.site(at));
-                    explain::explain(&mut explanation, sites, (&self.ledger, role), request);
+                    explain::explain(&mut explanation, sites, (&self.ledger, role), request, &excluded);
                 });
             }
             explanation

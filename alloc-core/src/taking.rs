@@ -96,6 +96,12 @@ impl<'r, 'a> Taking<'r, 'a> {
         self.record.part(self.taken)
     }
 
+    /// The claim's record.
+    #[inline]
+    pub(crate) const fn record(&self) -> &OpenRecord<'a> {
+        self.record
+    }
+
     #[inline]
     fn take(&mut self, part: Part) -> bool {
         match part {
@@ -107,6 +113,7 @@ impl<'r, 'a> Taking<'r, 'a> {
             Part::Share { pool, cpu_milli, .. } => self.machine.commit(pool, cpu_milli),
             Part::Memory { numa_node, seat, pages } => self.machine.take_memory(numa_node, seat, pages),
             Part::Extra { word, amount } => self.machine.take_extra(word, amount),
+            Part::Member { group, value, most } => self.hands.table.groups().join(group, value, most),
         }
     }
 
@@ -136,6 +143,7 @@ impl<'r, 'a> Taking<'r, 'a> {
             }
             Part::Memory { numa_node, seat, pages } => self.machine.give_memory(numa_node, seat, pages),
             Part::Extra { word, amount } => self.machine.give_extra(word, amount),
+            Part::Member { group, value, .. } => self.hands.table.groups().leave(group, value),
         }
     }
 

@@ -1,7 +1,7 @@
 //! Topology: agents come, change their state, go, and come back as a new incarnation, while others claim.
 //!
-//! These calls take the table's lock; nobody else does. What they change for the others is a cell, in one step
-//! ([`shard`](crate::shard)), and the index.
+//! These calls take the table's lock; nobody else does but a selection that is behind. What they change for the others is a cell,
+//! in one step ([`shard`](crate::shard)), and the index.
 //!
 //! An agent that goes leaves its block behind. Its claims are ended one by one, exactly, as their owners would; a claim that was in
 //! flight then undoes, or is granted as the last of its incarnation and released by its owner like any other. The block serves
@@ -10,9 +10,13 @@
 use std::collections::BTreeSet;
 use std::sync::PoisonError;
 
+use crate::attributes::Attributes;
 use crate::claim;
+use crate::facts::Facts;
+use crate::group::Keys;
 use crate::ids::{AgentId, ClaimId};
 use crate::record::State;
+use crate::selection::{Change, Changes};
 use crate::shape::Shape;
 use crate::shard::{AgentState, Cell, Shard};
 use crate::site::Hands;
@@ -36,13 +40,17 @@ pub(crate) struct Stores {
 pub(crate) struct Topology {
     pub(crate) shards: Vec<Stores>,
     pub(crate) shapes: u16,
+    /// What is told of agents.
+    pub(crate) facts: Facts,
+    pub(crate) changes: Changes,
+    pub(crate) keys: Keys,
 }
 
 /// Tries to get hold of a claim that is being changed, before it is left to its owner.
 const TRIES: u32 = if cfg!(loom) { 1 } else { 1000 };
 
 impl Table {
-    fn topology(&self) -> std::sync::MutexGuard<'_, Topology> {
+    pub(crate) fn topology(&self) -> std::sync::MutexGuard<'_, Topology> {
         // A call that panicked with the lock held has at worst left a block unused.
         self.lock().lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -53,10 +61,18 @@ impl Table {
     /// # Errors
     /// [`TableError::AgentsFull`], [`TableError::LinesFull`], [`TableError::ShapesFull`].
     pub fn add_agent(&self, shape: Shape) -> Result<AgentId, TableError> {
+        self.add_agent_with(shape, Attributes::default())
+    }
+
+    /// Adds an agent of which these attributes are told before it takes its first claim.
+    ///
+    /// # Errors
+    /// As [`Table::add_agent`].
+    pub fn add_agent_with(&self, shape: Shape, attributes: Attributes) -> Result<AgentId, TableError> {
         let mut topology = self.topology();
         let load = |stores: &Stores| stores.cells as usize - stores.absent.len();
         let shard = (0..topology.shards.len()).min_by_key(|at| load(&topology.shards[*at])).unwrap_or(0);
-        self.add(&mut topology, shard, None, shape)
+        self.add(&mut topology, shard, None, (shape, attributes))
     }
 
     /// Adds an agent to a certain shard.
@@ -68,7 +84,7 @@ impl Table {
         if shard >= topology.shards.len() {
             return Err(TableError::NoSuchShard { shard });
         }
-        self.add(&mut topology, shard, None, shape)
+        self.add(&mut topology, shard, None, (shape, Attributes::default()))
     }
 
     /// Brings a removed agent back under its id, as a new incarnation: a machine that rebooted or changed.
@@ -85,7 +101,8 @@ impl Table {
         if !stores.absent.contains(&at) {
             return Err(TableError::AgentPresent(agent));
         }
-        self.add(&mut topology, usize::from(shard), Some(at), shape).map(|_| ())
+        let told = (shape, Attributes::default());
+        self.add(&mut topology, usize::from(shard), Some(at), told).map(|_| ())
     }
 
     fn add(
@@ -93,7 +110,7 @@ impl Table {
         topology: &mut Topology,
         shard_at: usize,
         at: Option<u32>,
-        shape: Shape,
+        (shape, attributes): (Shape, Attributes),
     ) -> Result<AgentId, TableError> {
         let shape = self.intern(topology, shape)?;
         let (shard, stores) = (&self.shards()[shard_at], &mut topology.shards[shard_at]);
@@ -104,8 +121,12 @@ impl Table {
         let line = self.block(shard, stores, shape)?;
         stores.absent.remove(&at);
         stores.cells = stores.cells.max(at + 1);
+        let agent = AgentId::new(shard.first.get() + at);
+        let span = shard.machine(self.shape_at(shape), line).whole_span();
+        self.tell(topology, agent, attributes);
+        self.note_change(topology, Change { agent, span });
         self.open_block(shard, at, shape, line);
-        Ok(AgentId::new(shard.first.get() + at))
+        Ok(agent)
     }
 
     /// The number of a shape, new or known.
@@ -172,6 +193,9 @@ impl Table {
         let stores = &mut topology.shards[usize::from(shard_at)];
         stores.absent.insert(at);
         stores.retired.push((cell.shape, cell.line));
+        self.tell(&mut topology, agent, Attributes::default());
+        let span = shard.machine(self.shape_at(cell.shape), cell.line).whole_span();
+        self.note_change(&mut topology, Change { agent, span });
         Ok(gone)
     }
 
@@ -201,7 +225,7 @@ fn end_claims(hands: Hands<'_>, agent: AgentId, line: u32) -> u32 {
     for (slot, header) in records.headers().filter(|(_, header)| matches!(header.state, State::Live | State::Busy)) {
         let here = |claim: ClaimId| {
             let seen = records.read(claim.slot(), claim.generation(), |_| {});
-            seen.is_none_or(|seen| seen.agent == agent && seen.place.line == line)
+            seen.is_none_or(|seen| seen.agent == agent && seen.place.line() == line)
         };
         let claim = ClaimId::new(agent, slot, header.generation);
         ended += u32::from(here(claim) && end_claim(hands, claim, line));
@@ -212,7 +236,7 @@ fn end_claims(hands: Hands<'_>, agent: AgentId, line: u32) -> u32 {
 fn end_claim(hands: Hands<'_>, claim: ClaimId, line: u32) -> bool {
     for _ in 0..TRIES {
         match hands.shard.records.lock(hands.magazine, claim.slot(), claim.generation()) {
-            Ok(record) if record.agent() == claim.agent() && record.place().line == line => {
+            Ok(record) if record.agent() == claim.agent() && record.place().line() == line => {
                 let _refunded = claim::end(hands, record);
                 return true;
             }
@@ -225,5 +249,5 @@ fn end_claim(hands: Hands<'_>, claim: ClaimId, line: u32) -> bool {
 
 /// For who makes a table.
 pub(crate) fn stores(shards: usize) -> Topology {
-    Topology { shards: (0..shards).map(|_| Stores::default()).collect(), shapes: 0 }
+    Topology { shards: (0..shards).map(|_| Stores::default()).collect(), ..Topology::default() }
 }

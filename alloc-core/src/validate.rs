@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use crate::MILLI_PER_PU;
 use crate::Quantities;
 use crate::extras::truth::ExtraTruth;
+use crate::group::GroupId;
 use crate::ids::{AgentId, NumaNodeId, RoleId};
 use crate::leaf::PuState;
 use crate::machine::Machine;
@@ -94,6 +95,15 @@ pub enum ValidateError {
         /// The NUMA node.
         numa_node: NumaNodeId,
     },
+    /// The members that a group counts for a value are not those that claims are.
+    Group {
+        /// The group.
+        group: GroupId,
+        /// By the records.
+        recorded: u64,
+        /// By the counter; in all, if a value has none.
+        counted: u64,
+    },
     /// What is free of an extra, and what claims hold of it, do not make up the whole.
     Extra {
         /// The agent.
@@ -151,6 +161,7 @@ pub(crate) fn validate(table: &Table) -> Result<(), ValidateError> {
             return Err(ValidateError::Role { role, recorded, charged });
         }
     }
+    table.check_groups()?;
     if table.desks().any_in_flight() { Err(ValidateError::InFlight) } else { Ok(()) }
 }
 
@@ -199,12 +210,12 @@ fn read_records(table: &Table, shard: &Shard, charged: &mut [Quantities]) -> Res
         let mut parts = Vec::new();
         let seen = shard.records.read(slot, header.generation, |part| parts.push(part));
         let Some(seen) = seen else { return Err(ValidateError::Busy { slot }) };
-        let machine = shard.machine(table.shape_at(seen.place.shape), seen.place.line);
+        let machine = shard.machine(table.shape_at(seen.place.shape()), seen.place.line());
         let (_, truth) =
-            truths.entry(seen.place.line).or_insert_with(|| (seen.place.shape, Truth::new(seen.agent, machine)));
+            truths.entry(seen.place.line()).or_insert_with(|| (seen.place.shape(), Truth::new(seen.agent, machine)));
         for part in parts {
             truth.add(machine, part)?;
-            if let Some(charged) = charged.get_mut(seen.place.role.index()) {
+            if let Some(charged) = charged.get_mut(seen.place.role().index()) {
                 *charged = charged.checked_add(part.quantities()).unwrap_or(*charged);
             }
         }
@@ -226,7 +237,8 @@ impl Truth {
     fn add(&mut self, machine: Machine<'_>, part: Part) -> Result<(), ValidateError> {
         let agent = self.agent;
         match part {
-            Part::Empty => {}
+            // Members are counted in `Table::check_groups`.
+            Part::Empty | Part::Member { .. } => {}
             Part::Cores { leaf, pus, .. } => {
                 let held = &mut self.cores[usize::from(leaf)];
                 if *held & pus != 0 {

@@ -2,13 +2,47 @@
 //!
 //! For many placements of one shape it looks some positions ahead and asks for their memory, so that each is there when its
 //! turn comes.
+//!
+//! A walk is [within](Within) all positions, or those of a [`Mask`]; which of them it is, is known when it is compiled.
 
 use crate::claim::Holder;
-use crate::index::{Plane, Query, ROW};
+use crate::index::{Index, Plane, Query, ROW};
+use crate::mask::Mask;
 use crate::outcome::Grant;
 use crate::quick::{Missed, Need, claim_leaf};
 use crate::request::Policy;
 use crate::site::Hands;
+
+/// Which positions a walk looks at.
+pub(crate) trait Within: Copy {
+    /// As [`Index::next`], of these positions only.
+    fn next(self, index: &Index, query: Query, row: u32, end: u32) -> Option<(u32, u64)>;
+}
+
+/// All positions.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct All;
+
+impl Within for All {
+    #[inline(always)]
+    fn next(self, index: &Index, query: Query, row: u32, end: u32) -> Option<(u32, u64)> {
+        index.next(query, row, end)
+    }
+}
+
+impl Within for &Mask {
+    #[inline]
+    fn next(self, index: &Index, query: Query, mut row: u32, end: u32) -> Option<(u32, u64)> {
+        loop {
+            let (found, bits) = index.next(query, self.next_row(row)?, end)?;
+            let both = bits & self.row(found);
+            if both != 0 {
+                return Some((found, both));
+            }
+            row = found + 1;
+        }
+    }
+}
 
 /// How many positions are looked ahead.
 const AHEAD: u32 = 8;
@@ -59,7 +93,7 @@ impl Ahead {
 
     /// Sees to it that the next positions of a walk are on their way: so many placements are to come.
     #[inline]
-    pub(crate) fn fill(&mut self, walk: &mut Walk<'_, '_>, placements: usize) {
+    pub(crate) fn fill<W: Within>(&mut self, walk: &mut Walk<'_, '_, W>, placements: usize) {
         while self.len() < AHEAD && (self.len() as usize) < placements {
             let Some(found) = walk.look() else { return };
             walk.hands.shard.prefetch_position(found.position);
@@ -70,8 +104,9 @@ impl Ahead {
 
 /// A walk for one need.
 #[derive(Debug)]
-pub(crate) struct Walk<'r, 'a> {
+pub(crate) struct Walk<'r, 'a, W> {
     hands: &'r Hands<'a>,
+    within: W,
     /// Classes left to look in, and which way.
     classes: core::ops::Range<u32>,
     roomiest_first: bool,
@@ -94,12 +129,13 @@ pub(crate) struct Walk<'r, 'a> {
     again: bool,
 }
 
-impl<'r, 'a> Walk<'r, 'a> {
+impl<'r, 'a, W: Within> Walk<'r, 'a, W> {
     #[inline(always)]
-    pub(crate) fn new(hands: &'r Hands<'a>, need: &Need, policy: Policy) -> Self {
+    pub(crate) fn new(hands: &'r Hands<'a>, within: W, need: &Need, policy: Policy) -> Self {
         let classes = Plane::leaf_classes_from(need.pus);
         let mut walk = Self {
             hands,
+            within,
             tightest: Plane::leaf(classes.start),
             classes,
             roomiest_first: policy == Policy::Spread,
@@ -145,7 +181,7 @@ impl<'r, 'a> Walk<'r, 'a> {
         while self.bits == 0 {
             let index = &self.hands.shard.index;
             let end = if self.wrapped { self.start } else { index.rows() };
-            match index.next(self.query, self.row, end) {
+            match self.within.next(index, self.query, self.row, end) {
                 Some((row, bits)) => (self.at, self.bits, self.row) = (row, bits, row + 1),
                 None if !self.wrapped => (self.row, self.wrapped) = (0, true),
                 None => {

@@ -59,7 +59,7 @@ mod tests {
     #[test]
     fn a_list_grows_and_shrinks_and_gives_its_records_back() {
         let (records, magazine) = (Records::new(64), Magazine::single());
-        let place = Place { line: 0, shape: 0, role: RoleId::new(0) };
+        let place = Place::new(crate::standing::Standing::default(), 0, 0, RoleId::new(0));
         let mut record = records.begin(&magazine, Owner::new(1), AgentId::new(0), place).unwrap();
         record.push(share(7)).unwrap();
         for parts in [5 * PARTS, 3 * PARTS + 1, PARTS, 2, 2 * PARTS] {

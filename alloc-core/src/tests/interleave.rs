@@ -17,7 +17,7 @@ use crate::slots::Magazine;
 use crate::sync::{Ordering, Word64, both, model, model_bounded};
 use crate::taking::Taking;
 use crate::testing::{self, Loose};
-use crate::{Confirmed, Limit, NumaNodeId, Outcome, Owner, PAGE_BYTES, Quantities, Released, Request, Table};
+use crate::{Confirmed, Limit, NumaNodeId, Outcome, Owner, PAGE_BYTES, Quantities, Released, Request, Standing, Table};
 
 const CORE: testing::Machine =
     testing::Machine { cores: 1, pus_per_core: 1, l3: 0, numa_nodes: 1, packages: 1, mem_bytes: PAGE_BYTES };
@@ -27,7 +27,7 @@ fn loose(cores: usize) -> Loose {
 }
 
 fn begin<'a>(records: &'a Records, magazine: &'a Magazine, owner: u64) -> Option<OpenRecord<'a>> {
-    let place = Place { line: 0, shape: 0, role: ROLE };
+    let place = Place::new(Standing::default(), 0, 0, ROLE);
     records.begin(magazine, Owner::new(owner), AGENT, place).ok()
 }
 

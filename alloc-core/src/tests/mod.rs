@@ -8,8 +8,11 @@ mod extras_elsewhere;
 mod fitting;
 #[cfg(not(loom))]
 mod ganging;
+#[cfg(not(loom))]
+mod groups;
 mod interleave;
 mod interleave_extras;
+mod interleave_groups;
 mod interleave_snapshot;
 mod interleave_verbs;
 #[cfg(not(loom))]
@@ -31,7 +34,11 @@ mod resizing;
 #[cfg(not(loom))]
 mod scenario;
 #[cfg(not(loom))]
+mod selections;
+#[cfg(not(loom))]
 mod snapshots;
+#[cfg(not(loom))]
+mod standings;
 #[cfg(not(loom))]
 mod stress;
 #[cfg(not(loom))]
@@ -46,20 +53,20 @@ mod wishes;
 use crate::testing::Machine;
 use crate::{AgentId, Capacity, Grant, Holder, Limit, Outcome, Owner, RoleId, Shape, Table};
 
-pub(super) const ROLE: RoleId = RoleId::new(0);
-pub(super) const AGENT: AgentId = AgentId::new(0);
+pub(crate) const ROLE: RoleId = RoleId::new(0);
+pub(crate) const AGENT: AgentId = AgentId::new(0);
 
-pub(super) fn holder(owner: u64) -> Holder {
+pub(crate) fn holder(owner: u64) -> Holder {
     Holder { owner: Owner::new(owner), role: ROLE }
 }
 
 /// A table of one role and these machines.
-pub(super) fn table(claims: u32, limit: Limit, machines: &[Machine]) -> Table {
+pub(crate) fn table(claims: u32, limit: Limit, machines: &[Machine]) -> Table {
     table_of(claims, limit, machines.iter().map(|machine| machine.shape()).collect())
 }
 
 /// A table of one role and agents of these shapes.
-pub(super) fn table_of(claims: u32, limit: Limit, shapes: Vec<Shape>) -> Table {
+pub(crate) fn table_of(claims: u32, limit: Limit, shapes: Vec<Shape>) -> Table {
     let lines = shapes.iter().map(Shape::lines).sum();
     let agents = u32::try_from(shapes.len()).unwrap();
     let capacity = Capacity { shards: 1, agents, lines, claims, roles: 2, threads: 4, shapes: 4 };

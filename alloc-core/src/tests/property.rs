@@ -60,6 +60,7 @@ fn request() -> impl Strategy<Value = Request> {
         locality,
         memory,
         extras,
+        standing: None,
     })
 }
 
@@ -432,6 +433,7 @@ proptest! {
         memory in vec((0..6_u16, any::<u64>()), 0..4),
         share in proptest::option::of((proptest::option::of(0..6_u16), any::<u32>())),
         hold in 0..3_usize,
+        group in proptest::option::weighted(0.2, any::<u32>()),
     ) {
         let table = new_table(&machines()[2]);
         let placement = Placement {
@@ -446,6 +448,7 @@ proptest! {
             }).collect(),
             further: Vec::new(),
             memory_hold: [MemoryHold::Held, MemoryHold::Loose, MemoryHold::Strict][hold],
+            groups: group.map(crate::GroupId::from_u32).into_iter().collect(),
             ..Placement::default()
         };
         if let Ok(grant) = table.restore(AGENT, holder(1), &placement) {

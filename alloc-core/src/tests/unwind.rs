@@ -6,8 +6,9 @@ use super::machines::{GPU, HBM, LABELS, NIC, PORTS, TOKENS, with_extras};
 use super::{AGENT, granted, holder, table_of};
 use crate::sync::fault;
 use crate::{
-    Confirmed, DeviceAmount, DeviceLocality, HoldLimit, HugePages, Level, Limit, Locality, MemoryLocality, Outcome,
-    Owner, Pick, Placement, Policy, Request, Shape, Span, Table, Usage,
+    Confirmed, DeviceAmount, DeviceLocality, GroupId, GroupKey, GroupSpec, HoldLimit, HugePages, Level, Limit,
+    Locality, MemoryLocality, Outcome, Owner, Pick, Placed, Placement, Policy, Request, Rule, Shape, Span, Table,
+    Usage,
 };
 
 pub(super) fn fresh() -> Table {
@@ -116,6 +117,26 @@ fn a_placement_over_agents() {
         |_| {},
         |table| assert!(matches!(table.place(holder(1), &request, Policy::Spread), crate::Placed::Granted(_))),
     );
+}
+
+#[test]
+fn a_placement_of_a_member() {
+    let spec = GroupSpec { key: GroupKey::Agent };
+    for request in [Request::exclusive(2, 4096), Request::shared(2500, 4096)] {
+        at_every_step(
+            |table| assert!(table.add_group(spec).is_ok()),
+            |table| {
+                let group = GroupId::from_u32(0);
+                let rules = [Rule::AtMost { group, members: 1 }, Rule::Near { group, or_first: true }];
+                let selection = table.select([]).unwrap().joining(group);
+                let mut selection = rules.into_iter().fold(selection, crate::Selection::with_rule);
+                let placed = table.place_where(holder(1), &request, Policy::Pack, &mut selection);
+                let Placed::Granted(grant) = placed else { panic!("{placed:?}") };
+                assert_eq!(table.members(group).map(|members| members.len()), Some(1));
+                assert_eq!(table.placement(grant.claim).unwrap().groups, [group]);
+            },
+        );
+    }
 }
 
 #[test]
