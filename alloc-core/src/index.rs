@@ -35,6 +35,8 @@
 
 use core::ops::Range;
 
+use crate::agents::Agents;
+use crate::block::POSITIONS_PER_LINE;
 use crate::sync::{self, Line, Ordering, Padded, WORDS_PER_LINE, Word64};
 
 /// Positions in a row.
@@ -203,6 +205,8 @@ pub(crate) struct Index {
     level1: Level,
     /// A bit per word of level 1.
     level2: Level,
+    /// Agents as a whole.
+    pub(crate) agents: Agents,
     /// NUMA nodes that are not shown at all their steps; without any, searches need not ask for memory.
     hidden: Padded<Word64>,
 }
@@ -216,6 +220,7 @@ impl Index {
             row_count,
             level1: Level::new(row_count),
             level2: Level::new(row_count.div_ceil(64)),
+            agents: Agents::new(positions.div_ceil(POSITIONS_PER_LINE)),
             hidden: Padded(Word64::new(0)),
         }
     }
@@ -231,7 +236,8 @@ impl Index {
 
     /// Bytes it takes.
     pub(crate) fn bytes(&self) -> usize {
-        (self.rows.len() + self.level1.lines.len() + self.level2.lines.len()) * size_of::<Line>()
+        let lines = self.rows.len() + self.level1.lines.len() + self.level2.lines.len();
+        lines * size_of::<Line>() + self.agents.bytes()
     }
 
     #[inline(always)]
@@ -321,8 +327,9 @@ impl Index {
         }
     }
 
-    /// Whether the leaves at `span` take new claims.
+    /// Whether the agent whose leaves are at `span` takes new claims.
     pub(crate) fn set_active(&self, span: Span, active: bool) {
+        self.agents.set_active(span.first / POSITIONS_PER_LINE, active);
         for plane in ACTIVE {
             if active {
                 self.set(plane, span);

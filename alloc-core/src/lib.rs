@@ -70,7 +70,9 @@
 //!
 //! Every rule is a pure function on a `Copy` value; every shared change is one read-modify-write that runs such a function.
 
+mod agents;
 mod bins;
+mod bitmaps;
 mod block;
 mod claim;
 mod desk;
@@ -122,6 +124,7 @@ mod usage;
 mod validate;
 mod wants;
 mod why;
+mod wide;
 
 pub use claim::Holder;
 pub use explain::Explanation;

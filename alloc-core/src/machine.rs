@@ -68,6 +68,9 @@ impl Machine<'_> {
         let Some((before, after)) = leaf::shift(word, pus, from, to) else { return false };
         let free = |word: LeafWord| word.mask(PuState::Free).count_ones();
         self.index.leaf_changed(self.position(leaf), (free(before), free(after)), || free(leaf::read(word)));
+        if matches!(to, PuState::Free) {
+            self.grew();
+        }
         true
     }
 
@@ -175,6 +178,7 @@ impl Machine<'_> {
         if before.shown() != after.shown() {
             self.show_memory(numa_node, before.shown()..after.shown());
         }
+        self.grew();
     }
 
     #[cold]
@@ -200,7 +204,20 @@ impl Machine<'_> {
     }
 }
 
+/// As a whole.
 impl Machine<'_> {
+    /// The block's first line: where the agent stands among the shard's.
+    #[inline(always)]
+    pub(crate) const fn line(&self) -> u32 {
+        self.position / POSITIONS_PER_LINE
+    }
+
+    /// Something was given back.
+    #[inline(always)]
+    fn grew(&self) {
+        self.index.agents.grew(self.line());
+    }
+
     /// The positions of all leaves.
     pub(crate) fn whole_span(&self) -> Span {
         let leaves = self.shape.layout.leaves.len();
@@ -250,6 +267,7 @@ impl Machine<'_> {
             let span = self.shape.block.span(usize::from(at), self.position);
             self.index.memory_known(span, self.memory(NumaNodeId::new(at)).shown());
         }
+        self.grew();
     }
 
     /// Whether searches find what the block has.
@@ -265,6 +283,7 @@ impl Machine<'_> {
                 let word = self.memory(NumaNodeId::new(at));
                 word.shown() >= crate::index::steps_up_to(word.pages()) && self.index.has_memory(span, word.shown())
             })
+            && self.index.agents.has(self.line(), self)
     }
 
     /// Writes a fresh block's words. Only while nobody else knows of the block.

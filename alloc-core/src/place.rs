@@ -28,6 +28,7 @@ use crate::reason::{Invalid, Reason};
 use crate::request::{Level, Locality, MemoryLocality, Policy, Request};
 use crate::site::{Hands, Site};
 use crate::stock::{View, WhatIf};
+use crate::wide::{self, Wide};
 use crate::{MILLI_PER_PU, PAGE_BYTES, Quantities};
 
 /// How often everything is searched before the answer is `Contended`.
@@ -84,7 +85,28 @@ pub(crate) fn place(caller: &Caller<'_>, holder: Holder, request: &Request, poli
             return Placed::Granted(grant);
         }
     }
-    place_slowly(caller, holder, request, policy)
+    place_widely(caller, holder, request, policy)
+}
+
+/// Looks along the planes of agents in all shards, and then at all agents.
+#[cold]
+fn place_widely(caller: &Caller<'_>, holder: Holder, request: &Request, policy: Policy) -> Placed {
+    let mut pools_changed = None;
+    for shard in shards(caller) {
+        let missed = caller.with(shard, |hands| {
+            let mut wide = Wide::new(hands, request, policy, 1).ok_or(wide::Missed::Agent)?;
+            let placed = wide.place(holder);
+            pools_changed = pools_changed.or(wide.pools_changed);
+            placed
+        });
+        match missed {
+            Ok(grant) => return Placed::Granted(grant),
+            // Why, and whether that is final, is found out at leisure.
+            Err(wide::Missed::Role) => break,
+            Err(wide::Missed::Agent) => {}
+        }
+    }
+    place_slowly(caller, holder, request, policy, pools_changed)
 }
 
 /// Looks in the other shards.
@@ -104,9 +126,8 @@ pub(crate) fn place_many(
     mut each: impl FnMut(usize, Placed),
 ) {
     let mut done = 0;
-    if check(request).is_ok()
-        && let Some(need) = Need::of(request)
-    {
+    let meant = check(request).is_ok();
+    if meant && let Some(need) = Need::of(request) {
         caller.with(caller.home, |hands| {
             let mut search = Search::new(hands, &need, policy);
             while done < holders.len()
@@ -115,6 +136,17 @@ pub(crate) fn place_many(
                 each(done, Placed::Granted(grant));
                 done += 1;
                 search.stay(policy);
+            }
+        });
+    }
+    if meant && done < holders.len() {
+        caller.with(caller.home, |hands| {
+            let Some(mut wide) = Wide::new(hands, request, policy, holders.len() - done) else { return };
+            while done < holders.len()
+                && let Ok(grant) = wide.place(holders[done])
+            {
+                each(done, Placed::Granted(grant));
+                done += 1;
             }
         });
     }
@@ -369,8 +401,13 @@ pub(crate) fn claim_at_leaf(hands: Hands<'_>, at: u32, holder: Holder, request: 
 
 /// Asks agent by agent, and says no only when it is final.
 #[cold]
-fn place_slowly(caller: &Caller<'_>, holder: Holder, request: &Request, policy: Policy) -> Placed {
-    let mut pools_changed = None;
+fn place_slowly(
+    caller: &Caller<'_>,
+    holder: Holder,
+    request: &Request,
+    policy: Policy,
+    mut pools_changed: Option<AgentId>,
+) -> Placed {
     for _ in 0..TRIES {
         let watch = Watch::start(caller.table.desks());
         let mut missed = false;

@@ -3,6 +3,7 @@
 #[cfg(not(loom))]
 mod fitting;
 mod interleave;
+mod interleave_agents;
 #[cfg(not(loom))]
 mod members;
 #[cfg(not(loom))]
@@ -15,6 +16,8 @@ mod scenario;
 mod stress;
 #[cfg(not(loom))]
 mod unwind;
+#[cfg(not(loom))]
+mod widely;
 
 use crate::testing::Machine;
 use crate::{AgentId, Capacity, Grant, Holder, Limit, Outcome, Owner, RoleId, Table};
