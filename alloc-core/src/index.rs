@@ -52,6 +52,7 @@ const LEAF_CLASSES: usize = 2 * CLASSES_PER_LINE;
 /// The words that say who is active: of the two lines of leaf classes and that of pool classes.
 const ACTIVE: [Plane; 3] = [Plane(0), Plane(8), Plane(16)];
 const FIRST_POOL: usize = 17;
+const POOL_CLASSES: u32 = 7;
 const FIRST_STEP: usize = 24;
 /// Steps of memory: 1/2, 3/4, 1, 3/2, 2, 3, 4, 6, … 64 and 96 GiB.
 pub(crate) const STEPS: usize = 16;
@@ -111,6 +112,11 @@ impl Plane {
     #[expect(clippy::cast_possible_truncation, reason = "14 classes")]
     pub(crate) fn leaf_classes_from(pus: u32) -> core::ops::Range<u32> {
         leaf_class(pus).unwrap_or(0)..LEAF_CLASSES as u32
+    }
+
+    /// All classes in which pools with at least so much room are, tightest first.
+    pub(crate) fn pool_classes_from(room_milli: u32) -> Range<u32> {
+        pool_class(room_milli).unwrap_or(0)..POOL_CLASSES
     }
 
     /// Pools of this class.
@@ -423,6 +429,11 @@ impl Index {
         // Relaxed: a leaf that is found without the memory wanted is refused by its words.
         let hides = self.hidden.0.load(Ordering::Relaxed) != 0;
         (Plane::leaf(class), memory.filter(|_| hides))
+    }
+
+    /// As [`Index::query`], for pools of a class.
+    pub(crate) fn pool_query(&self, class: u32, memory: Option<Plane>) -> Query {
+        (Plane::pool(class), self.query(0, memory).1)
     }
 
     /// The positions of a row that answer a query, of agents that take new claims.

@@ -26,9 +26,9 @@ use crate::plan::{Nowhere, check, plan};
 use crate::quantity::pages_up;
 use crate::reason::{Invalid, Reason};
 use crate::request::{Level, Locality, MemoryLocality, Policy, Request};
+use crate::roam::Roam;
 use crate::site::{Hands, Site};
 use crate::stock::{View, WhatIf};
-use crate::wide::{self, Wide};
 use crate::{MILLI_PER_PU, PAGE_BYTES, Quantities};
 
 /// How often everything is searched before the answer is `Contended`.
@@ -79,34 +79,23 @@ pub(crate) fn place(caller: &Caller<'_>, holder: Holder, request: &Request, poli
     if let Err(invalid) = check(request) {
         return Placed::Refused(Unplaced::Invalid(invalid));
     }
-    if let Some(need) = Need::of(request) {
+    let need = Need::of(request).filter(|_| policy != Policy::FragmentationAware);
+    if let Some(need) = need {
         let placed = caller.with(caller.home, |hands| Search::new(hands, &need, policy).place(holder, &need));
         if let Some(grant) = placed.or_else(|| place_elsewhere(caller, holder, &need, policy)) {
             return Placed::Granted(grant);
         }
     }
-    place_widely(caller, holder, request, policy)
+    place_roaming(caller, holder, request, policy, need.is_none())
 }
 
-/// Looks along the planes of agents in all shards, and then at all agents.
+/// Looks along leaves, pools and agents in all shards, and at last at all agents.
 #[cold]
-fn place_widely(caller: &Caller<'_>, holder: Holder, request: &Request, policy: Policy) -> Placed {
-    let mut pools_changed = None;
-    for shard in shards(caller) {
-        let missed = caller.with(shard, |hands| {
-            let mut wide = Wide::new(hands, request, policy, 1).ok_or(wide::Missed::Agent)?;
-            let placed = wide.place(holder);
-            pools_changed = pools_changed.or(wide.pools_changed);
-            placed
-        });
-        match missed {
-            Ok(grant) => return Placed::Granted(grant),
-            // Why, and whether that is final, is found out at leisure.
-            Err(wide::Missed::Role) => break,
-            Err(wide::Missed::Agent) => {}
-        }
+fn place_roaming(caller: &Caller<'_>, holder: Holder, request: &Request, policy: Policy, narrow: bool) -> Placed {
+    match Roam::new(caller, request, policy, narrow, 1).place(caller, shards(caller), holder) {
+        Ok(grant) => Placed::Granted(grant),
+        Err(pools_changed) => place_slowly(caller, holder, request, policy, pools_changed),
     }
-    place_slowly(caller, holder, request, policy, pools_changed)
 }
 
 /// Looks in the other shards.
@@ -126,8 +115,9 @@ pub(crate) fn place_many(
     mut each: impl FnMut(usize, Placed),
 ) {
     let mut done = 0;
+    let need = Need::of(request).filter(|_| policy != Policy::FragmentationAware);
     let meant = check(request).is_ok();
-    if meant && let Some(need) = Need::of(request) {
+    if meant && let Some(need) = need {
         caller.with(caller.home, |hands| {
             let mut search = Search::new(hands, &need, policy);
             while done < holders.len()
@@ -140,15 +130,10 @@ pub(crate) fn place_many(
         });
     }
     if meant && done < holders.len() {
-        caller.with(caller.home, |hands| {
-            let Some(mut wide) = Wide::new(hands, request, policy, holders.len() - done) else { return };
-            while done < holders.len()
-                && let Ok(grant) = wide.place(holders[done])
-            {
-                each(done, Placed::Granted(grant));
-                done += 1;
-            }
-        });
+        let (first, left) = (done, &holders[done..]);
+        let roam = Roam::new(caller, request, policy, need.is_none(), left.len());
+        let each = |at, grant| each(first + at, Placed::Granted(grant));
+        done += caller.with(caller.home, |hands| roam.place_many(hands, left, each));
     }
     for (at, holder) in holders.iter().enumerate().skip(done) {
         each(at, place(caller, *holder, request, policy));
@@ -156,7 +141,7 @@ pub(crate) fn place_many(
 }
 
 /// The shards, home first; then from the next one on, so that threads of one home go on together no longer than they must.
-fn shards(caller: &Caller<'_>) -> impl Iterator<Item = u8> {
+fn shards(caller: &Caller<'_>) -> impl Iterator<Item = u8> + Clone {
     let shards = caller.table.shards().len();
     let (home, desk) = (usize::from(caller.home), caller.desk);
     let others = (0..shards - 1).map(move |at| (home + 1 + (at + desk) % (shards - 1)) % shards);
@@ -445,7 +430,7 @@ fn select<'a>(hands: Hands<'a>, request: &Request, policy: Policy) -> Option<Sit
     let agents = hands.shard.agents();
     let feasible = (0..agents).filter_map(|at| hands.site(at)).filter(|site| is_feasible(site, request)).take(CHOICES);
     match policy {
-        Policy::Pack => feasible.min_by_key(left),
+        Policy::Pack | Policy::FragmentationAware => feasible.min_by_key(left),
         Policy::Spread => feasible.min_by_key(|site| Reverse(left(site))),
     }
 }

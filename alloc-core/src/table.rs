@@ -32,6 +32,7 @@ use crate::split::Piece;
 use crate::topology::{self, Topology};
 use crate::usage::{self, Usage};
 use crate::validate::{self, ValidateError};
+use crate::worth::Mix;
 
 /// How much a table has room for. Said once; memory that is not used yet costs addresses only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -161,6 +162,7 @@ pub struct Table {
     /// How far apart two neighbouring desks start their searches.
     start_step: u32,
     topology: Mutex<Topology>,
+    mix: Mix,
 }
 
 /// The parts, for the other modules.
@@ -182,6 +184,10 @@ impl Table {
     #[inline(always)]
     pub(crate) const fn desks(&self) -> &Desks {
         &self.desks
+    }
+
+    pub(crate) const fn mix(&self) -> &Mix {
+        &self.mix
     }
 
     pub(crate) const fn lock(&self) -> &Mutex<Topology> {
@@ -265,6 +271,7 @@ impl Table {
             capacity,
             start_step: u32::MAX / u32::from(threads),
             topology: Mutex::new(topology::stores(usize::from(shards))),
+            mix: Mix::new(),
         })
     }
 

@@ -8,7 +8,6 @@
 //! A search is bounded: after so many looks, or so many agents whose plan failed, it gives up, and the caller walks over all.
 //! Agents that have grown are looked at beside, a few for each placement, all of them before a search gives up.
 
-use core::cmp::Reverse;
 use core::ops::Range;
 
 use crate::MILLI_PER_PU;
@@ -21,8 +20,10 @@ use crate::outcome::Grant;
 use crate::plan::plan;
 use crate::quantity::pages_up;
 use crate::request::{Level, Locality, Policy, Request};
+use crate::shortlist::{self, Shortlist};
 use crate::site::{Hands, Site};
 use crate::stock::{View, WhatIf};
+use crate::worth::Worth;
 
 /// How many agents are looked at in a pass that do not have enough.
 const LOOKS: u32 = 64;
@@ -30,8 +31,6 @@ const LOOKS: u32 = 64;
 const MISSES: u32 = 8;
 /// How many agents that have grown are looked at for each placement.
 const GROWN_LOOKS: usize = 8;
-/// How many agents that have enough are compared.
-const CHOICES: usize = 4;
 const PASSES: usize = 3;
 
 /// A floor: an agent with less of the family cannot serve.
@@ -135,19 +134,13 @@ impl Trail {
     }
 }
 
-/// An agent that has enough, and how good it is: the best has the least.
-#[derive(Clone, Copy, Debug)]
-struct Candidate {
-    line: u32,
-    rank: i64,
-}
-
 /// A search in one shard, for one request, and any number of holders.
 #[derive(Debug)]
 pub(crate) struct Wide<'a> {
     hands: Hands<'a>,
     request: &'a Request,
     policy: Policy,
+    worth: Option<Worth>,
     pages: u64,
     floors: Floors,
     /// Which floor is searched by, and how far.
@@ -155,9 +148,8 @@ pub(crate) struct Wide<'a> {
     trail: Trail,
     looks: u32,
     misses: u32,
-    /// Agents found that are not used yet, the best last.
-    found: [Candidate; CHOICES],
-    len: usize,
+    /// Agents found that are not used yet.
+    found: Shortlist,
     /// An agent that was claimed on, and may serve once more.
     last: Option<u32>,
     /// Whether an agent was found without the memory wanted: from then on the planes of memory are asked too.
@@ -171,7 +163,13 @@ pub(crate) struct Wide<'a> {
 
 impl<'a> Wide<'a> {
     /// A search for so many placements; `None` when the planes cannot tell who serves.
-    pub(crate) fn new(hands: Hands<'a>, request: &'a Request, policy: Policy, placements: usize) -> Option<Self> {
+    pub(crate) fn new(
+        hands: Hands<'a>,
+        request: &'a Request,
+        policy: Policy,
+        worth: Option<Worth>,
+        placements: usize,
+    ) -> Option<Self> {
         let apart = (u64::from(hands.shard.lines()) * u64::from(hands.table.start_of(hands.desk))) >> 32;
         let start = u32::try_from(apart).unwrap_or(0);
         let floors = Floors::of(request, policy);
@@ -180,14 +178,14 @@ impl<'a> Wide<'a> {
             hands,
             request,
             policy,
+            worth,
             pages: pages_up(request.mem_bytes),
             floors,
             pass: 0,
             trail,
             looks: 0,
             misses: 0,
-            found: [Candidate { line: 0, rank: 0 }; CHOICES],
-            len: 0,
+            found: Shortlist::default(),
             last: None,
             by_memory: false,
             grown: start,
@@ -211,7 +209,7 @@ impl<'a> Wide<'a> {
             match self.claim(line, holder) {
                 Ok(grant) => {
                     // What is left where was claimed is the tightest there is.
-                    self.last = (self.policy == Policy::Pack).then_some(line);
+                    self.last = (self.policy != Policy::Spread).then_some(line);
                     return Ok(grant);
                 }
                 Err(Missed::Role) => return Err(Missed::Role),
@@ -232,32 +230,27 @@ impl<'a> Wide<'a> {
 
     /// The best of the agents found; of none, of the next few.
     fn pop(&mut self) -> Option<u32> {
-        while self.len == 0 {
+        while self.found.len() == 0 {
             self.gather();
-            if self.len == 0 {
+            if self.found.len() == 0 {
                 self.next_pass()?;
             }
         }
-        self.len -= 1;
-        Some(self.found[self.len].line)
+        self.found.pop()
     }
 
     /// Finds the next few agents that have enough.
     fn gather(&mut self) {
-        while self.len < CHOICES
+        while self.found.len() < shortlist::MOST
             && self.looks < LOOKS
             && self.misses < MISSES
             && let Some((class, line)) = self.trail.next(&self.hands.shard.index.agents, self.policy == Policy::Spread)
         {
             match self.look(class, line) {
-                Some(candidate) => {
-                    self.found[self.len] = candidate;
-                    self.len += 1;
-                }
+                Some(rank) => self.found.push(rank, line),
                 None => self.looks += 1,
             }
         }
-        self.found[..self.len].sort_unstable_by_key(|candidate| Reverse((candidate.rank, candidate.line)));
     }
 
     /// Goes on to the next floor; after the last one begins again once, when all that has grown is known.
@@ -293,8 +286,8 @@ impl<'a> Wide<'a> {
         (site.cell.line == line && site.is_open()).then_some(site)
     }
 
-    /// Looks whether an agent has enough.
-    fn look(&mut self, class: u32, line: u32) -> Option<Candidate> {
+    /// Looks whether an agent has enough, and ranks it.
+    fn look(&mut self, class: u32, line: u32) -> Option<i64> {
         let agents = &self.hands.shard.index.agents;
         let pages_class = class_of(units(self.pages)).unwrap_or(0);
         if self.by_memory && !agents.is_shown(Family::Pages, pages_class, line) {
@@ -308,9 +301,15 @@ impl<'a> Wide<'a> {
             agents.settle(Family::Pages, pages_class..CLASSES, line, &site.machine);
             return None;
         }
+        if figures.amount(floor.family) < floor.amount {
+            return None;
+        }
         let free = i64::from(figures.free);
-        let rank = if self.policy == Policy::Spread { -free } else { free };
-        (figures.amount(floor.family) >= floor.amount).then_some(Candidate { line, rank })
+        Some(match self.worth {
+            Some(worth) => worth.of_each_pu(&site.machine),
+            None if self.policy == Policy::Spread => -free,
+            None => free,
+        })
     }
 
     /// Plans on an agent, and claims.

@@ -7,6 +7,8 @@ mod interleave_agents;
 #[cfg(not(loom))]
 mod members;
 #[cfg(not(loom))]
+mod narrowly;
+#[cfg(not(loom))]
 mod oracle;
 #[cfg(not(loom))]
 mod property;
