@@ -4,13 +4,15 @@
 //! node and one L3 domain, the fewest there can be. PUs whose siblings are kept have to fit on the fewest cores besides. What
 //! does not fit so is for [`wide`](crate::wide) and the planner.
 //!
-//! Shares alone are looked for in pools with room first, then beside leaves from which a core can join.
+//! Shares alone are looked for in pools with room first. Then come leaves with enough for all, and at last those whose pool may have
+//! room for the shares, or other leaves.
 //!
 //! A search is bounded, and goes by class, tightest first (pack) or roomiest first (spread). To lose the least worth
 //! (fragmentation-aware) a few leaves of the tightest classes are compared (see [`worth`](crate::worth)).
 
 use core::ops::Range;
 
+use crate::MILLI_PER_PU;
 use crate::block::{LeafPlace, POSITIONS_PER_LINE};
 use crate::claim::{Holder, Untaken, take};
 use crate::ids::AgentId;
@@ -30,16 +32,27 @@ use crate::wants::{Grain, Take, Wants};
 use crate::wide::Missed;
 use crate::worth::Worth;
 
-/// How many leaves or pools that do not serve are looked at.
+/// How many leaves or pools that do not serve are looked at for one placement.
 const LOOKS: u32 = 64;
 /// PUs of a leaf at most.
-const LEAF_PUS: u64 = 32;
+const LEAF_PUS: u32 = 32;
 
 /// Which bitmaps a search goes along.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Planes {
     Leaves,
     Pools,
+}
+
+/// What is looked at, in order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    /// Pools with room, for shares alone.
+    Room,
+    /// Leaves with enough for all members, shares as cores.
+    Both,
+    /// Leaves with less, whose pool may have room or other leaves.
+    Least,
 }
 
 /// Positions of some planes, class by class; in each from a row on, and then up to it.
@@ -95,6 +108,7 @@ pub(crate) struct Narrow<'a> {
     worth: Option<Worth>,
     pages: u64,
     seat: Seat,
+    stage: Stage,
     trail: Trail,
     looks: u32,
     found: Shortlist,
@@ -114,7 +128,9 @@ impl<'a> Narrow<'a> {
             Locality::Any | Locality::Preferred(_) => None,
         };
         let in_core = matches!(request.locality, Locality::Required(Level::Core) | Locality::Preferred(Level::Core));
-        if wants.least_pus() > LEAF_PUS || in_core && wants.only_take().is_none_or(|take| take.grain == Grain::Split) {
+        if wants.least_pus_on(hands.table.narrowest()) > LEAF_PUS
+            || in_core && wants.only_take().is_none_or(|take| take.grain == Grain::Split)
+        {
             return None;
         }
         let apart = (u64::from(hands.shard.index.rows()) * u64::from(hands.table.start_of(hands.desk))) >> 32;
@@ -129,26 +145,35 @@ impl<'a> Narrow<'a> {
             worth,
             pages,
             seat: if strict { Seat::SingleStrict } else { Seat::SingleLoose },
+            stage: Stage::Both,
             trail: Trail::new(Planes::Leaves, 0..0, Plane::memory(pages), start),
             looks: 0,
             found: Shortlist::default(),
             last: None,
             pools_changed: None,
         };
-        narrow.trail = if narrow.wants.takes().is_empty() { narrow.pools() } else { narrow.leaves() };
+        if narrow.wants.takes().is_empty() {
+            narrow.stage = Stage::Room;
+        }
+        narrow.trail = narrow.trail_of(narrow.stage);
         Some(narrow)
     }
 
-    /// Along leaves with enough PUs for the exclusive members, or for a core to join a pool.
-    fn leaves(&self) -> Trail {
-        let pus = u32::try_from(self.wants.least_pus()).unwrap_or(u32::MAX).max(1);
-        Trail::new(Planes::Leaves, Plane::leaf_classes_from(pus), self.trail.memory, self.trail.start)
+    fn least_pus(&self) -> u32 {
+        self.wants.least_pus_on(self.hands.table.narrowest())
     }
 
-    /// Along pools with room.
-    fn pools(&self) -> Trail {
+    /// Along what a stage looks.
+    fn trail_of(&self, stage: Stage) -> Trail {
+        let least = self.least_pus();
         let milli = u32::try_from(self.wants.share_milli()).unwrap_or(u32::MAX);
-        Trail::new(Planes::Pools, Plane::pool_classes_from(milli), self.trail.memory, self.trail.start)
+        let most = leaf_classes(least.saturating_add(milli.div_ceil(MILLI_PER_PU)));
+        let (planes, classes) = match stage {
+            Stage::Room => (Planes::Pools, Plane::pool_classes_from(milli)),
+            Stage::Both => (Planes::Leaves, most),
+            Stage::Least => (Planes::Leaves, leaf_classes(least.max(1)).start..most.start),
+        };
+        Trail::new(planes, classes, self.trail.memory, self.trail.start)
     }
 
     /// Claims at the next leaf or pool that serves.
@@ -158,6 +183,7 @@ impl<'a> Narrow<'a> {
             let position = again.or_else(|| self.pop()).ok_or(Missed::Agent)?;
             match self.claim(position, holder) {
                 Ok(grant) => {
+                    self.looks = 0;
                     // What is left where was claimed is the tightest there is.
                     self.last = (self.policy != Policy::Spread).then_some(position);
                     return Ok(grant);
@@ -181,7 +207,7 @@ impl<'a> Narrow<'a> {
         self.found.pop()
     }
 
-    /// The next position to look at; after pools with room, leaves that have cores for them.
+    /// The next position to look at, stage by stage.
     fn next(&mut self) -> Option<u32> {
         if self.looks >= LOOKS {
             return None;
@@ -190,15 +216,17 @@ impl<'a> Narrow<'a> {
         if let Some(position) = self.trail.next(&self.hands.shard.index, roomiest_first) {
             return Some(position);
         }
-        if self.trail.planes == Planes::Leaves || !self.wants.takes().is_empty() {
-            return None;
-        }
-        self.trail = self.leaves();
-        self.trail.next(&self.hands.shard.index, roomiest_first)
+        self.stage = match self.stage {
+            Stage::Room => Stage::Both,
+            Stage::Both => Stage::Least,
+            Stage::Least => return None,
+        };
+        self.trail = self.trail_of(self.stage);
+        self.next()
     }
 
     fn rank(&self, position: u32) -> i64 {
-        let pus = u32::try_from(self.wants.least_pus()).unwrap_or(u32::MAX);
+        let pus = self.least_pus();
         let lost = self.worth.and_then(|worth| {
             let (site, leaf, _) = self.leaf(position)?;
             Some(worth.lost(&site.machine, leaf, pus, self.pages))
@@ -290,7 +318,7 @@ impl<'a> Narrow<'a> {
         let wanted = self.wants.share_milli();
         // Room that is there already needs no core; else cores that are taken cannot join.
         let lacking = wanted.saturating_sub(view.room_milli(pool).into());
-        let joinable = || u64::from(view.joinable(pool).saturating_sub(broken)) * u64::from(crate::MILLI_PER_PU);
+        let joinable = || u64::from(view.joinable(pool).saturating_sub(broken)) * u64::from(MILLI_PER_PU);
         if lacking > 0 && lacking > joinable() {
             return None;
         }
@@ -299,6 +327,12 @@ impl<'a> Narrow<'a> {
             .map(|share| Part::Share { pool, member: share.member, cpu_milli: share.cpu_milli })
             .try_for_each(|share| record.push(share).ok())
     }
+}
+
+/// The classes of leaves with so many PUs, none beyond what a leaf can have.
+fn leaf_classes(pus: u32) -> Range<u32> {
+    let all = Plane::leaf_classes_from(1);
+    if pus > LEAF_PUS { all.end..all.end } else { Plane::leaf_classes_from(pus) }
 }
 
 /// The PUs of a leaf that a member gets; `None` when they are not there, or would be on more cores than they need.

@@ -30,7 +30,8 @@ impl<'a> Roam<'a> {
         narrow: bool,
         placements: usize,
     ) -> Self {
-        let worth = (policy == Policy::FragmentationAware).then(|| caller.table.mix().saw(request, placements));
+        let worth = (policy == Policy::FragmentationAware)
+            .then(|| caller.table.mix().saw(request, caller.table.narrowest(), placements));
         Self { request, policy, narrow, worth }
     }
 

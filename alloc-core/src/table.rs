@@ -29,6 +29,7 @@ use crate::shape::Shape;
 use crate::shard::{AgentState, Shard, ShardCapacity};
 use crate::site::{Hands, Site};
 use crate::split::Piece;
+use crate::sync::{Ordering, Word64};
 use crate::topology::{self, Topology};
 use crate::usage::{self, Usage};
 use crate::validate::{self, ValidateError};
@@ -163,6 +164,8 @@ pub struct Table {
     start_step: u32,
     topology: Mutex<Topology>,
     mix: Mix,
+    /// PUs of the narrowest core of any shape; 0 while there is none.
+    narrowest: Word64,
 }
 
 /// The parts, for the other modules.
@@ -210,8 +213,19 @@ impl Table {
         }
     }
 
-    /// Keeps a shape under a number; false when there is no such place.
+    /// PUs that a core has at the least, on any agent: a hint where to look for cores.
+    pub(crate) fn narrowest(&self) -> u32 {
+        // Relaxed: a hint.
+        u32::try_from(self.narrowest.load(Ordering::Relaxed)).unwrap_or(1).max(1)
+    }
+
+    /// Keeps a shape under a number; false when there is no such place. Under the lock.
     pub(crate) fn keep_shape(&self, at: u16, shape: Shape) -> bool {
+        let narrowest = shape.layout.leaves.iter().map(|leaf| u64::from(leaf.bits.width)).min().unwrap_or(1);
+        // Relaxed, both: a hint.
+        let _changed = self.narrowest.update(Ordering::Relaxed, Ordering::Relaxed, |before| {
+            (before == 0 || narrowest < before).then_some(narrowest)
+        });
         self.shapes.get(usize::from(at)).is_some_and(|place| place.set(Box::new(shape)).is_ok())
     }
 
@@ -272,6 +286,7 @@ impl Table {
             start_step: u32::MAX / u32::from(threads),
             topology: Mutex::new(topology::stores(usize::from(shards))),
             mix: Mix::new(),
+            narrowest: Word64::new(0),
         })
     }
 

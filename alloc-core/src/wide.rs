@@ -15,7 +15,6 @@ use crate::agents::{Agents, CLASSES, Family, Figures, class_of, units};
 use crate::block::POSITIONS_PER_LINE;
 use crate::claim::{Holder, Untaken, take};
 use crate::ids::AgentId;
-use crate::member::{Cpus, Smt};
 use crate::outcome::Grant;
 use crate::plan::plan;
 use crate::quantity::pages_up;
@@ -23,9 +22,10 @@ use crate::request::{Level, Locality, Policy, Request};
 use crate::shortlist::{self, Shortlist};
 use crate::site::{Hands, Site};
 use crate::stock::{View, WhatIf};
+use crate::wants::{Grain, Wants};
 use crate::worth::Worth;
 
-/// How many agents are looked at in a pass that do not have enough.
+/// How many agents that do not have enough are looked at in a pass for one placement.
 const LOOKS: u32 = 64;
 /// How many agents have enough, and no plan, before a pass is given up.
 const MISSES: u32 = 8;
@@ -48,25 +48,20 @@ struct Floors {
 }
 
 impl Floors {
-    fn of(request: &Request, policy: Policy) -> Self {
-        let (mut whole, mut single, mut milli) = (0_u32, 0_u32, 0_u32);
-        for cpus in request.members.as_slice() {
-            match *cpus {
-                Cpus::Exclusive { pus, smt: Smt::Whole, .. } => whole = whole.saturating_add(pus),
-                Cpus::Cores { cores, .. } => whole = whole.saturating_add(cores),
-                Cpus::Exclusive { pus, .. } => single = single.saturating_add(pus),
-                Cpus::Shared { cpu_milli } => milli = milli.saturating_add(cpu_milli),
-            }
-        }
-        let family = if single > 0 { Family::Free } else { Family::Whole };
-        let least = whole.saturating_add(single);
-        let most = least.saturating_add(milli.div_ceil(MILLI_PER_PU));
+    /// Where no core is narrower than `width` PUs.
+    fn of(request: &Request, policy: Policy, width: u32) -> Self {
+        let wants = Wants::new(request, false);
+        let single = wants.takes().iter().any(|take| matches!(take.grain, Grain::Kept | Grain::Split));
+        let family = if single { Family::Free } else { Family::Whole };
+        let least = wants.least_pus_on(width);
+        let shared = u32::try_from(wants.share_milli().div_ceil(u64::from(MILLI_PER_PU))).unwrap_or(u32::MAX);
+        let most = least.saturating_add(shared);
         let mut floors = Self::default();
         let in_numa_node = request.locality == Locality::Required(Level::NumaNode);
-        if single == 0 && (in_numa_node || policy != Policy::Spread) {
+        if !single && (in_numa_node || policy != Policy::Spread) {
             floors.push(Floor { family: Family::Together, amount: most });
         }
-        if single > 0 || !in_numa_node {
+        if single || !in_numa_node {
             floors.push(Floor { family, amount: most });
         }
         if least < most {
@@ -172,7 +167,7 @@ impl<'a> Wide<'a> {
     ) -> Option<Self> {
         let apart = (u64::from(hands.shard.lines()) * u64::from(hands.table.start_of(hands.desk))) >> 32;
         let start = u32::try_from(apart).unwrap_or(0);
-        let floors = Floors::of(request, policy);
+        let floors = Floors::of(request, policy, hands.table.narrowest());
         let trail = Trail::new(floors.get(0)?, start);
         let mut wide = Self {
             hands,
@@ -208,6 +203,7 @@ impl<'a> Wide<'a> {
         while let Some(line) = self.pop() {
             match self.claim(line, holder) {
                 Ok(grant) => {
+                    (self.looks, self.misses) = (0, 0);
                     // What is left where was claimed is the tightest there is.
                     self.last = (self.policy != Policy::Spread).then_some(line);
                     return Ok(grant);

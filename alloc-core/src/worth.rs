@@ -12,10 +12,10 @@
 use crate::ids::NumaNodeId;
 use crate::leaf::PuState;
 use crate::machine::Machine;
-use crate::member::Cpus;
 use crate::quantity::pages_up;
 use crate::request::Request;
 use crate::sync::{Ordering, Padded, Word64};
+use crate::wants::Wants;
 use crate::{MILLI_PER_PU, PAGE_BYTES};
 
 /// Kinds that are kept.
@@ -35,14 +35,11 @@ struct Kind {
 }
 
 impl Kind {
-    fn of(request: &Request) -> Self {
-        let pus = request.members.as_slice().iter().fold(0_u32, |sum, cpus| {
-            sum.saturating_add(match *cpus {
-                Cpus::Exclusive { pus, .. } => pus,
-                Cpus::Cores { cores, .. } => cores.saturating_mul(2),
-                Cpus::Shared { cpu_milli } => cpu_milli.div_ceil(MILLI_PER_PU),
-            })
-        });
+    /// Where no core is narrower than `width` PUs.
+    fn of(request: &Request, width: u32) -> Self {
+        let wants = Wants::new(request, false);
+        let shared = wants.share_milli().div_ceil(u64::from(MILLI_PER_PU));
+        let pus = wants.least_pus_on(width).saturating_add(u32::try_from(shared).unwrap_or(u32::MAX));
         let mib = pages_up(request.mem_bytes).div_ceil(PAGES_PER_MIB).min((1 << MIB_BITS) - 1);
         Self { pods: 0, pus: pus.clamp(1, (1 << PUS_BITS) - 1), mib }
     }
@@ -71,11 +68,11 @@ impl Mix {
     }
 
     /// Counts pods of a kind, and tells what free capacity is worth from now on.
-    pub(crate) fn saw(&self, request: &Request, pods: usize) -> Worth {
+    pub(crate) fn saw(&self, request: &Request, width: u32, pods: usize) -> Worth {
         let words = &self.0.0;
         // Relaxed, all: hints that no other word depends on.
         let mut kinds: [Kind; KINDS] = core::array::from_fn(|at| Kind::unpack(words[at].load(Ordering::Relaxed)));
-        let kind = Kind::of(request);
+        let kind = Kind::of(request, width);
         let same = kinds.iter().position(|known| (known.pus, known.mib) == (kind.pus, kind.mib));
         let at = same.or_else(|| (0..KINDS).min_by_key(|at| kinds[*at].pods)).unwrap_or(0);
         let pods = kinds[at].pods.saturating_add(u64::try_from(pods).unwrap_or(MAX_PODS)).min(MAX_PODS);
@@ -171,7 +168,7 @@ mod tests {
         let mix = Mix::new();
         let mut worth = Worth::default();
         for &(pus, gib, count) in pods {
-            worth = mix.saw(&Request::exclusive(pus, gib << 30), count);
+            worth = mix.saw(&Request::exclusive(pus, gib << 30), 1, count);
         }
         worth
     }
