@@ -97,6 +97,7 @@ mod pack;
 mod part;
 mod place;
 mod placement;
+mod plain;
 mod plan;
 mod pool;
 mod pooling;

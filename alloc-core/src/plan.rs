@@ -88,7 +88,7 @@ impl Scope {
     }
 
     /// Its NUMA nodes; none for anywhere.
-    const fn nodeset(self) -> NodeSet {
+    pub(crate) const fn nodeset(self) -> NodeSet {
         match self {
             Self::Anywhere => NodeSet::EMPTY,
             Self::Within { nodeset, .. } => nodeset,
@@ -258,7 +258,7 @@ impl<'a, S: Stock, const N: usize> Planner<'a, S, N> {
 }
 
 /// Whether the memory of a request fits a scope.
-fn memory_fits(request: &Request, pages: u64, scope: Scope, stock: &impl Stock) -> bool {
+pub(crate) fn memory_fits(request: &Request, pages: u64, scope: Scope, stock: &impl Stock) -> bool {
     match scope {
         Scope::Anywhere => memory_plan::loose_fits(pages, stock.shape().ordinary(), stock),
         Scope::Within { nodeset, group } if request.memory == MemoryLocality::Required => {
@@ -298,7 +298,7 @@ pub(crate) fn cpus_fit(request: &Request, scope: Scope, stock: &impl Stock) -> b
 }
 
 /// Puts the memory into the plan.
-fn put_memory(
+pub(crate) fn put_memory(
     request: &Request,
     pages: u64,
     scope: Scope,

@@ -16,6 +16,7 @@ use crate::block::POSITIONS_PER_LINE;
 use crate::claim::{Holder, Untaken, take};
 use crate::ids::AgentId;
 use crate::outcome::Grant;
+use crate::plain;
 use crate::plan::plan;
 use crate::quantity::pages_up;
 use crate::request::{Level, Locality, Policy, Request};
@@ -49,8 +50,7 @@ struct Floors {
 
 impl Floors {
     /// Where no core is narrower than `width` PUs.
-    fn of(request: &Request, policy: Policy, width: u32) -> Self {
-        let wants = Wants::new(request, false);
+    fn of(request: &Request, wants: &Wants, policy: Policy, width: u32) -> Self {
         let single = wants.takes().iter().any(|take| matches!(take.grain, Grain::Kept | Grain::Split));
         let family = if single { Family::Free } else { Family::Whole };
         let least = wants.least_pus_on(width);
@@ -134,6 +134,7 @@ impl Trail {
 pub(crate) struct Wide<'a> {
     hands: Hands<'a>,
     request: &'a Request,
+    wants: Wants,
     policy: Policy,
     worth: Option<Worth>,
     pages: u64,
@@ -167,11 +168,13 @@ impl<'a> Wide<'a> {
     ) -> Option<Self> {
         let apart = (u64::from(hands.shard.lines()) * u64::from(hands.table.start_of(hands.desk))) >> 32;
         let start = u32::try_from(apart).unwrap_or(0);
-        let floors = Floors::of(request, policy, hands.table.narrowest());
+        let wants = Wants::new(request, false);
+        let floors = Floors::of(request, &wants, policy, hands.table.narrowest());
         let trail = Trail::new(floors.get(0)?, start);
         let mut wide = Self {
             hands,
             request,
+            wants,
             policy,
             worth,
             pages: pages_up(request.mem_bytes),
@@ -312,8 +315,11 @@ impl<'a> Wide<'a> {
     fn claim(&mut self, line: u32, holder: Holder) -> Result<Grant, Missed> {
         let site = self.site(line).ok_or(Missed::Agent)?;
         let mut record = site.begin(holder.owner, holder.role).map_err(|_| Missed::Agent)?;
-        let view = View { machine: site.machine, what_if: WhatIf::AsIs };
-        plan(self.request, &view, &mut record).map_err(|_| Missed::Agent)?;
+        let planned = plain::plan(self.request, &self.wants, site.machine, &mut record).unwrap_or_else(|| {
+            let view = View { machine: site.machine, what_if: WhatIf::AsIs };
+            plan(self.request, &view, &mut record)
+        });
+        planned.map_err(|_| Missed::Agent)?;
         record.sort();
         let charged = record.quantities();
         take(&site, &mut record, charged).map_err(|untaken| match untaken {

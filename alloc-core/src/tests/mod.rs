@@ -11,6 +11,8 @@ mod narrowly;
 #[cfg(not(loom))]
 mod oracle;
 #[cfg(not(loom))]
+mod plainly;
+#[cfg(not(loom))]
 mod property;
 #[cfg(not(loom))]
 mod scenario;
