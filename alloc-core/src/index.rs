@@ -336,13 +336,8 @@ impl Index {
     /// Whether the agent whose leaves are at `span` takes new claims.
     pub(crate) fn set_active(&self, span: Span, active: bool) {
         self.agents.set_active(span.first / POSITIONS_PER_LINE, active);
-        for plane in ACTIVE {
-            if active {
-                self.set(plane, span);
-            } else {
-                self.clear(plane, span, || false);
-            }
-        }
+        let change = |plane| if active { self.set(plane, span) } else { self.clear(plane, span, || false) };
+        ACTIVE.into_iter().for_each(change);
     }
 
     /// A search met a leaf that may not be of the class it was found in.

@@ -2,15 +2,16 @@
 //!
 //! 12,500 agents, half full. Pods are placed 64 at a time, and the same ones released again before the next 64, so that the cluster
 //! stays as it is. Only placing is timed, as the thread's own CPU time; figures are medians over rounds. Of what was got: how many
-//! NUMA nodes and L3 domains a pod is in, how many agents a batch touched, and how much of what is free was made useless to a
-//! pod of four cores with 8 GiB by a batch (**stranded**, in PUs of each PU placed, in hundredths).
+//! NUMA nodes and L3 domains a pod is in, how many agents a batch touched, and how many free PUs beside it the batch made useless to
+//! pods of four cores with 8 GiB (**stranded**, of a hundred PUs placed; less than none for what only uses up what was useless).
 //!
 //! `ROUNDS=n`, `AGENTS=n`, `POLICY=pack`, `SHAPE=text`, `LEVEL=text` narrow it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use meros_alloc_core::{
-    ClaimId, Cpus, Grant, Holder, Level, Local, Locality, Owner, Placed, Policy, Released, Request, Smt, Table,
+    AgentId, ClaimId, Cpus, Grant, HoldLimit, Holder, Level, Local, Locality, Outcome, Owner, Placed, Policy, Released,
+    Request, Smt, Table,
 };
 use meros_benches::clock::{median, pin, thread_cpu_ns};
 use meros_benches::cluster::{Cluster, Plan};
@@ -61,9 +62,9 @@ struct Got {
     refused: usize,
     numa_nodes: usize,
     l3: usize,
-    agents: usize,
-    batches: usize,
-    stranded: f64,
+    agents: BTreeSet<AgentId>,
+    placed_pus: f64,
+    stranded_pus: f64,
 }
 
 /// Places 64, and tells the time.
@@ -95,24 +96,36 @@ fn confirm(cluster: &Cluster, claim: ClaimId) {
     }
 }
 
-/// PUs of an agent that pods of four cores with 8 GiB in one L3 domain could use.
-fn useful_pus(cluster: &Cluster, agent: meros_alloc_core::AgentId) -> f64 {
-    let (Some(usage), Some(shape)) = (cluster.table.usage(agent), cluster.table.shape(agent)) else { return 0.0 };
-    let _ = shape;
-    f64::from(usage.pus_free)
+/// Free PUs of an agent that pods of four cores with 8 GiB in one L3 domain could use.
+fn useful_pus(cluster: &Cluster, local: &Local<&Table>, agent: AgentId) -> u64 {
+    let holder = Holder { owner: Owner::new(u64::MAX), role: cluster.role };
+    let Outcome::Granted(hold) = local.hold(agent, holder, HoldLimit::ALL) else { return 0 };
+    let free = cluster.table.placement(hold.claim).unwrap_or_default();
+    assert!(matches!(local.release(hold.claim, holder.owner), Released::Released { .. }), "a live claim of ours");
+    let Some(shape) = cluster.table.shape(agent) else { return 0 };
+    let mut pus: BTreeMap<_, BTreeMap<_, u64>> = BTreeMap::new();
+    for core in free.all_pus().into_iter().filter_map(|pu| shape.core_of(pu)) {
+        *pus.entry(core.spec.numa_node).or_default().entry(core.spec.l3).or_default() += 1;
+    }
+    let fed = |numa_node| {
+        free.memory
+            .iter()
+            .filter(|memory| Some(memory.numa_node) == numa_node)
+            .map(|memory| memory.mem_bytes >> 33)
+            .sum()
+    };
+    pus.iter().map(|(numa_node, leaves)| 8 * leaves.values().map(|pus| pus / 8).sum::<u64>().min(fed(*numa_node))).sum()
 }
 
 impl Got {
     fn look(&mut self, cluster: &Cluster, grants: &[Grant]) {
-        self.batches += 1;
         self.pods += grants.len();
         self.refused += BATCH - grants.len();
-        self.agents += grants.iter().map(|grant| grant.claim.agent()).collect::<BTreeSet<_>>().len();
-        for placement in grants.iter().filter_map(|grant| {
-            let placement = cluster.table.placement(grant.claim)?;
-            Some((grant.claim.agent(), placement))
-        }) {
-            let (agent, placement) = placement;
+        self.agents = grants.iter().map(|grant| grant.claim.agent()).collect();
+        self.placed_pus = grants.iter().map(|grant| grant.charged.cpu_milli as f64 / 1000.0).sum();
+        for grant in grants {
+            let agent = grant.claim.agent();
+            let Some(placement) = cluster.table.placement(grant.claim) else { continue };
             let Some(shape) = cluster.table.shape(agent) else { continue };
             let cores = placement.all_pus().into_iter().filter_map(|pu| shape.core_of(pu));
             let labels: Vec<_> = cores.map(|core| (core.spec.numa_node, core.spec.l3)).collect();
@@ -135,7 +148,10 @@ fn run(cluster: &Cluster, local: &Local<&Table>, request: &Request, policy: Poli
         if round == rounds {
             got.look(cluster, &grants);
         }
+        let useful = |got: &Got| got.agents.iter().map(|agent| useful_pus(cluster, local, *agent) as f64).sum::<f64>();
+        let with = useful(&got);
         release(local, cluster, &grants);
+        got.stranded_pus = useful(&got) - with - got.placed_pus;
     }
     got
 }
@@ -152,7 +168,7 @@ fn main() {
     let Ok(local) = Local::new(&cluster.table, 0) else { return print_reach("place-policies", false, &[]) };
     let (mut ok, mut reached) = (true, Vec::new());
     println!(
-        "             policy │ shape                │ locality          │    ns │  M/s │ NUMA nodes, L3 │ agents │ refused"
+        "             policy │ shape                │ locality          │    ns │  M/s │ NUMA nodes, L3 │ agents │ stranded │ refused"
     );
     for (policy_name, policy) in POLICIES {
         for shape in shapes() {
@@ -166,12 +182,13 @@ fn main() {
                 let ns = median(&mut got.ns);
                 let per = |sum: usize| sum as f64 / got.pods.max(1) as f64;
                 println!(
-                    "{policy_name:>19} │ {:<20} │ {level_name:<17} │ {ns:>5.0} │ {:>4.2} │ {:>6.2} {:>7.2} │ {:>6} │ {:>3}",
+                    "{policy_name:>19} │ {:<20} │ {level_name:<17} │ {ns:>5.0} │ {:>4.2} │ {:>6.2} {:>7.2} │ {:>6} │ {:>8.0} │ {:>3}",
                     shape.name,
                     1000.0 / ns,
                     per(got.numa_nodes),
                     per(got.l3),
-                    got.agents,
+                    got.agents.len(),
+                    100.0 * got.stranded_pus / got.placed_pus,
                     got.refused
                 );
                 ok &= got.refused == 0;
