@@ -3,11 +3,11 @@
 //! A machine is *plain* when each leaf is an L3 domain of its own, each NUMA node a pool of its leaves, and all cores are of one
 //! kind and width (see [`is_plain`]). A request is plain when it has one member, of whole cores, and prefers no level. Then a leaf is
 //! as good as the cores it has, and the answer is that of [`plan`](crate::plan) and [`search`](crate::search): the closest scope for
-//! cores and memory, in it the fewest NUMA nodes, then the fewest leaves. As in [`straight`](crate::straight), a tight choice is taken when it
-//! has no more leaves than the fewest that hold as much anywhere in the scope. Where that is not so, nothing is said, and the planner
-//! looks.
+//! cores and memory, in it the fewest NUMA nodes, then the fewest leaves. As in [`straight`](crate::straight), a tight choice is
+//! taken when it has no more leaves than the fewest that hold as much anywhere in the scope; else all sets of as many NUMA nodes are
+//! tried. Where these are too many, nothing is said, and the planner looks.
 
-use crate::bins::{Bin, fewest, sort, tighten};
+use crate::bins::{Bin, MAX_SETS, fewest, sets, sort, tighten};
 use crate::layout::Layout;
 use crate::leaf::PuState;
 use crate::machine::Machine;
@@ -145,16 +145,59 @@ impl<'a> Plain<'a> {
         let least = fewest(&leaves[..all], self.wanted)?;
         let mut tight = pools;
         tighten(&mut tight[..len], count, self.wanted);
-        for chosen in [&tight[..count], &pools[..count]] {
-            let all = self.leaves(chosen, &mut leaves);
-            if fewest(&leaves[..all], self.wanted) == Some(least) {
-                tighten(&mut leaves[..all], least, self.wanted);
-                let left = |bins: &[Bin]| bins.iter().map(|bin| u64::from(bin.has)).sum::<u64>() - self.wanted;
-                let cost = (count, least, left(&leaves[..least]), left(chosen));
-                return self.is_within(chosen).then_some(Choice { cost, leaves });
+        let members = tight[..count].iter().fold(0, |members, bin| members | 1 << bin.domain);
+        if self.fewest_of(&leaves[..all], members) == Some(least) {
+            return self.choice(&tight[..count], least);
+        }
+        let (least, set) = self.try_sets(&pools[..len], count, &leaves[..all])?;
+        let chosen = pools[..len].iter().enumerate().filter(|(at, _)| set >> at & 1 == 1);
+        tight.iter_mut().zip(chosen).for_each(|(to, (_, bin))| *to = *bin);
+        self.choice(&tight[..count], least)
+    }
+
+    /// The fewest leaves that any set of `count` pools has enough in, and the tightest such set; `None` when there are too many sets.
+    fn try_sets(&self, pools: &[Bin], count: usize, leaves: &[Bin]) -> Option<(usize, u64)> {
+        let mut best: Option<(usize, u64, u64)> = None;
+        for (tried, set) in sets(pools.len(), count).enumerate() {
+            if tried + 1 == MAX_SETS {
+                return None;
+            }
+            let chosen = || pools.iter().enumerate().filter(|(at, _)| set >> at & 1 == 1).map(|(_, bin)| bin);
+            let has = chosen().map(|bin| u64::from(bin.has)).sum::<u64>();
+            if has < self.wanted {
+                continue;
+            }
+            let members = chosen().fold(0, |members, bin| members | 1 << bin.domain);
+            let Some(few) = self.fewest_of(leaves, members) else { continue };
+            if best.is_none_or(|(least, tightest, _)| (few, has) < (least, tightest)) {
+                best = Some((few, has, set));
+            }
+        }
+        best.map(|(few, _, set)| (few, set))
+    }
+
+    /// How many of these leaves, the fullest first, hold enough, if only those of some pools count.
+    fn fewest_of(&self, leaves: &[Bin], members: u64) -> Option<usize> {
+        let pool = |bin: &&Bin| self.machine.shape.layout.leaves[usize::from(bin.domain)].pool;
+        let (mut lacking, mut few) = (self.wanted, 0);
+        for bin in leaves.iter().filter(|bin| members >> pool(bin) & 1 == 1) {
+            few += 1;
+            lacking = lacking.saturating_sub(u64::from(bin.has));
+            if lacking == 0 {
+                return Some(few);
             }
         }
         None
+    }
+
+    /// The tightest `least` leaves of some pools.
+    fn choice(&self, pools: &[Bin], least: usize) -> Option<Choice> {
+        let mut leaves = [Bin::default(); LEAVES];
+        let all = self.leaves(pools, &mut leaves);
+        tighten(&mut leaves[..all], least, self.wanted);
+        let left = |bins: &[Bin]| bins.iter().map(|bin| u64::from(bin.has)).sum::<u64>() - self.wanted;
+        let cost = (pools.len(), least, left(&leaves[..least]), left(pools));
+        self.is_within(pools).then_some(Choice { cost, leaves })
     }
 
     /// Whether pools lie in one package, where that is required.

@@ -142,8 +142,14 @@ impl Shard {
     /// Asks for the first lines of a block ahead of time, and for its row of the index.
     #[inline(always)]
     pub(crate) fn prefetch_block(&self, line: u32) {
-        (line..line + LINES_AHEAD).for_each(|line| self.prefetch_line(line));
+        self.prefetch_words(line);
         self.index.prefetch(line * POSITIONS_PER_LINE);
+    }
+
+    /// Asks for the first lines of a block ahead of time.
+    #[inline(always)]
+    pub(crate) fn prefetch_words(&self, line: u32) {
+        (line..line + LINES_AHEAD).for_each(|line| self.prefetch_line(line));
     }
 
     /// Asks for the line of the word that a part speaks of, and for its row of the index.

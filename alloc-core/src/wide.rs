@@ -240,14 +240,25 @@ impl<'a> Wide<'a> {
 
     /// Finds the next few agents that have enough.
     fn gather(&mut self) {
-        while self.found.len() < shortlist::MOST
-            && self.looks < LOOKS
-            && self.misses < MISSES
-            && let Some((class, line)) = self.trail.next(&self.hands.shard.index.agents, self.policy == Policy::Spread)
-        {
-            match self.look(class, line) {
-                Some(rank) => self.found.push(rank, line),
-                None => self.looks += 1,
+        while self.found.len() == 0 && self.looks < LOOKS && self.misses < MISSES {
+            // All are asked for before the first is looked at.
+            let mut ahead = [(0, 0); shortlist::MOST];
+            let mut len = 0;
+            while len < ahead.len()
+                && let Some(next) = self.trail.next(&self.hands.shard.index.agents, self.policy == Policy::Spread)
+            {
+                self.hands.shard.prefetch_words(next.1);
+                ahead[len] = next;
+                len += 1;
+            }
+            if len == 0 {
+                return;
+            }
+            for (class, line) in &ahead[..len] {
+                match self.look(*class, *line) {
+                    Some(rank) => self.found.push(rank, *line),
+                    None => self.looks += 1,
+                }
             }
         }
     }

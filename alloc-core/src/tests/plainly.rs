@@ -21,8 +21,8 @@ fn next(dice: &mut u64) -> u64 {
 fn fill(table: &Table, dice: &mut u64) {
     for _ in 0..next(dice) % 12 {
         let pus = u32::try_from(next(dice) % 6).unwrap() + 1;
-        let smt = if next(dice) % 4 == 0 { Smt::Split } else { Smt::Whole };
-        let memory = if next(dice) % 4 == 0 { MemoryLocality::Required } else { MemoryLocality::Preferred };
+        let smt = if next(dice).is_multiple_of(4) { Smt::Split } else { Smt::Whole };
+        let memory = if next(dice).is_multiple_of(4) { MemoryLocality::Required } else { MemoryLocality::Preferred };
         let request = Request::exclusive(pus, (next(dice) % 4) << 30).with_smt(smt).with_memory(memory);
         let _granted_or_not = table.claim(AGENT, holder(1), &request);
     }
@@ -88,5 +88,5 @@ fn a_plain_plan_has_as_few_domains_as_the_planners() {
             }
         }
     }
-    assert!(plain * 10 > all * 8, "{plain} of {all} that fit are planned so");
+    assert!(plain * 10 > all * 9, "{plain} of {all} that fit are planned so");
 }
