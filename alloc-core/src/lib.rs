@@ -61,12 +61,13 @@
 //! # Reading order
 //!
 //! The words, each with its protocol in its module's first lines: `sync` (the door to atomics), `leaf` (cores), `pool`,
-//! `memory`, `record` and `slots` (claims), `ledger` (roles), `desk` (who is in flight), `index` (where to look). Where they lie:
-//! `shape` and `layout` (a machine), `block`, `shard`; `machine` is one agent's words through its shape. Then what is made of
-//! them: `request` and `member` (what is asked), `stock` and `plan` (what it gets: `wants`, `field`, `search` with `bins` and `straight` for the
-//! region, `pack` and `shared` for what is in it, `memory_plan`), `site`, `taking` and `claim` (getting it), `split`, `pooling` (how
-//! cores join and leave a pool), `restore`, `place`, `topology` (agents come and go), `why` and `explain`, `validate`. `table` and
-//! `local` are the calls.
+//! `memory`, `record` and `slots` (claims), `ledger` (roles), `desk` (who is in flight), `index` and `agents` with `bitmaps` (where
+//! to look). Where they lie: `shape` and `layout` (a machine), `block`, `shard`; `machine` is one agent's words through its shape.
+//! Then what is made of them: `request` and `member` (what is asked), `stock` and `plan` (what it gets: `wants`, `field`, `search`
+//! with `bins` and `straight` for the region, `pack` and `shared` for what is in it, `memory_plan`; `plain` for what needs no search),
+//! `site`, `taking` and `claim` (getting it), `split`, `pooling` (how cores join and leave a pool), `restore`, `place`, with `roam`,
+//! `narrow` and `wide` for all but the plainest, `shortlist` and `worth` (which of several), `topology` (agents come and go), `why`
+//! and `explain`, `validate`. `table` and `local` are the calls.
 //!
 //! Every rule is a pure function on a `Copy` value; every shared change is one read-modify-write that runs such a function.
 

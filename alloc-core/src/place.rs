@@ -5,7 +5,9 @@
 //! shard comes first, all its classes, then the others: were the tightest of all shards looked for first, all threads would
 //! fight for the agent that was freed last.
 //!
-//! **Agent by agent**, for all other requests, and before the answer is no: each agent is planned for; of the first few that
+//! **Roaming**, for all other requests: along leaves and pools, then along agents, in bounded searches (see [`roam`](crate::roam)).
+//!
+//! **Agent by agent**, when nothing was found, and before the answer is no: each agent is planned for; of the first few that
 //! could serve the one with the least left (pack) or the most (spread) is claimed.
 //!
 //! A no is final when nobody was in flight while all was looked at once more; see [`desk`](crate::desk).

@@ -8,6 +8,9 @@
 //! 5. the least left over in the inner, then in the outer domains it touches: the tightest gap, so that large ones stay whole;
 //! 6. the least memory in a NUMA node that is to give memory too; 7. NUMA nodes near each other; 8. the lowest leaves.
 //!
+//! Whole cores of one kind are chosen without trying sets where that is certain to be as good by 1 (see
+//! [`straight`](crate::straight)); 5 to 8 are then a matter of a tight choice.
+//!
 //! For one member a domain is as good as what it has, a single figure, so the number of outer domains is exact whatever
 //! their number (see [`bins`](crate::bins)). Which ones is tried out: all sets of that many, and for each the fewest
 //! inner ones. Beyond [`MAX_SETS`](crate::bins::MAX_SETS) sets, which takes more than twelve outer domains, the fullest
