@@ -22,8 +22,8 @@
 //! Rule 3: who takes an agent out of grown does a SeqCst fence before it reads, and puts it into the planes of all families.
 //!
 //! Why no growth is lost: let `W` be the last to take the agent out of grown, at a moment at which it stays out. Each growth `G` of
-//! a word loads (or sets) grown afterwards, and found it set, before `W` cleared it; so in the one order of SeqCst operations G comes before
-//! W's fence, and W's reading sees it. Behind the last growth a word only shrinks, so W read at least what is there at rest, and the
+//! a word loads (or sets) grown afterwards, and found it set, before `W` cleared it; so in the one order of SeqCst operations G comes
+//! before W's fence, and W's reading sees it. Behind the last growth a word only shrinks, so W read at least what is there at rest, and the
 //! plane it puts the agent into is high enough. Who takes it out of that plane sees through the bit what W saw, reads at least as
 //! much, and puts it in again (rule 2).
 //!

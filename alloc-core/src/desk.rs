@@ -1,7 +1,7 @@
 //! Desks: where the threads at work sit, and what of theirs others must see: which claim is in flight, and how many were undone.
 //!
 //! A claim of several words may take some and give them back. Who finds them taken meanwhile must not say no for it. So a call
-//! that is about to take words says at its desk where (`line + 1` of a block, shard, role), and counts its undos there. A refusal
+//! that is about to take words says at its desk where (shard, first line of the block, role), and counts its undos there. A refusal
 //! looks at all desks before it is final; a claim that succeeds touches its own desk only.
 //!
 //! Rule 1: the flight is announced before the first word is taken (or the role charged), and ends after the last one was given
@@ -30,7 +30,7 @@ const ON: u64 = 1 << 63;
 /// Which block: shard and first line.
 pub(crate) type BlockAt = (u8, u32);
 
-#[inline(always)]
+#[inline]
 const fn pack((shard, line): BlockAt, role: RoleId) -> u64 {
     ON | (shard as u64) << (LINE_BITS + ROLE_BITS) | (role.get() as u64) << LINE_BITS | line as u64
 }
@@ -78,7 +78,7 @@ impl Desks {
     }
 
     /// Announces a flight; it ends on drop.
-    #[inline(always)]
+    #[inline]
     pub(crate) fn flight(&self, desk: usize, block: BlockAt, role: RoleId) -> Flight<'_> {
         let desk = &self.desks[desk].0;
         // Relaxed: the change of the first word releases it (rule 1); so does the change of the role's counter.
@@ -127,7 +127,7 @@ impl Flight<'_> {
 }
 
 impl Drop for Flight<'_> {
-    #[inline(always)]
+    #[inline]
     fn drop(&mut self) {
         // Release: rule 1 and 2: ends after all that was done in it; pairs with the Acquire of `any`.
         self.desk.flight.store(0, Ordering::Release);
@@ -161,8 +161,8 @@ impl Watch {
     }
 }
 
-#[cfg(test)]
 #[cfg(not(loom))]
+#[cfg(test)]
 mod tests {
     use super::*;
 

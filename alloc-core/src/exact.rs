@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::PAGE_BYTES;
+use crate::extras;
 use crate::ids::{NumaNodeId, PuId};
 use crate::member::MAX_MEMBERS;
 use crate::memory::{MAX_PAGES, Seat};
@@ -67,6 +68,10 @@ pub(crate) fn placement(shape: &Shape, parts: impl Iterator<Item = Part>) -> Pla
                 let numa_node = pool_numa_node(shape, pool);
                 lists(&mut placement, member).1.push(PoolShare { numa_node, cpu_milli });
             }
+            Part::Memory { numa_node, pages, .. } if shape.extras.kind(numa_node) != 0 => {
+                let memory = NumaNodeMemory { numa_node, mem_bytes: pages * PAGE_BYTES };
+                placement.extras.special_memory.push(memory);
+            }
             Part::Memory { numa_node, seat, pages } => {
                 placement.memory.push(NumaNodeMemory { numa_node, mem_bytes: pages * PAGE_BYTES });
                 placement.memory_hold = match seat {
@@ -75,6 +80,7 @@ pub(crate) fn placement(shape: &Shape, parts: impl Iterator<Item = Part>) -> Pla
                     Seat::SingleStrict | Seat::Group(_) => MemoryHold::Strict,
                 };
             }
+            Part::Extra { word, amount } => extras::exact::push(shape, word, amount, &mut placement.extras),
         }
     }
     for member in (0..).take(1 + placement.further.len()) {
@@ -83,6 +89,7 @@ pub(crate) fn placement(shape: &Shape, parts: impl Iterator<Item = Part>) -> Pla
         pools.sort_unstable_by_key(|share| share.numa_node);
     }
     placement.memory.sort_unstable_by_key(|memory| memory.numa_node);
+    extras::exact::sort(&mut placement.extras);
     placement
 }
 
@@ -106,12 +113,15 @@ pub(crate) fn parts(shape: &Shape, placement: &Placement, sink: &mut impl Sink) 
     }
     for memory in &placement.memory {
         check_memory(shape, *memory)?;
+        if shape.extras.kind(memory.numa_node) != 0 {
+            return Err(Invalid::SpecialMemory(memory.numa_node).into());
+        }
     }
     let seat = seat(shape, placement)?;
     for memory in &placement.memory {
         sink.put(Part::Memory { numa_node: memory.numa_node, seat, pages: memory.mem_bytes / PAGE_BYTES })?;
     }
-    Ok(())
+    extras::exact::parts(shape, &placement.extras, sink)
 }
 
 fn share_parts(shape: &Shape, member: u8, shares: &[PoolShare], sink: &mut impl Sink) -> Result<(), Inexact> {
@@ -158,7 +168,7 @@ pub(crate) fn whole_cores(shape: &Shape, pus: &[PuId]) -> Result<BTreeMap<u16, u
     Ok(leaves)
 }
 
-fn check_memory(shape: &Shape, memory: NumaNodeMemory) -> Result<(), Invalid> {
+pub(crate) fn check_memory(shape: &Shape, memory: NumaNodeMemory) -> Result<(), Invalid> {
     let NumaNodeMemory { numa_node, mem_bytes } = memory;
     if numa_node.index() >= shape.numa_nodes() {
         return Err(Invalid::UnknownNumaNode(numa_node));

@@ -33,7 +33,14 @@
 //! A thread that stalls between truth and hint hides what it itself gave back. If it stalls between two levels it may hide a row
 //! from searches, never from the walk over all agents by which `place` looks once more before it says no.
 
+mod plane;
+
 use core::ops::Range;
+
+#[cfg(test)]
+pub(crate) use plane::pages_of;
+use plane::{ACTIVE, LINES_PER_ROW, NO_PLANE, PLANES, plane_of, pool_class};
+pub(crate) use plane::{Plane, Query, STEPS, leaf_class, steps_up_to};
 
 use crate::agents::Agents;
 use crate::block::POSITIONS_PER_LINE;
@@ -41,107 +48,6 @@ use crate::sync::{self, Line, Ordering, Padded, WORDS_PER_LINE, Word64};
 
 /// Positions in a row.
 pub(crate) const ROW: u32 = 64;
-
-/// One question of the index.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Plane(usize);
-
-/// The first word of a line says who is active; seven classes follow.
-const CLASSES_PER_LINE: usize = 7;
-const LEAF_CLASSES: usize = 2 * CLASSES_PER_LINE;
-/// The words that say who is active: of the two lines of leaf classes and that of pool classes.
-const ACTIVE: [Plane; 3] = [Plane(0), Plane(8), Plane(16)];
-const FIRST_POOL: usize = 17;
-const POOL_CLASSES: u32 = 7;
-const FIRST_STEP: usize = 24;
-/// Steps of memory: 1/2, 3/4, 1, 3/2, 2, 3, 4, 6, … 64 and 96 GiB.
-pub(crate) const STEPS: usize = 16;
-/// Pages of the lowest step, as a power of two.
-const LOWEST_STEP: u32 = ((1_u64 << 29) / crate::PAGE_BYTES).ilog2();
-const PLANES: usize = FIRST_STEP + STEPS;
-const LINES_PER_ROW: usize = PLANES.div_ceil(WORDS_PER_LINE);
-
-/// The class of a leaf by its free PUs: 1 to 8 each its own, then by fours up to 32. `None` for none free.
-#[inline(always)]
-pub(crate) const fn leaf_class(free: u32) -> Option<u32> {
-    match free {
-        0 => None,
-        1..=8 => Some(free - 1),
-        _ => Some(8 + (free - 9) / 4),
-    }
-}
-
-/// The class of a pool by its room in thousandths of a PU.
-#[inline(always)]
-pub(crate) const fn pool_class(room_milli: u32) -> Option<u32> {
-    match room_milli {
-        0 => None,
-        1..=99 => Some(0),
-        100..=249 => Some(1),
-        250..=499 => Some(2),
-        500..=999 => Some(3),
-        1000..=1999 => Some(4),
-        2000..=3999 => Some(5),
-        _ => Some(6),
-    }
-}
-
-/// How many steps so many pages reach.
-#[inline(always)]
-#[expect(clippy::cast_possible_truncation, reason = "at most 16 steps")]
-pub(crate) const fn steps_up_to(pages: u64) -> u8 {
-    if pages >> LOWEST_STEP == 0 {
-        return 0;
-    }
-    let power = pages.ilog2();
-    // The bit below the highest one says whether it is half as much again.
-    let steps = (power - LOWEST_STEP) as usize * 2 + (pages >> (power - 1) & 1) as usize + 1;
-    if steps < STEPS { steps as u8 } else { STEPS as u8 }
-}
-
-impl Plane {
-    /// Leaves of this class.
-    #[inline(always)]
-    pub(crate) const fn leaf(class: u32) -> Self {
-        let class = class as usize;
-        Self(1 + class + class / CLASSES_PER_LINE)
-    }
-
-    /// All classes in which leaves with at least so many free PUs are, tightest first.
-    #[inline(always)]
-    #[expect(clippy::cast_possible_truncation, reason = "14 classes")]
-    pub(crate) fn leaf_classes_from(pus: u32) -> core::ops::Range<u32> {
-        leaf_class(pus).unwrap_or(0)..LEAF_CLASSES as u32
-    }
-
-    /// All classes in which pools with at least so much room are, tightest first.
-    pub(crate) fn pool_classes_from(room_milli: u32) -> Range<u32> {
-        pool_class(room_milli).unwrap_or(0)..POOL_CLASSES
-    }
-
-    /// Pools of this class.
-    #[inline(always)]
-    const fn pool(class: u32) -> Self {
-        Self(FIRST_POOL + class as usize)
-    }
-
-    #[inline(always)]
-    const fn step(step: u8) -> Self {
-        Self(FIRST_STEP + step as usize)
-    }
-
-    /// The highest step every NUMA node with so many pages is at; `None` below the lowest.
-    #[inline(always)]
-    pub(crate) fn memory(pages: u64) -> Option<Self> {
-        steps_up_to(pages).checked_sub(1).map(Self::step)
-    }
-
-    /// The word beside it that says who is active.
-    #[inline(always)]
-    const fn active(self) -> Self {
-        Self(self.0 & !CLASSES_PER_LINE)
-    }
-}
 
 /// Neighbouring positions: those of a leaf, or of a NUMA node's leaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -156,7 +62,7 @@ impl Span {
     }
 
     /// Its rows, and its bits in each.
-    #[inline(always)]
+    #[inline]
     fn rows(self) -> impl Iterator<Item = (u32, u64)> {
         let end = self.first + self.len;
         // A NUMA node without cores has no leaves.
@@ -173,32 +79,32 @@ impl Span {
 #[derive(Debug)]
 struct Level {
     lines: Box<[Line]>,
-    lines_per_plane: usize,
+    words_per_plane: usize,
 }
 
 impl Level {
     fn new(bits: u32) -> Self {
         let lines_per_plane = (bits as usize).div_ceil(64 * WORDS_PER_LINE).max(1);
-        Self { lines: sync::zeroed(lines_per_plane * PLANES), lines_per_plane }
+        let words_per_plane = lines_per_plane * WORDS_PER_LINE;
+        Self { lines: sync::zeroed(lines_per_plane * PLANES), words_per_plane }
     }
 
-    #[inline(always)]
+    #[inline]
     fn word(&self, plane: Plane, word: u32) -> &Word64 {
-        let word = word as usize;
-        &self.lines[plane.0 * self.lines_per_plane + word / WORDS_PER_LINE].0[word % WORDS_PER_LINE]
+        &sync::words_of(&self.lines)[plane.index() * self.words_per_plane + word as usize]
     }
 
-    #[inline(always)]
+    #[inline]
     fn words(&self) -> u32 {
-        u32::try_from(self.lines_per_plane * WORDS_PER_LINE).unwrap_or(u32::MAX)
+        u32::try_from(self.words_per_plane).unwrap_or(u32::MAX)
     }
 
     /// The bits of a word that are set in both planes.
-    #[inline(always)]
-    fn both(&self, (plane, filter): (Plane, Option<Plane>), word: u32) -> u64 {
-        // Relaxed: a hint where to look; what is looked at then is read with Acquire.
-        let bits = self.word(plane, word).load(Ordering::Relaxed);
-        filter.map_or(bits, |filter| bits & self.word(filter, word).load(Ordering::Relaxed))
+    #[inline]
+    fn both(&self, query: Query, word: u32) -> u64 {
+        // Relaxed, both: a hint where to look; what is looked at then is read with Acquire.
+        let bits = self.word(query.plane(), word).load(Ordering::Relaxed);
+        bits & self.word(query.filter(), word).load(Ordering::Relaxed)
     }
 }
 
@@ -235,6 +141,12 @@ impl Index {
         self.row_count
     }
 
+    /// The row that so large a part of the rows, in parts of 2³², comes before.
+    #[inline]
+    pub(crate) const fn row_at(&self, part: u32) -> u32 {
+        ((self.row_count as u64 * part as u64) >> 32) as u32
+    }
+
     /// The rows' lines.
     pub(crate) const fn row_lines(&self) -> &[Line] {
         &self.rows
@@ -246,13 +158,13 @@ impl Index {
         lines * size_of::<Line>() + self.agents.bytes()
     }
 
-    #[inline(always)]
+    #[inline]
     fn word(&self, plane: Plane, row: u32) -> &Word64 {
-        &self.rows[row as usize * LINES_PER_ROW + plane.0 / WORDS_PER_LINE].0[plane.0 % WORDS_PER_LINE]
+        &sync::words_of(&self.rows)[row as usize * PLANES + plane.index()]
     }
 
     /// Asks for the lines of a row that a change of a leaf's class may touch.
-    #[inline(always)]
+    #[inline]
     pub(crate) fn prefetch(&self, position: u32) {
         let row = (position / ROW).min(self.row_count - 1);
         sync::prefetch(self.word(ACTIVE[0], row));
@@ -263,35 +175,40 @@ impl Index {
 /// Changes, each after the change of the truth it tells of.
 impl Index {
     /// A leaf's free PUs changed.
-    #[inline(always)]
+    #[inline]
     pub(crate) fn leaf_changed(&self, position: u32, (before, after): (u32, u32), truth: impl Fn() -> u32) {
-        let (before, after) = (leaf_class(before), leaf_class(after));
-        if before != after {
-            self.moved(position, (before.map(Plane::leaf), after.map(Plane::leaf)), || leaf_class(truth()) == before);
+        let (from, to) = (plane_of(before), plane_of(after));
+        if from == to {
+            return;
+        }
+        let _calm = sync::calm();
+        let (row, bit) = (position / ROW, 1 << (position % ROW));
+        if to != NO_PLANE {
+            self.set_in_row(to, row, bit);
+        }
+        if from != NO_PLANE {
+            let left = self.clear_in_row(from, row, bit);
+            if plane_of(truth()) == from {
+                self.set_in_row(from, row, bit);
+            } else if left == 0 {
+                // The row is at hand now; a search would have to come by for nothing.
+                self.lower(from, row);
+            }
         }
     }
 
     /// A pool's room changed.
-    #[inline(always)]
     pub(crate) fn pool_changed(&self, position: u32, (before, after): (u32, u32), truth: impl Fn() -> u32) {
-        let (before, after) = (pool_class(before), pool_class(after));
-        if before != after {
-            self.moved(position, (before.map(Plane::pool), after.map(Plane::pool)), || pool_class(truth()) == before);
+        let (from, to) = (pool_class(before), pool_class(after));
+        if from == to {
+            return;
         }
-    }
-
-    #[inline(always)]
-    fn moved(&self, position: u32, (from, to): (Option<Plane>, Option<Plane>), came_back: impl Fn() -> bool) {
         let _calm = sync::calm();
-        let (row, bit) = (position / ROW, 1 << (position % ROW));
         if let Some(to) = to {
-            self.set_in_row(to, row, bit);
+            self.set(Plane::pool(to), Span::one(position));
         }
         if let Some(from) = from {
-            self.clear_in_row(from, row, bit);
-            if came_back() {
-                self.set_in_row(from, row, bit);
-            }
+            self.clear(Plane::pool(from), Span::one(position), || pool_class(truth()) == Some(from));
         }
     }
 
@@ -318,7 +235,7 @@ impl Index {
         }
         for (row, bits) in span.rows() {
             for plane in steps.clone().map(Plane::step) {
-                self.clear_in_row(plane, row, bits);
+                let _left = self.clear_in_row(plane, row, bits);
             }
         }
         for plane in (steps.start..shown().min(steps.end)).map(Plane::step) {
@@ -347,24 +264,24 @@ impl Index {
         self.clear(found, Span::one(position), || leaf_class(truth()).map(Plane::leaf) == Some(found));
     }
 
-    #[inline(always)]
+    #[inline]
     fn set(&self, plane: Plane, span: Span) {
         for (row, bits) in span.rows() {
             self.set_in_row(plane, row, bits);
         }
     }
 
-    #[inline(always)]
+    #[inline]
     fn clear(&self, plane: Plane, span: Span, still: impl Fn() -> bool) {
         for (row, bits) in span.rows() {
-            self.clear_in_row(plane, row, bits);
+            let _left = self.clear_in_row(plane, row, bits);
         }
         if still() {
             self.set(plane, span);
         }
     }
 
-    #[inline(always)]
+    #[inline]
     fn set_in_row(&self, plane: Plane, row: u32, bits: u64) {
         // AcqRel: Release publishes the truth changed before it to who clears the bit later (rule 2); Acquire keeps the
         // chain of changes of this word whole.
@@ -373,11 +290,11 @@ impl Index {
         }
     }
 
-    #[inline(always)]
-    fn clear_in_row(&self, plane: Plane, row: u32, bits: u64) {
+    /// Clears bits of a row; the bits that are left. Where none are, the bit above may stay: the next search that comes by clears it.
+    #[inline]
+    fn clear_in_row(&self, plane: Plane, row: u32, bits: u64) -> u64 {
         // AcqRel: Acquire pairs with the Release half of `set_in_row`, so the second look at the truth sees what was set for.
-        // The bit above stays, though it may be the row's last: the next search that comes by clears it.
-        self.word(plane, row).clear_bits(bits, Ordering::AcqRel);
+        self.word(plane, row).clear_bits(bits, Ordering::AcqRel) & !bits
     }
 
     /// The row has bits: so its bit above, and the one above that.
@@ -413,35 +330,35 @@ impl Index {
     }
 }
 
-/// What a search looks for: a plane, and a second one that must agree.
-pub(crate) type Query = (Plane, Option<Plane>);
-
 /// Searches.
 impl Index {
     /// A query for leaves of a class beside memory of a step. The step is left out while no NUMA node is hidden.
-    #[inline(always)]
+    #[inline]
     pub(crate) fn query(&self, class: u32, memory: Option<Plane>) -> Query {
         // Relaxed: a leaf that is found without the memory wanted is refused by its words.
         let hides = self.hidden.0.load(Ordering::Relaxed) != 0;
-        (Plane::leaf(class), memory.filter(|_| hides))
+        Query::new(Plane::leaf(class), memory.filter(|_| hides))
     }
 
     /// As [`Index::query`], for pools of a class.
     pub(crate) fn pool_query(&self, class: u32, memory: Option<Plane>) -> Query {
-        (Plane::pool(class), self.query(0, memory).1)
+        // Relaxed: as in `query`.
+        let hides = self.hidden.0.load(Ordering::Relaxed) != 0;
+        Query::new(Plane::pool(class), memory.filter(|_| hides))
     }
 
     /// The positions of a row that answer a query, of agents that take new claims.
-    #[inline(always)]
-    pub(crate) fn row(&self, (plane, filter): Query, row: u32) -> u64 {
-        // Acquire: pairs with the Release half of `set_in_row`: the truth looked at next is at least as new as the bit.
+    #[inline]
+    pub(crate) fn row(&self, query: Query, row: u32) -> u64 {
+        let (plane, filter) = (query.plane(), query.filter());
+        // Acquire, all: pairs with the Release half of `set_in_row`: the truth looked at next is at least as new as the bit.
         let active = self.word(plane.active(), row).load(Ordering::Acquire);
         let bits = self.word(plane, row).load(Ordering::Acquire) & active;
-        filter.map_or(bits, |filter| bits & self.word(filter, row).load(Ordering::Acquire))
+        bits & self.word(filter, row).load(Ordering::Acquire)
     }
 
     /// The first row from `row` on, and before `end`, that has positions which answer; and these.
-    #[inline(always)]
+    #[inline]
     pub(crate) fn next(&self, query: Query, mut row: u32, end: u32) -> Option<(u32, u64)> {
         while row < end {
             let word = row / 64;
@@ -454,6 +371,7 @@ impl Index {
             if row >= end {
                 return None;
             }
+            self.prefetch_next(query, row, rows);
             let found = self.row(query, row);
             if found != 0 {
                 return Some((row, found));
@@ -464,10 +382,28 @@ impl Index {
         None
     }
 
+    /// Asks for the row that a search will come to after this one.
+    #[inline(always)]
+    pub(crate) fn prefetch_after(&self, query: Query, row: u32) {
+        let rows = self.level1.both(query, row / 64) & u64::MAX << (row % 64);
+        if rows != 0 {
+            self.prefetch_next(query, row, rows);
+        }
+    }
+
+    /// Asks for the row that a search will come to after this one, if it is of the same word of the level above.
+    #[inline(always)]
+    fn prefetch_next(&self, query: Query, row: u32, rows: u64) {
+        let next = (rows & (rows - 1)).trailing_zeros();
+        if next < 64 {
+            sync::prefetch(self.word(query.plane(), row / 64 * 64 + next));
+        }
+    }
+
     /// A search found nothing in a row: clears its bits above, where they are wrong.
     #[cold]
-    fn tidy(&self, (plane, filter): Query, row: u32) {
-        for plane in [Some(plane), filter].into_iter().flatten() {
+    fn tidy(&self, query: Query, row: u32) {
+        for plane in [query.plane(), query.filter()] {
             // Acquire: as in `lower`, which looks once more.
             if self.word(plane, row).load(Ordering::Acquire) == 0 {
                 self.lower(plane, row);
@@ -518,79 +454,6 @@ impl Index {
     }
 }
 
-/// The fewest pages at which so many steps are reached.
-#[cfg(test)]
-pub(crate) const fn pages_of(steps: u8) -> u64 {
-    let half = (1 << LOWEST_STEP) << ((steps - 1) / 2);
-    if steps % 2 == 1 { half } else { half + half / 2 }
-}
-
-#[cfg(test)]
 #[cfg(not(loom))]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn classes_rise_with_what_is_free() {
-        let classes: Vec<u32> = (1..=32).filter_map(leaf_class).collect();
-        assert!(classes.is_sorted() && classes.len() == 32);
-        assert_eq!((classes[0], classes[7], classes[31]), (0, 7, 13));
-        assert_eq!([0, 6, 7, 13].map(Plane::leaf), [1, 7, 9, 15].map(Plane));
-        assert_eq!(pool_class(u32::MAX), Some(6));
-    }
-
-    #[test]
-    fn a_step_is_reached_exactly_at_its_pages() {
-        for steps in 1..=16 {
-            assert_eq!(steps_up_to(pages_of(steps)), steps);
-            assert_eq!(steps_up_to(pages_of(steps) - 1), steps - 1);
-        }
-        assert_eq!(pages_of(16), 96 << 18, "96 GiB");
-        assert_eq!((steps_up_to(0), usize::from(steps_up_to(u64::MAX))), (0, STEPS));
-        assert_eq!((Plane::memory(0), Plane::memory(pages_of(1))), (None, Some(Plane::step(0))));
-    }
-
-    #[test]
-    fn a_span_knows_its_bits_in_every_row() {
-        assert_eq!(Span { first: 60, len: 8 }.rows().collect::<Vec<_>>(), [(0, 0xF << 60), (1, 0xF)]);
-        assert_eq!(Span { first: 64, len: 64 }.rows().collect::<Vec<_>>(), [(1, u64::MAX)]);
-        assert_eq!(Span { first: 5, len: 0 }.rows().count(), 0);
-    }
-
-    #[test]
-    fn a_search_finds_what_was_set_and_skips_what_was_cleared() {
-        let index = Index::new(1 << 20);
-        let far = 900_000;
-        for position in [5, far] {
-            index.set_active(Span::one(position), true);
-            index.leaf_changed(position, (0, 8), || 8);
-        }
-        let query = (Plane::leaf(7), None);
-        assert_eq!(index.next(query, 0, index.rows()), Some((0, 1 << 5)));
-        assert_eq!(index.next(query, 1, index.rows()), Some((far / ROW, 1 << (far % ROW))));
-        index.leaf_changed(far, (8, 0), || 0);
-        assert_eq!(index.next(query, 1, index.rows()), None);
-        assert_eq!(index.next(query, 0, index.rows()), Some((0, 1 << 5)));
-        index.leaf_changed(5, (8, 0), || 8);
-        assert!(index.has_leaf(5, 8), "it came back while it was cleared");
-    }
-
-    #[test]
-    fn memory_filters_and_is_cleared_by_who_finds_it_wrong() {
-        let index = Index::new(64);
-        let span = Span { first: 4, len: 2 };
-        index.set_active(span, true);
-        index.leaf_changed(4, (0, 8), || 8);
-        assert_eq!(index.query(7, Some(Plane::step(3))).1, None, "nothing is hidden");
-        let query = (Plane::leaf(7), Some(Plane::step(3)));
-        assert_eq!(index.row(query, 0), 0);
-        index.memory_known(span, 5);
-        assert_eq!(index.row(query, 0), 1 << 4);
-        index.memory_hidden(span, 3..5, 5, || 3);
-        assert_eq!(index.row(query, 0), 0);
-        assert_eq!(index.query(7, Some(Plane::step(3))), query);
-        index.memory_shown(span, 3..5, 5);
-        index.memory_hidden(span, 3..5, 5, || 4);
-        assert!(index.has_memory(span, 4), "it was raised again by the second look");
-    }
-}
+#[cfg(test)]
+mod tests;

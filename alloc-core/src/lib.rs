@@ -3,8 +3,8 @@
 //! # Words
 //!
 //! - **Agent**: a registered machine. Its [`Shape`] says what cores, PUs (hardware threads) and NUMA nodes it has.
-//! - **Claim**: PUs, pool shares and memory of one agent that an [`Owner`] holds and a role is charged for. It can be split,
-//!   transferred, released, and restored after a restart.
+//! - **Claim**: PUs, pool shares, memory and [extras](Extras) (devices, ports, disk, …) of one agent that an [`Owner`] holds
+//!   and a role is charged for. It can be split, transferred, released, and restored after a restart.
 //! - **Member**: a part of a claim with CPU of its own, exclusive or shared. Most claims have one.
 //! - **Pool**: the cores of a NUMA node that shared claims run on. Cores join and leave it as shared claims come and go.
 //! - **Refused** is a no, with figures; **contended** means that others were in flight: ask again.
@@ -21,8 +21,8 @@
 //! let core = CoreSpec { pus: 2, l3: Some(0), numa_node: Some(NumaNodeId::new(0)), package: Some(0), kind: 0 };
 //! let shape = Shape::new(&ShapeSpec {
 //!     cores: vec![core; 4],
-//!     numa_nodes: vec![NumaNodeSpec { mem_bytes: 8 << 30 }],
-//!     distances: vec![],
+//!     numa_nodes: vec![NumaNodeSpec::ordinary(8 << 30)],
+//!     ..ShapeSpec::default()
 //! })?;
 //! let table = Table::new(Capacity::for_agents(1, &shape))?;
 //! let role = table.add_role(Limit::default())?;
@@ -61,13 +61,14 @@
 //! # Reading order
 //!
 //! The words, each with its protocol in its module's first lines: `sync` (the door to atomics), `leaf` (cores), `pool`,
-//! `memory`, `record` and `slots` (claims), `ledger` (roles), `desk` (who is in flight), `index` and `agents` with `bitmaps` (where
-//! to look). Where they lie: `shape` and `layout` (a machine), `block`, `shard`; `machine` is one agent's words through its shape.
-//! Then what is made of them: `request` and `member` (what is asked), `stock` and `plan` (what it gets: `wants`, `field`, `search`
-//! with `bins` and `straight` for the region, `pack` and `shared` for what is in it, `memory_plan`; `plain` for what needs no search),
-//! `site`, `taking` and `claim` (getting it), `split`, `pooling` (how cores join and leave a pool), `restore`, `place`, with `roam`,
-//! `narrow` and `wide` for all but the plainest, `shortlist` and `worth` (which of several), `topology` (agents come and go), `why`
-//! and `explain`, `validate`. `table` and `local` are the calls.
+//! `memory`, `extras::word` (all else), `record` and `slots` (claims), `ledger` (roles), `desk` (who is in flight), `index` and
+//! `agents` with `bitmaps` (where to look). Where they lie: `shape` and `layout` (a machine), `block`, `shard`; `machine` is one agent's
+//! words through its shape. Then what is made of them: `request` and `member` (what is asked), `stock` and `plan` (what it gets: `wants`,
+//! `field`, `search` with `bins` and `straight` for the region, `pack` and `shared` for what is in it, `memory_plan`; `plain` for what
+//! needs no search), `site`, `taking` and `claim` (getting it), `quick` (the same, straight on, for the commonest claim), `split`,
+//! `pooling` (how cores join and leave a pool), `restore`, `place`, with `walk` for the commonest, `roam`, `narrow` and `wide` for the
+//! rest, `shortlist` and `worth` (which of several), `topology` (agents come and go), `why` and `explain`, `validate`. Beside them
+//! `extras`: huge pages, devices, disk, ports and the rest. `table` and `local` are the calls.
 //!
 //! Every rule is a pure function on a `Copy` value; every shared change is one read-modify-write that runs such a function.
 
@@ -79,6 +80,7 @@ mod claim;
 mod desk;
 mod exact;
 mod explain;
+mod extras;
 mod field;
 mod hold;
 mod ids;
@@ -103,6 +105,7 @@ mod plan;
 mod pool;
 mod pooling;
 mod quantity;
+mod quick;
 mod reason;
 mod record;
 mod request;
@@ -128,6 +131,7 @@ mod tests;
 mod topology;
 mod usage;
 mod validate;
+mod walk;
 mod wants;
 mod why;
 mod wide;
@@ -135,7 +139,12 @@ mod worth;
 
 pub use claim::Holder;
 pub use explain::Explanation;
-pub use ids::{AgentId, ClaimId, FrameworkId, NumaNodeId, OfferId, Owner, PuId, RoleId};
+pub use extras::{
+    DeviceAmount, DeviceLocality, DeviceShare, DeviceSpec, DeviceUsage, DeviceWish, Extras, ExtrasError, ExtrasUsage,
+    HugePages, HugeSize, HugeUsage, NameUsage, NumaNodeHugePages, Pick, PickWish, Picked, PlacedExtras, RangesSpec,
+    ScalarAmount, ScalarSpec, ScalarWish, SetSpec, Span, SpecialMemoryWish, Wishes,
+};
+pub use ids::{AgentId, ClaimId, DeviceId, FrameworkId, NameId, NumaNodeId, OfferId, Owner, PuId, RoleId};
 pub use ledger::Limit;
 pub use local::{DesksFull, Local};
 pub use member::{CoreKind, Cpus, MAX_MEMBERS, Members, Smt};

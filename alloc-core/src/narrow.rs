@@ -121,6 +121,10 @@ pub(crate) struct Narrow<'a> {
 impl<'a> Narrow<'a> {
     /// A search; `None` for a request that is better served otherwise.
     pub(crate) fn new(hands: Hands<'a>, request: &Request, policy: Policy, worth: Option<Worth>) -> Option<Self> {
+        // Extras are the planner's.
+        if request.extras.wishes().is_some() {
+            return None;
+        }
         let wants = Wants::new(request, true);
         let level = match request.locality {
             Locality::Required(level) => Some(level),
@@ -236,10 +240,10 @@ impl<'a> Narrow<'a> {
 
     /// The leaf at a position, if its agent takes new claims.
     fn leaf(&self, position: u32) -> Option<(Site<'a>, u16, LeafPlace)> {
-        let site = self.hands.site(self.hands.shard.owner_at(position)).filter(Site::is_open)?;
+        let site = self.hands.open_site_at(position)?;
         let at = position.wrapping_sub(site.cell.line * POSITIONS_PER_LINE);
         let place = site.machine.shape.block.leaf_place(at)?;
-        Some((site, u16::try_from(at).ok()?, place))
+        Some((site, u16::try_from(at).ok()?, *place))
     }
 
     fn claim(&mut self, position: u32, holder: Holder) -> Result<Grant, Missed> {
@@ -296,7 +300,7 @@ impl<'a> Narrow<'a> {
 
     /// A leaf that does not serve may be of another class than it was found in.
     fn put_right(&self, site: &Site<'_>, leaf: u16, free: u32) {
-        if let Some((found, _)) = self.trail.query
+        if let Some(found) = self.trail.query.map(Query::plane)
             && self.trail.planes == Planes::Leaves
             && crate::index::leaf_class(free.count_ones()).map(Plane::leaf) != Some(found)
         {

@@ -11,10 +11,10 @@ use crate::bins::{Bin, MAX_SETS, fewest, sets, sort, tighten};
 use crate::layout::Layout;
 use crate::leaf::PuState;
 use crate::machine::Machine;
+use crate::memory_plan::Demand;
 use crate::nodeset::NodeSet;
 use crate::part::Part;
 use crate::plan::{Lack, Scope, group_scopes, memory_fits, put_memory, single_scopes};
-use crate::quantity::pages_up;
 use crate::record::OpenRecord;
 use crate::request::{Level, Locality, MemoryLocality, Request};
 use crate::stock::{View, WhatIf};
@@ -51,7 +51,7 @@ struct Uncertain;
 struct Plain<'a> {
     request: &'a Request,
     machine: Machine<'a>,
-    pages: u64,
+    memory: Demand,
     wanted: u64,
     /// Whole cores of each leaf that are free.
     cores: [u32; LEAVES],
@@ -67,7 +67,9 @@ pub(crate) fn plan(
     let take = wants.only_take().filter(|take| matches!(take.grain, Grain::Cores | Grain::CoresByPu))?;
     let any = matches!(request.locality, Locality::Any | Locality::Required(Level::NumaNode | Level::Package));
     let near = request.mem_bytes == 0 || request.memory != MemoryLocality::Any;
-    if !any || !near || take.kind.is_some() || !machine.shape.layout.plain {
+    // Extras are the planner's.
+    let extras = request.extras.wishes().is_some();
+    if extras || !any || !near || take.kind.is_some() || !machine.shape.layout.plain {
         return None;
     }
     let plain = Plain::new(request, take, machine);
@@ -84,20 +86,20 @@ impl<'a> Plain<'a> {
             width = place.bits.width;
         }
         let wanted = if take.grain == Grain::Cores { take.amount } else { take.amount.div_ceil(width) };
-        Self { request, machine, pages: pages_up(request.mem_bytes), wanted: u64::from(wanted), cores }
+        Self { request, machine, memory: Demand::of(request), wanted: u64::from(wanted), cores }
     }
 
     /// The closest scope in which cores and memory fit, and the best leaves there; `None` when there is none, or it is not certain.
     fn find(&self) -> Option<(Scope, Choice)> {
         let view = View { machine: self.machine, what_if: WhatIf::AsIs };
         let in_numa_node = self.request.locality == Locality::Required(Level::NumaNode);
-        if self.pages > 0 || in_numa_node {
+        if !self.memory.is_empty() || in_numa_node {
             let found = self.best(single_scopes(&view)).ok()?;
             if found.is_some() || in_numa_node {
                 return found;
             }
             let mut size = 0;
-            for scope in group_scopes(&view).filter(|_| self.pages > 0) {
+            for scope in group_scopes(&view).filter(|_| !self.memory.is_empty()) {
                 if scope.nodeset().len() > size {
                     size = scope.nodeset().len();
                     let alike = group_scopes(&view).filter(|other| other.nodeset().len() == size);
@@ -108,7 +110,7 @@ impl<'a> Plain<'a> {
                 }
             }
         }
-        let strict = self.pages > 0 && self.request.memory == MemoryLocality::Required;
+        let strict = !self.memory.is_empty() && self.request.memory == MemoryLocality::Required;
         if strict { None } else { self.best(core::iter::once(Scope::Anywhere)).ok()? }
     }
 
@@ -118,7 +120,7 @@ impl<'a> Plain<'a> {
         let mut best: Option<(Scope, Choice)> = None;
         for scope in scopes {
             let has = self.sum(scope);
-            if has < self.wanted || self.pages > 0 && !memory_fits(self.request, self.pages, scope, &view) {
+            if has < self.wanted || !self.memory.is_empty() && !memory_fits(self.request, self.memory, scope, &view) {
                 continue;
             }
             let choice = self.choose(scope).ok_or(Uncertain)?;
@@ -250,6 +252,9 @@ impl<'a> Plain<'a> {
             return Err(Lack::Moved);
         }
         let view = View { machine: self.machine, what_if: WhatIf::AsIs };
-        put_memory(self.request, self.pages, scope, near, &view, record)
+        if self.memory.is_empty() {
+            return Ok(());
+        }
+        put_memory(self.request, self.memory, (scope, near), &view, record)
     }
 }

@@ -90,7 +90,7 @@ pub(crate) fn read(word: &Word64) -> PoolWord {
     PoolWord(word.load(Ordering::Acquire))
 }
 
-/// Changes the word by a rule, in one step; the word before and after.
+/// Changes the word by a rule, in one step; false when the rule forbids it.
 #[inline]
 pub(crate) fn change(word: &Word64, rule: impl Fn(PoolWord) -> Option<PoolWord>) -> Option<(PoolWord, PoolWord)> {
     let mut after = PoolWord(0);

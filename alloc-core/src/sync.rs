@@ -20,6 +20,7 @@ pub use imp::fence;
 #[inline(always)]
 pub(crate) fn fence_in_models() {
     #[cfg(loom)]
+    // SeqCst: pairs with the fence of whoever clears what is loaded next.
     fence(Ordering::SeqCst);
 }
 

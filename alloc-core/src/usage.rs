@@ -1,6 +1,7 @@
 //! Usage: what an agent has, free and taken, to be shown. Figures of a moment; exact when nothing is in flight.
 
 use crate::PAGE_BYTES;
+use crate::extras::{self, ExtrasUsage};
 use crate::ids::NumaNodeId;
 use crate::leaf::PuState;
 use crate::machine::Machine;
@@ -20,6 +21,8 @@ pub struct Usage {
     pub pools: Vec<PoolUsage>,
     /// The NUMA nodes.
     pub memory: Vec<MemoryUsage>,
+    /// Everything else.
+    pub extras: ExtrasUsage,
 }
 
 /// What a pool has.
@@ -92,5 +95,6 @@ pub(crate) fn usage(machine: Machine<'_>) -> Usage {
         pus_leaving: machine.count_in(PuState::Leaving),
         pools: pools.collect(),
         memory: memory.collect(),
+        extras: extras::usage::usage(machine),
     }
 }

@@ -292,8 +292,8 @@ impl<'a> Wide<'a> {
 
     /// The agent whose block starts at a line, if it takes new claims.
     fn site(&self, line: u32) -> Option<Site<'a>> {
-        let site = self.hands.site(self.hands.shard.owner_at(line * POSITIONS_PER_LINE))?;
-        (site.cell.line == line && site.is_open()).then_some(site)
+        let site = self.hands.open_site_at(line * POSITIONS_PER_LINE)?;
+        (site.cell.line == line).then_some(site)
     }
 
     /// Looks whether an agent has enough, and ranks it.

@@ -80,9 +80,11 @@ impl Mix {
         if pods == MAX_PODS {
             kinds.iter_mut().for_each(|kind| kind.pods /= 2);
             for (word, kind) in words.iter().zip(kinds) {
+                // Relaxed, both: as above.
                 let _always = word.update(Ordering::Relaxed, Ordering::Relaxed, |_| Some(kind.pack()));
             }
         } else {
+            // Relaxed, both: as above.
             let _always = words[at].update(Ordering::Relaxed, Ordering::Relaxed, |_| Some(kinds[at].pack()));
         }
         Worth(kinds.map(Priced::new))

@@ -24,7 +24,7 @@ const POLICIES: [(&str, Policy); 3] =
     [("pack", Policy::Pack), ("spread", Policy::Spread), ("fragmentation-aware", Policy::FragmentationAware)];
 
 /// What is placed.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 struct Shape {
     name: &'static str,
     request: Request,
@@ -178,7 +178,7 @@ fn main() {
                 if !(chosen("POLICY", policy_name) && chosen("SHAPE", shape.name) && chosen("LEVEL", &level_name)) {
                     continue;
                 }
-                let mut got = run(&cluster, &local, &shape.request.with_locality(locality), policy, rounds);
+                let mut got = run(&cluster, &local, &shape.request.clone().with_locality(locality), policy, rounds);
                 let ns = median(&mut got.ns);
                 let per = |sum: usize| sum as f64 / got.pods.max(1) as f64;
                 println!(
@@ -193,7 +193,7 @@ fn main() {
                 );
                 ok &= got.refused == 0;
                 let name = format!("{policy_name}, {}, {level_name}, M placements/s", shape.name);
-                reached.push(Reach { name: name.leak(), value: 1000.0 / ns, bar: BAR, met: 1000.0 / ns >= BAR });
+                reached.push(Reach { name, value: 1000.0 / ns, bar: BAR, met: 1000.0 / ns >= BAR });
             }
         }
     }

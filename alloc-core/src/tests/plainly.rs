@@ -42,7 +42,7 @@ fn counts(table: &Table, record: &OpenRecord<'_>) -> (usize, usize, u32, u64) {
                 (leaves, pus) = (leaves + 1, pus + some.count_ones());
             }
             Part::Memory { pages: some, .. } => pages += some,
-            Part::Empty | Part::Share { .. } => {}
+            Part::Empty | Part::Share { .. } | Part::Extra { .. } => {}
         }
     }
     (pools.len(), leaves, pus, pages)
