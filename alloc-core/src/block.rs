@@ -124,6 +124,11 @@ impl BlockMap {
         self.leaves.get(leaf as usize)
     }
 
+    /// All leaves, in order.
+    pub(crate) fn leaf_places(&self) -> &[LeafPlace] {
+        &self.leaves
+    }
+
     #[inline]
     pub(crate) fn pool(&self, pool: u16) -> usize {
         usize::from(self.pools[usize::from(pool)])

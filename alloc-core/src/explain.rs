@@ -6,9 +6,8 @@ use std::collections::BTreeMap;
 use crate::Quantities;
 use crate::ids::{AgentId, RoleId};
 use crate::ledger::{ChargeError, Ledger};
-use crate::machine::Machine;
 use crate::part::Part;
-use crate::plan::{Sink, plan};
+use crate::plan::{Sink, check, plan};
 use crate::reason::{Excluded, Reason, ReasonKind, Refusal};
 use crate::request::Request;
 use crate::site::Site;
@@ -68,24 +67,38 @@ impl fmt::Display for Explanation {
     }
 }
 
-/// Asks agents why.
+/// Asks agents why, each once.
 pub(crate) fn explain<'a>(
     explanation: &mut Explanation,
     sites: impl Iterator<Item = Site<'a>>,
-    (ledger, role): (&Ledger, RoleId),
+    ledger: (&Ledger, RoleId),
     request: &Request,
     excluded: &impl Fn(AgentId) -> Option<Excluded>,
 ) {
+    let invalid = check(request).err().map(Reason::Invalid);
     for site in sites {
         explanation.agents += 1;
         let left_out = excluded(site.agent).map(Reason::Excluded);
-        let reason = left_out
-            .or_else(|| why::refuses(&site, request))
-            .or_else(|| role_refuses(site.machine, ledger, role, request));
-        match reason {
+        match left_out.or(invalid).or_else(|| refuses(&site, ledger, request)) {
             Some(reason) => explanation.count(Refusal { agent: site.agent, reason }),
             None => explanation.feasible += 1,
         }
+    }
+}
+
+/// Why an agent could not grant a request at this moment, if it could not; most are asked for one plan only.
+fn refuses(site: &Site<'_>, (ledger, role): (&Ledger, RoleId), request: &Request) -> Option<Reason> {
+    if let Some(reason) = site.closed() {
+        return Some(reason);
+    }
+    let mut sum = Sum::default();
+    if plan(request, &View { machine: site.machine, what_if: WhatIf::AsIs }, &mut sum).is_err() {
+        return why::of_agent(site.machine, request);
+    }
+    match ledger.refuses(role, sum.0).err()? {
+        ChargeError::NoSuchRole => Some(Reason::NoSuchRole(role)),
+        ChargeError::Over(over) => Some(Reason::RoleLimit(over)),
+        ChargeError::Contended => None,
     }
 }
 
@@ -97,15 +110,5 @@ impl Sink for Sum {
     fn put(&mut self, part: Part) -> Result<(), RecordsFull> {
         self.0 = self.0.checked_add(part.quantities()).unwrap_or(self.0);
         Ok(())
-    }
-}
-
-fn role_refuses(machine: Machine<'_>, ledger: &Ledger, role: RoleId, request: &Request) -> Option<Reason> {
-    let mut sum = Sum::default();
-    plan(request, &View { machine, what_if: WhatIf::AsIs }, &mut sum).ok()?;
-    match ledger.refuses(role, sum.0).err()? {
-        ChargeError::NoSuchRole => Some(Reason::NoSuchRole(role)),
-        ChargeError::Over(over) => Some(Reason::RoleLimit(over)),
-        ChargeError::Contended => None,
     }
 }

@@ -128,7 +128,7 @@ pub(crate) fn place_gang(
         return gang.end(End::No(NoGang::Invalid(invalid)));
     }
     let filled = match lot.policy {
-        Policy::Pack => gang.fill(request, lot, lot.most_per_agent),
+        Policy::Pack | Policy::FragmentationAware => gang.fill(request, lot, lot.most_per_agent),
         Policy::Spread => gang
             .fill(request, lot, even_share(caller, request, lot))
             .and_then(|()| gang.fill(request, lot, lot.most_per_agent)),

@@ -7,6 +7,7 @@
 //! |---|---|---|
 //! | active | the agent takes new claims | by who adds agents and changes their state |
 //! | leaf class c | its free PUs are of class c (one plane per class, a leaf is in one) | by who changes the leaf |
+//! | pool class c | it is the first of its pool, whose room is of class c | by who changes the pool |
 //! | memory step s | its NUMA node's memory word counts it as shown at step s | by who changes that count |
 //!
 //! Above the rows are two levels per plane: a bit per row, and a bit per 64 of these, so that an empty stretch is skipped at
@@ -32,111 +33,21 @@
 //! A thread that stalls between truth and hint hides what it itself gave back. If it stalls between two levels it may hide a row
 //! from searches, never from the walk over all agents by which `place` looks once more before it says no.
 
+mod plane;
+
 use core::ops::Range;
 
+#[cfg(test)]
+pub(crate) use plane::pages_of;
+use plane::{ACTIVE, LINES_PER_ROW, NO_PLANE, PLANES, plane_of, pool_class};
+pub(crate) use plane::{Plane, Query, STEPS, leaf_class, steps_up_to};
+
+use crate::agents::Agents;
+use crate::block::POSITIONS_PER_LINE;
 use crate::sync::{self, Line, Ordering, Padded, WORDS_PER_LINE, Word64, Zeroed};
 
 /// Positions in a row.
 pub(crate) const ROW: u32 = 64;
-
-/// One question of the index.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Plane(u8);
-
-/// The first word of a line says who is active; seven classes follow.
-const CLASSES_PER_LINE: u8 = 7;
-const LEAF_CLASSES: u8 = 2 * CLASSES_PER_LINE;
-/// The words that say who is active, one in each line of leaf classes.
-const ACTIVE: [Plane; 2] = [Plane(0), Plane(8)];
-const FIRST_STEP: u8 = 16;
-/// Steps of memory: 1/2, 3/4, 1, 3/2, 2, 3, 4, 6, … 64 and 96 GiB.
-pub(crate) const STEPS: usize = 16;
-/// Pages of the lowest step, as a power of two.
-const LOWEST_STEP: u32 = ((1_u64 << 29) / crate::PAGE_BYTES).ilog2();
-const PLANES: usize = FIRST_STEP as usize + STEPS;
-const LINES_PER_ROW: usize = PLANES.div_ceil(WORDS_PER_LINE);
-
-/// The class of a leaf by its free PUs: 1 to 8 each its own, then by fours up to 32. `None` for none free.
-#[inline]
-pub(crate) const fn leaf_class(free: u32) -> Option<u32> {
-    match free {
-        0 => None,
-        1..=8 => Some(free - 1),
-        _ => Some(8 + (free - 9) / 4),
-    }
-}
-
-/// How many steps so many pages reach.
-#[inline]
-#[expect(clippy::cast_possible_truncation, reason = "at most 16 steps")]
-pub(crate) const fn steps_up_to(pages: u64) -> u8 {
-    if pages >> LOWEST_STEP == 0 {
-        return 0;
-    }
-    let power = pages.ilog2();
-    // The bit below the highest one says whether it is half as much again.
-    let steps = (power - LOWEST_STEP) as usize * 2 + (pages >> (power - 1) & 1) as usize + 1;
-    if steps < STEPS { steps as u8 } else { STEPS as u8 }
-}
-
-/// The plane of a leaf by its free PUs, 0 to 32; `NO_PLANE` for none.
-const PLANE_OF: [Plane; 33] = {
-    let (mut planes, mut free) = ([NO_PLANE; 33], 1);
-    while free <= 32 {
-        if let Some(class) = leaf_class(free) {
-            planes[free as usize] = Plane::leaf(class);
-        }
-        free += 1;
-    }
-    planes
-};
-/// No plane of leaves: there is always somebody who is active or not.
-const NO_PLANE: Plane = ACTIVE[0];
-
-/// The plane of a leaf with so many free PUs.
-#[inline(always)]
-fn plane_of(free: u32) -> Plane {
-    PLANE_OF[free.min(32) as usize]
-}
-
-impl Plane {
-    /// Leaves of this class.
-    #[inline]
-    #[expect(clippy::cast_possible_truncation, reason = "14 classes")]
-    pub(crate) const fn leaf(class: u32) -> Self {
-        let class = class as u8;
-        Self(1 + class + class / CLASSES_PER_LINE)
-    }
-
-    /// All classes in which leaves with at least so many free PUs are, tightest first.
-    #[inline]
-    pub(crate) fn leaf_classes_from(pus: u32) -> core::ops::Range<u32> {
-        leaf_class(pus).unwrap_or(0)..u32::from(LEAF_CLASSES)
-    }
-
-    #[inline]
-    const fn step(step: u8) -> Self {
-        Self(FIRST_STEP + step)
-    }
-
-    /// As a position.
-    #[inline(always)]
-    const fn index(self) -> usize {
-        self.0 as usize
-    }
-
-    /// The highest step every NUMA node with so many pages is at; `None` below the lowest.
-    #[inline]
-    pub(crate) fn memory(pages: u64) -> Option<Self> {
-        steps_up_to(pages).checked_sub(1).map(Self::step)
-    }
-
-    /// The word beside it that says who is active.
-    #[inline]
-    const fn active(self) -> Self {
-        Self(self.0 & !CLASSES_PER_LINE)
-    }
-}
 
 /// Neighbouring positions: those of a leaf, or of a NUMA node's leaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -206,6 +117,8 @@ pub(crate) struct Index {
     level1: Level,
     /// A bit per word of level 1.
     level2: Level,
+    /// Agents as a whole.
+    pub(crate) agents: Agents,
     /// NUMA nodes that are not shown at all their steps; without any, searches need not ask for memory.
     hidden: Padded<Word64>,
 }
@@ -219,6 +132,7 @@ impl Index {
             row_count,
             level1: Level::new(row_count),
             level2: Level::new(row_count.div_ceil(64)),
+            agents: Agents::new(positions.div_ceil(POSITIONS_PER_LINE)),
             hidden: Padded(Word64::new(0)),
         }
     }
@@ -240,7 +154,8 @@ impl Index {
 
     /// Bytes it takes.
     pub(crate) fn bytes(&self) -> usize {
-        (self.rows.len() + self.level1.lines.len() + self.level2.lines.len()) * size_of::<Line>()
+        let lines = self.rows.len() + self.level1.lines.len() + self.level2.lines.len();
+        lines * size_of::<Line>() + self.agents.bytes()
     }
 
     #[inline]
@@ -282,6 +197,21 @@ impl Index {
         }
     }
 
+    /// A pool's room changed.
+    pub(crate) fn pool_changed(&self, position: u32, (before, after): (u32, u32), truth: impl Fn() -> u32) {
+        let (from, to) = (pool_class(before), pool_class(after));
+        if from == to {
+            return;
+        }
+        let _calm = sync::calm();
+        if let Some(to) = to {
+            self.set(Plane::pool(to), Span::one(position));
+        }
+        if let Some(from) = from {
+            self.clear(Plane::pool(from), Span::one(position), || pool_class(truth()) == Some(from));
+        }
+    }
+
     /// The count of steps at which a NUMA node is shown was raised over `steps`; it has `most` when all is free.
     pub(crate) fn memory_shown(&self, span: Span, steps: Range<u8>, most: u8) {
         let _calm = sync::calm();
@@ -320,15 +250,11 @@ impl Index {
         }
     }
 
-    /// Whether the leaves at `span` take new claims.
+    /// Whether the agent whose leaves are at `span` takes new claims.
     pub(crate) fn set_active(&self, span: Span, active: bool) {
-        for plane in ACTIVE {
-            if active {
-                self.set(plane, span);
-            } else {
-                self.clear(plane, span, || false);
-            }
-        }
+        self.agents.set_active(span.first / POSITIONS_PER_LINE, active);
+        let change = |plane| if active { self.set(plane, span) } else { self.clear(plane, span, || false) };
+        ACTIVE.into_iter().for_each(change);
     }
 
     /// A search met a leaf that may not be of the class it was found in.
@@ -404,29 +330,6 @@ impl Index {
     }
 }
 
-/// What a search looks for: a plane, and a second one that must agree (the same again, if there is none): `filter:8 | plane:8`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Query(u32);
-
-impl Query {
-    #[inline]
-    pub(crate) fn new(plane: Plane, filter: Option<Plane>) -> Self {
-        Self(u32::from(filter.unwrap_or(plane).0) << 8 | u32::from(plane.0))
-    }
-
-    #[inline]
-    #[expect(clippy::cast_possible_truncation, reason = "the low 8 bits are asked for")]
-    pub(crate) const fn plane(self) -> Plane {
-        Plane(self.0 as u8)
-    }
-
-    #[inline]
-    #[expect(clippy::cast_possible_truncation, reason = "there are 16 bits")]
-    const fn filter(self) -> Plane {
-        Plane((self.0 >> 8) as u8)
-    }
-}
-
 /// Searches.
 impl Index {
     /// A query for leaves of a class beside memory of a step. The step is left out while no NUMA node is hidden.
@@ -435,6 +338,13 @@ impl Index {
         // Relaxed: a leaf that is found without the memory wanted is refused by its words.
         let hides = self.hidden.0.load(Ordering::Relaxed) != 0;
         Query::new(Plane::leaf(class), memory.filter(|_| hides))
+    }
+
+    /// As [`Index::query`], for pools of a class.
+    pub(crate) fn pool_query(&self, class: u32, memory: Option<Plane>) -> Query {
+        // Relaxed: as in `query`.
+        let hides = self.hidden.0.load(Ordering::Relaxed) != 0;
+        Query::new(Plane::pool(class), memory.filter(|_| hides))
     }
 
     /// The positions of a row that answer a query, of agents that take new claims.
@@ -522,6 +432,11 @@ impl Index {
         leaf_class(free).is_none_or(|class| self.has(Plane::leaf(class), position))
     }
 
+    /// Whether a pool can be found by its room.
+    pub(crate) fn has_pool(&self, position: u32, room_milli: u32) -> bool {
+        pool_class(room_milli).is_none_or(|class| self.has(Plane::pool(class), position))
+    }
+
     /// Whether all leaves of a NUMA node are shown at so many steps.
     pub(crate) fn has_memory(&self, span: Span, shown: u8) -> bool {
         (0..shown).all(|step| (span.first..span.first + span.len).all(|position| self.has(Plane::step(step), position)))
@@ -539,78 +454,6 @@ impl Index {
     }
 }
 
-/// The fewest pages at which so many steps are reached.
-#[cfg(test)]
-pub(crate) const fn pages_of(steps: u8) -> u64 {
-    let half = (1 << LOWEST_STEP) << ((steps - 1) / 2);
-    if steps % 2 == 1 { half } else { half + half / 2 }
-}
-
 #[cfg(not(loom))]
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn classes_rise_with_what_is_free() {
-        let classes: Vec<u32> = (1..=32).filter_map(leaf_class).collect();
-        assert!(classes.is_sorted() && classes.len() == 32);
-        assert_eq!((classes[0], classes[7], classes[31]), (0, 7, 13));
-        assert_eq!([0, 6, 7, 13].map(Plane::leaf), [1, 7, 9, 15].map(Plane));
-    }
-
-    #[test]
-    fn a_step_is_reached_exactly_at_its_pages() {
-        for steps in 1..=16 {
-            assert_eq!(steps_up_to(pages_of(steps)), steps);
-            assert_eq!(steps_up_to(pages_of(steps) - 1), steps - 1);
-        }
-        assert_eq!(pages_of(16), 96 << 18, "96 GiB");
-        assert_eq!((steps_up_to(0), usize::from(steps_up_to(u64::MAX))), (0, STEPS));
-        assert_eq!((Plane::memory(0), Plane::memory(pages_of(1))), (None, Some(Plane::step(0))));
-    }
-
-    #[test]
-    fn a_span_knows_its_bits_in_every_row() {
-        assert_eq!(Span { first: 60, len: 8 }.rows().collect::<Vec<_>>(), [(0, 0xF << 60), (1, 0xF)]);
-        assert_eq!(Span { first: 64, len: 64 }.rows().collect::<Vec<_>>(), [(1, u64::MAX)]);
-        assert_eq!(Span { first: 5, len: 0 }.rows().count(), 0);
-    }
-
-    #[test]
-    fn a_search_finds_what_was_set_and_skips_what_was_cleared() {
-        let index = Index::new(1 << 20);
-        let far = 900_000;
-        for position in [5, far] {
-            index.set_active(Span::one(position), true);
-            index.leaf_changed(position, (0, 8), || 8);
-        }
-        let query = Query::new(Plane::leaf(7), None);
-        assert_eq!(index.next(query, 0, index.rows()), Some((0, 1 << 5)));
-        assert_eq!(index.next(query, 1, index.rows()), Some((far / ROW, 1 << (far % ROW))));
-        index.leaf_changed(far, (8, 0), || 0);
-        assert_eq!(index.next(query, 1, index.rows()), None);
-        assert_eq!(index.next(query, 0, index.rows()), Some((0, 1 << 5)));
-        index.leaf_changed(5, (8, 0), || 8);
-        assert!(index.has_leaf(5, 8), "it came back while it was cleared");
-    }
-
-    #[test]
-    fn memory_filters_and_is_cleared_by_who_finds_it_wrong() {
-        let index = Index::new(64);
-        let span = Span { first: 4, len: 2 };
-        index.set_active(span, true);
-        index.leaf_changed(4, (0, 8), || 8);
-        assert_eq!(index.query(7, Some(Plane::step(3))), Query::new(Plane::leaf(7), None), "nothing is hidden");
-        let query = Query::new(Plane::leaf(7), Some(Plane::step(3)));
-        assert_eq!(index.row(query, 0), 0);
-        index.memory_known(span, 5);
-        assert_eq!(index.row(query, 0), 1 << 4);
-        index.memory_hidden(span, 3..5, 5, || 3);
-        assert_eq!(index.row(query, 0), 0);
-        assert_eq!(index.query(7, Some(Plane::step(3))), query);
-        index.memory_shown(span, 3..5, 5);
-        index.memory_hidden(span, 3..5, 5, || 4);
-        assert!(index.has_memory(span, 4), "it was raised again by the second look");
-    }
-}
+mod tests;

@@ -19,6 +19,7 @@ use crate::ids::NumaNodeId;
 use crate::leaf::Cores;
 use crate::nodeset::{MAX_NUMA_NODES, NodeSet};
 use crate::part::{MAX_GROUPS, MAX_INDEX};
+use crate::plain;
 use crate::request::Level;
 use crate::shape::{Core, CoreSpec, ShapeError};
 
@@ -83,6 +84,8 @@ pub(crate) struct Layout {
     pub(crate) kinds: Vec<u32>,
     /// Whether some inner domain lies in several outer ones.
     pub(crate) crossing: bool,
+    /// Whether leaves are told apart by nothing but what they have free (see [`plain`](crate::plain)).
+    pub(crate) plain: bool,
     places: Vec<CorePlace>,
     l3: Vec<Vec<u16>>,
     numa_node: Vec<Vec<u16>>,
@@ -130,8 +133,10 @@ impl Layout {
             pools,
             groups,
             kinds,
+            plain: false,
             places: Vec::new(),
         };
+        layout.plain = plain::is_plain(&layout);
         layout.places = layout.find_places(cores.len());
         Ok(layout)
     }

@@ -100,9 +100,10 @@ pub(crate) fn read(word: &Word64) -> LeafWord {
 #[must_use]
 pub(crate) fn shift(word: &Word64, pus: u32, from: PuState, to: PuState) -> Option<(LeafWord, LeafWord)> {
     let mut after = LeafWord(0);
-    // AcqRel: Acquire pairs with the Release half of the shift that put the PUs into `from` (the last holder's
-    // work comes before ours); Release publishes ours to the next. Relaxed on failure: nothing is read through it.
-    let before = word.update(Ordering::AcqRel, Ordering::Relaxed, |word| {
+    // SeqCst: what is given back here is in the one order of such operations (`agents`, rule 1). Acquire pairs with the Release
+    // half of the shift that put the PUs into `from` (the last holder's work comes before ours); Release publishes ours to the
+    // next. Relaxed on failure: nothing is read through it.
+    let before = word.update(Ordering::SeqCst, Ordering::Relaxed, |word| {
         after = LeafWord(word).shift(pus, from, to)?;
         Some(after.0)
     });

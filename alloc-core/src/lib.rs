@@ -62,11 +62,12 @@
 //! # Reading order
 //!
 //! The words, each with its protocol in its module's first lines: `sync` (the door to atomics), `leaf` (cores), `pool`,
-//! `memory`, `extras::word` (all else), `record` and `slots` (claims), `ledger` (roles), `desk` (who is in flight), `index` (where to
-//! look). Where they lie: `shape` and `layout` (a machine), `block`, `shard`; `machine` is one agent's words through its shape. Then
+//! `memory`, `extras::word` (all else), `record` and `slots` (claims), `ledger` (roles), `desk` (who is in flight), `index` and
+//! `agents` with `bitmaps` (where to look). Where they lie: `shape` and `layout` (a machine), `block`, `shard`; `machine` is one agent's words through its shape. Then
 //! what is made of them: `request` and `member` (what is asked), `stock` and `plan` (what it gets: `wants`, `field`, `search` with
-//! `bins` for the region, `pack` and `shared` for what is in it, `memory_plan`), `site`, `taking` and `claim` (getting it), `quick` and
-//! `walk` (getting it straight on), `split` and `merge`, `resize` (with `reshape` and its stock, `spare`), `gang`, `pooling` (how
+//! `bins` and `straight` for the region, `pack` and `shared` for what is in it, `memory_plan`; `plain` for what needs no
+//! search), `site`, `taking` and `claim` (getting it), `quick` and
+//! `walk` (getting it straight on), `roam`, `narrow` and `wide` (finding the rest), `shortlist` and `worth` (which of several), `split` and `merge`, `resize` (with `reshape` and its stock, `spare`), `gang`, `pooling` (how
 //! cores join and leave a pool), `restore`, `place`, `siting` (placement on chosen agents: `attributes`,
 //! `facts`, `constraint`, `selection`, `mask`; and in company: `group`, `membership`, `company`), `standing`, `snapshot` with
 //! `agent_snapshot` and `claim_exact` (who searches on his own),
@@ -76,8 +77,10 @@
 //! Every rule is a pure function on a `Copy` value; every shared change is one read-modify-write that runs such a function.
 
 mod agent_snapshot;
+mod agents;
 mod attributes;
 mod bins;
+mod bitmaps;
 mod block;
 mod claim;
 mod claim_exact;
@@ -106,12 +109,14 @@ mod membership;
 mod memory;
 mod memory_plan;
 mod merge;
+mod narrow;
 mod nodeset;
 mod outcome;
 mod pack;
 mod part;
 mod place;
 mod placement;
+mod plain;
 mod plan;
 mod pool;
 mod pooling;
@@ -123,11 +128,13 @@ mod request;
 mod reshape;
 mod resize;
 mod restore;
+mod roam;
 mod search;
 mod selection;
 mod shape;
 mod shard;
 mod shared;
+mod shortlist;
 mod site;
 mod siting;
 mod slots;
@@ -136,6 +143,7 @@ mod spare;
 mod split;
 mod standing;
 mod stock;
+mod straight;
 pub mod sync;
 mod table;
 mod taking;
@@ -150,6 +158,8 @@ mod verbs;
 mod walk;
 mod wants;
 mod why;
+mod wide;
+mod worth;
 
 pub use agent_snapshot::{AgentSnapshot, DomainFree, LeafFree, Unplanned};
 pub use attributes::{AttributeValue, Attributes, AttributesError, NumberSpan};

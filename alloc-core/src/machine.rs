@@ -80,6 +80,9 @@ impl Machine<'_> {
         let word = self.leaf_word(leaf);
         let Some(changed) = leaf::shift(word, pus, from, to) else { return false };
         tell_leaf(self.index, self.position(leaf), changed, word);
+        if matches!(to, PuState::Free) {
+            self.grew();
+        }
         true
     }
 
@@ -120,7 +123,17 @@ impl Machine<'_> {
 
     #[inline]
     fn change_pool(&self, pool: u16, rule: impl Fn(PoolWord) -> Option<PoolWord>) -> bool {
-        pool::change(self.pool_word(pool), rule)
+        let word = self.pool_word(pool);
+        let Some((before, after)) = pool::change(word, rule) else { return false };
+        let room = (before.room_milli(), after.room_milli());
+        self.index.pool_changed(self.pool_position(pool), room, || pool::read(word).room_milli());
+        true
+    }
+
+    /// Where the index keeps a pool: at its first leaf.
+    fn pool_position(&self, pool: u16) -> u32 {
+        let leaves = &self.shape.layout.pools[usize::from(pool)].leaves;
+        self.position(leaves.first().copied().unwrap_or(0))
     }
 
     /// Promises `cpu_milli` of a pool if there is room.
@@ -178,6 +191,7 @@ impl Machine<'_> {
         if before.shown() != after.shown() {
             self.show_memory(numa_node, before.shown()..after.shown());
         }
+        self.grew();
     }
 
     #[cold]
@@ -223,7 +237,20 @@ impl Machine<'_> {
     }
 }
 
+/// As a whole.
 impl Machine<'_> {
+    /// The block's first line: where the agent stands among the shard's.
+    #[inline(always)]
+    pub(crate) const fn line(&self) -> u32 {
+        self.position / POSITIONS_PER_LINE
+    }
+
+    /// Something was given back.
+    #[inline(always)]
+    fn grew(&self) {
+        self.index.agents.grew(self.line());
+    }
+
     /// The positions of all leaves.
     pub(crate) fn whole_span(&self) -> Span {
         let leaves = self.shape.layout.leaves.len();
@@ -274,19 +301,23 @@ impl Machine<'_> {
             let span = self.shape.block.span(usize::from(at), self.position);
             self.index.memory_known(span, self.memory(NumaNodeId::new(at)).shown());
         }
+        self.grew();
     }
 
     /// Whether searches find what the block has.
     pub(crate) fn is_indexed(&self) -> bool {
         let free = |leaf| self.pus_in(leaf, PuState::Free).count_ones();
         let leaves = (0..).zip(&self.shape.layout.leaves);
+        let pools = (0..).zip(&self.shape.layout.pools);
         let memory = (0..).zip(self.shape.pages());
         leaves.clone().all(|(leaf, _)| self.index.has_leaf(self.position(leaf), free(leaf)))
+            && pools.clone().all(|(at, _)| self.index.has_pool(self.pool_position(at), self.pool(at).room_milli()))
             && memory.clone().all(|(at, _)| {
                 let span = self.shape.block.span(usize::from(at), self.position);
                 let word = self.memory(NumaNodeId::new(at));
                 word.shown() >= crate::index::steps_up_to(word.pages()) && self.index.has_memory(span, word.shown())
             })
+            && self.index.agents.has(self.line(), self)
     }
 
     /// Writes a fresh block's words. Only while nobody else knows of the block.

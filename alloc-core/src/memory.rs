@@ -244,9 +244,9 @@ pub(crate) fn change(
     rule: impl Fn(MemoryWord) -> Option<MemoryWord>,
 ) -> Option<(MemoryWord, MemoryWord)> {
     let mut after = MemoryWord::default();
-    // AcqRel: each change pairs with the one before it, so who enters sees what was done by who left. Relaxed on
-    // failure: nothing is read through it.
-    let before = word.update(Ordering::AcqRel, Ordering::Relaxed, |word| {
+    // SeqCst: what is given back here is in the one order of such operations (`agents`, rule 1). AcqRel: each change pairs with the
+    // one before it, so who enters sees what was done by who left. Relaxed on failure: nothing is read through it.
+    let before = word.update(Ordering::SeqCst, Ordering::Relaxed, |word| {
         after = rule(MemoryWord(word))?;
         Some(after.0)
     });

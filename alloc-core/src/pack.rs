@@ -183,7 +183,7 @@ fn next_leaf<const N: usize>(
 }
 
 /// One PU each of at most `count` cores, those with the fewest PUs first.
-fn one_of_each(cores: crate::leaf::Cores, pus: u32, count: u32) -> u32 {
+pub(crate) fn one_of_each(cores: crate::leaf::Cores, pus: u32, count: u32) -> u32 {
     let mut got = 0_u32;
     for size in 1..=cores.width {
         for core in cores.each(pus).filter(|core| core.count_ones() == size) {

@@ -5,7 +5,9 @@
 //! shard comes first, all its classes, then the others: were the tightest of all shards looked for first, all threads would
 //! fight for the agent that was freed last.
 //!
-//! **Agent by agent**, for all other requests, and before the answer is no: each agent is planned for; of the first few that
+//! **Roaming**, for all other requests: along leaves and pools, then along agents, in bounded searches (see [`roam`](crate::roam)).
+//!
+//! **Agent by agent**, when nothing was found, and before the answer is no: each agent is planned for; of the first few that
 //! could serve the one with the least left (pack) or the most (spread) is claimed.
 //!
 //! **Of a selection**, both look at its agents only; where its claims join groups or mind rules, they are placed agent by agent.
@@ -25,6 +27,7 @@ use crate::plan::{Nowhere, check, plan};
 use crate::quick::{Need, claim_leaf};
 use crate::reason::{Invalid, Reason};
 use crate::request::{Policy, Request};
+use crate::roam::Roam;
 use crate::site::{Hands, Site};
 use crate::siting::Siting;
 use crate::stock::{View, WhatIf};
@@ -75,10 +78,16 @@ pub enum Unplaced {
     NoAgent,
 }
 
+/// What a leaf must have, where the first that has it will do.
+#[inline]
+fn need_of(request: &Request, policy: Policy) -> Option<Need> {
+    if policy == Policy::FragmentationAware { None } else { Need::of(request) }
+}
+
 /// Finds an agent for a request and claims there.
 #[inline]
 pub(crate) fn place(caller: &Caller<'_>, holder: Holder, request: &Request, policy: Policy) -> Placed {
-    if let Some(need) = Need::of(request)
+    if let Some(need) = need_of(request, policy)
         && let Some(hands) = caller.hands_in(caller.home)
     {
         let mut walk = Walk::new(&hands, All, &need, policy);
@@ -97,13 +106,23 @@ fn place_in_general(caller: &Caller<'_>, holder: Holder, request: &Request, poli
     if let Err(invalid) = check(request) {
         return Placed::Refused(Unplaced::Invalid(invalid));
     }
-    if let Some(need) = Need::of(request) {
+    let need = need_of(request, policy);
+    if let Some(need) = need {
         let in_shard = |hands: Hands<'_>| Walk::new(&hands, All, &need, policy).place(None, holder, &need);
         if let Some(grant) = shards(caller).find_map(|shard| caller.with(shard, in_shard)) {
             return Placed::Granted(grant);
         }
     }
-    place_slowly(caller, holder, request, (policy, None))
+    place_roaming(caller, holder, request, policy, need.is_none())
+}
+
+/// Looks along leaves, pools and agents in all shards, and at last at all agents.
+#[cold]
+fn place_roaming(caller: &Caller<'_>, holder: Holder, request: &Request, policy: Policy, narrow: bool) -> Placed {
+    match Roam::new(caller, request, policy, narrow, 1).place(caller, shards(caller), holder) {
+        Ok(grant) => Placed::Granted(grant),
+        Err(pools_changed) => place_slowly(caller, holder, request, (policy, None), pools_changed),
+    }
 }
 
 /// As [`place`], where a siting admits.
@@ -118,7 +137,7 @@ pub(crate) fn place_sited(
         return Placed::Refused(Unplaced::Invalid(invalid));
     }
     if !siting.has_company()
-        && let Some(need) = Need::of(request)
+        && let Some(need) = need_of(request, policy)
     {
         let in_shard = |hands: Hands<'_>| {
             let mask = siting.mask(hands.shard_at);
@@ -128,7 +147,7 @@ pub(crate) fn place_sited(
             return Placed::Granted(grant);
         }
     }
-    place_slowly(caller, holder, request, (policy, Some(siting)))
+    place_slowly(caller, holder, request, (policy, Some(siting)), None)
 }
 
 /// Places one request for many holders.
@@ -140,10 +159,17 @@ pub(crate) fn place_many(
     mut each: impl FnMut(usize, Placed),
 ) {
     let mut done = 0;
-    if let Some(need) = Need::of(request)
+    let need = need_of(request, policy);
+    if let Some(need) = need
         && let Some(hands) = caller.hands_in(caller.home)
     {
         done = place_along(&mut Walk::new(&hands, All, &need, policy), holders, &need, &mut each);
+    }
+    if done < holders.len() && check(request).is_ok() {
+        let (first, left) = (done, &holders[done..]);
+        let roam = Roam::new(caller, request, policy, need.is_none(), left.len());
+        let each = |at, grant| each(first + at, Placed::Granted(grant));
+        done += caller.with(caller.home, |hands| roam.place_many(hands, left, each));
     }
     for (at, holder) in holders.iter().enumerate().skip(done) {
         each(at, place(caller, *holder, request, policy));
@@ -188,7 +214,7 @@ fn place_along<W: Within>(
 }
 
 /// The shards, home first; then from the next one on, so that threads of one home go on together no longer than they must.
-fn shards(caller: &Caller<'_>) -> impl Iterator<Item = u8> {
+fn shards(caller: &Caller<'_>) -> impl Iterator<Item = u8> + Clone {
     let shards = caller.table.shards().len();
     let (home, desk) = (usize::from(caller.home), caller.desk);
     let others = (0..shards - 1).map(move |at| (home + 1 + (at + desk) % (shards - 1)) % shards);
@@ -222,8 +248,8 @@ fn place_slowly(
     holder: Holder,
     request: &Request,
     (policy, siting): (Policy, Option<Siting<'_>>),
+    mut pools_changed: Option<AgentId>,
 ) -> Placed {
-    let mut pools_changed = None;
     for _ in 0..TRIES {
         let watch = Watch::start(caller.table.desks());
         let mut missed = false;
@@ -263,7 +289,7 @@ fn select<'a>(hands: Hands<'a>, request: &Request, policy: Policy, siting: Optio
     let admitted = sites.filter(|site| siting.is_none_or(|siting| siting.admits(site)));
     let feasible = admitted.filter(|site| is_feasible(site, request)).take(CHOICES);
     match policy {
-        Policy::Pack => feasible.min_by_key(left),
+        Policy::Pack | Policy::FragmentationAware => feasible.min_by_key(left),
         Policy::Spread => feasible.min_by_key(|site| Reverse(left(site))),
     }
 }

@@ -100,7 +100,7 @@ impl Scope {
     }
 
     /// Its NUMA nodes; none for anywhere.
-    const fn nodeset(self) -> NodeSet {
+    pub(crate) const fn nodeset(self) -> NodeSet {
         match self {
             Self::Anywhere => NodeSet::EMPTY,
             Self::Within { nodeset, .. } => nodeset,
@@ -324,23 +324,14 @@ impl<'a, S: Stock, const N: usize> Planner<'a, S, N> {
 
     /// Whether the memory of the request fits a scope, if it is to come from there.
     fn memory_fits(&self, together: Together, scope: Scope) -> bool {
-        match scope {
-            Scope::Within { nodeset, group } if together.memory => {
-                if self.request.memory == MemoryLocality::Required {
-                    memory_plan::strict_fits(self.demand, nodeset, group, self.stock)
-                } else {
-                    memory_plan::loose_fits(self.demand, nodeset, self.stock)
-                }
-            }
-            _ => true,
-        }
+        !together.memory || scope == Scope::Anywhere || memory_fits(self.request, self.demand, scope, self.stock)
     }
 
     /// Puts all that was found into the plan: CPU, memory, then the rest near the PUs.
     fn put(&self, found: &Found, sink: &mut impl Sink) -> Result<(), Lack> {
         let near = self.put_cpus(&found.place, found.cpus, sink)?;
         if !self.demand.is_empty() {
-            self.put_memory(found.memory, near, sink)?;
+            put_memory(self.request, self.demand, (found.memory, near), self.stock, sink)?;
         }
         match self.request.extras.wishes() {
             Some(wishes) => extras::plan::plan(wishes, near, self.stock, sink),
@@ -356,16 +347,33 @@ impl<'a, S: Stock, const N: usize> Planner<'a, S, N> {
             Place::Beside(least) => self.beside(least, scope).put(sink),
         }
     }
+}
 
-    fn put_memory(&self, scope: Scope, near: NodeSet, sink: &mut impl Sink) -> Result<(), Lack> {
-        let stock = self.stock;
-        match scope {
-            Scope::Anywhere => memory_plan::loose(self.demand, stock.shape().ordinary(), near, stock, sink),
-            Scope::Within { nodeset, group } if self.request.memory == MemoryLocality::Required => {
-                memory_plan::strict(self.demand, (nodeset, group), near, stock, sink)
-            }
-            Scope::Within { nodeset, .. } => memory_plan::loose(self.demand, nodeset, near, stock, sink),
+/// Whether the memory of a request fits a scope.
+pub(crate) fn memory_fits(request: &Request, demand: Demand, scope: Scope, stock: &impl Stock) -> bool {
+    match scope {
+        Scope::Anywhere => memory_plan::loose_fits(demand, stock.shape().ordinary(), stock),
+        Scope::Within { nodeset, group } if request.memory == MemoryLocality::Required => {
+            memory_plan::strict_fits(demand, nodeset, group, stock)
         }
+        Scope::Within { nodeset, .. } => memory_plan::loose_fits(demand, nodeset, stock),
+    }
+}
+
+/// Puts the memory of a request into the plan, of a scope, best near the PUs.
+pub(crate) fn put_memory(
+    request: &Request,
+    demand: Demand,
+    (scope, near): (Scope, NodeSet),
+    stock: &impl Stock,
+    sink: &mut impl Sink,
+) -> Result<(), Lack> {
+    match scope {
+        Scope::Anywhere => memory_plan::loose(demand, stock.shape().ordinary(), near, stock, sink),
+        Scope::Within { nodeset, group } if request.memory == MemoryLocality::Required => {
+            memory_plan::strict(demand, (nodeset, group), near, stock, sink)
+        }
+        Scope::Within { nodeset, .. } => memory_plan::loose(demand, nodeset, near, stock, sink),
     }
 }
 

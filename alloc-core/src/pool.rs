@@ -97,11 +97,15 @@ pub(crate) fn read(word: &Word64) -> PoolWord {
 
 /// Changes the word by a rule, in one step; false when the rule forbids it.
 #[inline]
-pub(crate) fn change(word: &Word64, rule: impl Fn(PoolWord) -> Option<PoolWord>) -> bool {
+pub(crate) fn change(word: &Word64, rule: impl Fn(PoolWord) -> Option<PoolWord>) -> Option<(PoolWord, PoolWord)> {
+    let mut after = PoolWord(0);
     // AcqRel: Release publishes the cores moved before it to `read`; Acquire pairs with the Release half of the
     // change before ours, so one chain of changes orders them all. Relaxed on failure: nothing is read through it.
-    let changed = word.update(Ordering::AcqRel, Ordering::Relaxed, |word| rule(PoolWord(word)).map(|next| next.0));
-    changed.is_ok()
+    let before = word.update(Ordering::AcqRel, Ordering::Relaxed, |word| {
+        after = rule(PoolWord(word))?;
+        Some(after.0)
+    });
+    before.ok().map(|before| (PoolWord(before), after))
 }
 
 #[cfg(test)]

@@ -365,6 +365,8 @@ pub(crate) fn end(hands: &Hands<'_>, locked: &Locked<'_>) -> Option<Quantities> 
     let word = shard.word(line, place.word());
     let Some(changed) = leaf::shift(word, pus, PuState::Held, PuState::Free) else { leaf::not_held(pus) };
     machine::tell_leaf(&shard.index, line * POSITIONS_PER_LINE + u32::from(leaf), changed, word);
+    // Once for both words: what counts is that it comes after each of them (`agents`, rule 1).
+    shard.index.agents.grew(line);
     hands.table.ledger().refund_units(hands.desk, role, owed(pus, pages));
     locked.free(hands.magazine, shard.records.map());
     Some(charged(pus, pages))

@@ -180,4 +180,7 @@ pub enum Policy {
     Pack,
     /// The agent with the most left: spreads load and risk.
     Spread,
+    /// The place that loses the least use for the kinds of pods placed so far under this policy: PUs beside too little memory, and
+    /// leaves too small for a pod, are filled first.
+    FragmentationAware,
 }

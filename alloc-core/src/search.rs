@@ -8,6 +8,9 @@
 //! 5. the least left over in the inner, then in the outer domains it touches: the tightest gap, so that large ones stay whole;
 //! 6. the least memory in a NUMA node that is to give memory too; 7. NUMA nodes near each other; 8. the lowest leaves.
 //!
+//! Whole cores of one kind are chosen without trying sets where that is certain to be as good by 1 (see
+//! [`straight`](crate::straight)); 5 to 8 are then a matter of a tight choice.
+//!
 //! For one member a domain is as good as what it has, a single figure, so the number of outer domains is exact whatever
 //! their number (see [`bins`](crate::bins)). Which ones is tried out: all sets of that many, and for each the fewest
 //! inner ones. Beyond [`MAX_SETS`](crate::bins::MAX_SETS) sets, which takes more than twelve outer domains, the fullest
@@ -19,6 +22,7 @@
 use crate::bins::{Bin, MAX_SETS, fewest, sets, sort, tighten};
 use crate::field::{Field, Region};
 use crate::ids::NumaNodeId;
+use crate::layout::Layout;
 use crate::nodeset::NodeSet;
 use crate::pack::{Manner, fewest_cores, pack};
 use crate::plan::{Lack, Nowhere, Scope, Sink};
@@ -59,7 +63,7 @@ pub(crate) struct Choice {
 
 /// The best so far.
 #[derive(Debug, Default)]
-struct Best(Option<Choice>);
+pub(crate) struct Best(Option<Choice>);
 
 impl Best {
     fn beats(&self, cost: Cost) -> bool {
@@ -84,7 +88,7 @@ impl Best {
 
 /// A list of leaves in order of outer, then inner domain, as far as a scope has them.
 #[derive(Clone, Copy)]
-struct Ground<'a> {
+pub(crate) struct Ground<'a> {
     leaves: &'a [u16],
     scope: Scope,
     /// Pages there, if that matters.
@@ -113,6 +117,23 @@ impl<'a, S: Stock, const N: usize> Search<'a, S, N> {
         }
         let wanted = wants.only_take().map_or_else(|| wants.least_pus(), |take| u64::from(take.amount));
         Self { stock, field, wants, locality, has, wanted }
+    }
+
+    pub(crate) const fn layout(&self) -> &Layout {
+        self.field.layout
+    }
+
+    pub(crate) const fn locality(&self) -> Locality {
+        self.locality
+    }
+
+    pub(crate) fn only_take(&self) -> Option<Take> {
+        self.wants.only_take()
+    }
+
+    /// How much it takes at the least.
+    pub(crate) const fn wanted(&self) -> u64 {
+        self.wanted
     }
 
     /// The best region of a scope.
@@ -169,6 +190,9 @@ impl<'a, S: Stock, const N: usize> Search<'a, S, N> {
         let outers = &mut outers[..len];
         sort(outers);
         let Some(least) = fewest(outers, self.wanted) else { return };
+        if self.search_straight(ground, outers, least, best) {
+            return;
+        }
         let most = if self.wants.only_take().is_some() { least } else { len };
         if self.wants.only_take().is_none() && !self.is_enough(&self.region_of(ground, outers)) {
             return;
@@ -338,7 +362,7 @@ impl<'a, S: Stock, const N: usize> Search<'a, S, N> {
     }
 
     /// The inner domains of these outer ones; returns how many. One that several outer domains have comes once.
-    fn inners(&self, ground: Ground<'_>, outers: &[Bin], inners: &mut [Bin; N]) -> usize {
+    pub(crate) fn inners(&self, ground: Ground<'_>, outers: &[Bin], inners: &mut [Bin; N]) -> usize {
         let mut len: usize = 0;
         for outer in outers {
             for &leaf in &ground.leaves[usize::from(outer.start)..usize::from(outer.end)] {
@@ -377,7 +401,7 @@ impl<'a, S: Stock, const N: usize> Search<'a, S, N> {
     }
 
     /// Weighs a region against the best so far; false when it does not have enough.
-    fn try_region(&self, ground: Ground<'_>, outers: &[Bin], inners: &[Bin], best: &mut Best) -> bool {
+    pub(crate) fn try_region(&self, ground: Ground<'_>, outers: &[Bin], inners: &[Bin], best: &mut Best) -> bool {
         let sum = |bins: &[Bin]| bins.iter().map(|bin| u64::from(bin.has)).sum::<u64>();
         let cost = Cost {
             outers: outers.len(),

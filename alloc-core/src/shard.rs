@@ -204,8 +204,14 @@ impl Shard {
     /// Asks for the first lines of a block ahead of time, and for its row of the index.
     #[inline]
     pub(crate) fn prefetch_block(&self, line: u32) {
-        (line..line + LINES_AHEAD).for_each(|line| self.prefetch_line(line));
+        self.prefetch_words(line);
         self.index.prefetch(line * POSITIONS_PER_LINE);
+    }
+
+    /// Asks for the first lines of a block ahead of time.
+    #[inline(always)]
+    pub(crate) fn prefetch_words(&self, line: u32) {
+        (line..line + LINES_AHEAD).for_each(|line| self.prefetch_line(line));
     }
 
     /// Asks for the line of a leaf's word, and for its row of the index.

@@ -40,6 +40,14 @@ impl<'a> Hands<'a> {
         Some(Site { hands: self, agent: AgentId::new(self.shard.first.get() + at), cell, machine })
     }
 
+    /// The agent whose block has a position of the index, if it takes new claims.
+    pub(crate) fn open_site_at(self, position: u32) -> Option<Site<'a>> {
+        let deed = self.shard.deed(position);
+        // The cell read next is what decides.
+        let site = deed.is_active().then(|| self.site(deed.at())).flatten()?;
+        site.closed().is_none().then_some(site)
+    }
+
     /// Opens a claim for change by its owner.
     #[inline]
     pub(crate) fn open(self, claim: ClaimId, owner: Owner) -> Result<OpenRecord<'a>, Unopened> {

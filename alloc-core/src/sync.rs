@@ -15,6 +15,15 @@ use loom::sync::atomic as imp;
 pub use core::sync::atomic::Ordering;
 pub use imp::fence;
 
+/// Between a SeqCst change and a SeqCst load of another word, which C11 keeps in this order: nothing. In models a fence, because
+/// loom takes SeqCst accesses for AcqRel ones.
+#[inline(always)]
+pub(crate) fn fence_in_models() {
+    #[cfg(loom)]
+    // SeqCst: pairs with the fence of whoever clears what is loaded next.
+    fence(Ordering::SeqCst);
+}
+
 /// One shared 64-bit word.
 #[derive(Debug)]
 #[cfg_attr(not(loom), expect(clippy::disallowed_types, reason = "this is the door"))]

@@ -36,6 +36,7 @@ use crate::sync::{self, Ordering, Padded, Word64};
 use crate::topology::{self, Topology};
 use crate::usage::{self, Usage};
 use crate::validate::{self, ValidateError};
+use crate::worth::Mix;
 
 /// How much a table has room for. Said once; memory that is not used yet costs addresses only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -182,6 +183,9 @@ pub struct Table {
     epoch: Padded<Word64>,
     /// This table's and no other's.
     token: Arc<()>,
+    mix: Mix,
+    /// PUs of the narrowest core of any shape; 0 while there is none.
+    narrowest: Word64,
 }
 
 /// The parts, for the other modules.
@@ -203,6 +207,10 @@ impl Table {
     #[inline]
     pub(crate) const fn desks(&self) -> &Desks {
         &self.desks
+    }
+
+    pub(crate) const fn mix(&self) -> &Mix {
+        &self.mix
     }
 
     pub(crate) const fn lock(&self) -> &Mutex<Topology> {
@@ -259,8 +267,19 @@ impl Table {
         self.shapes.get(usize::from(at))?.get().map(|shape| &**shape)
     }
 
-    /// Keeps a shape under a number; false when there is no such place.
+    /// PUs that a core has at the least, on any agent: a hint where to look for cores.
+    pub(crate) fn narrowest(&self) -> u32 {
+        // Relaxed: a hint.
+        u32::try_from(self.narrowest.load(Ordering::Relaxed)).unwrap_or(1).max(1)
+    }
+
+    /// Keeps a shape under a number; false when there is no such place. Under the lock.
     pub(crate) fn keep_shape(&self, at: u16, shape: Shape) -> bool {
+        let narrowest = shape.layout.leaves.iter().map(|leaf| u64::from(leaf.bits.width)).min().unwrap_or(1);
+        // Relaxed, both: a hint.
+        let _changed = self.narrowest.update(Ordering::Relaxed, Ordering::Relaxed, |before| {
+            (before == 0 || narrowest < before).then_some(narrowest)
+        });
         self.shapes.get(usize::from(at)).is_some_and(|place| place.set(Box::new(shape)).is_ok())
     }
 
@@ -323,6 +342,8 @@ impl Table {
             groups: Groups::new(size.agents * u32::from(shards)),
             epoch: Padded(Word64::new(0)),
             token: Arc::new(()),
+            mix: Mix::new(),
+            narrowest: Word64::new(0),
         })
     }
 

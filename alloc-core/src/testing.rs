@@ -1,5 +1,6 @@
 //! Machines for tests, told in a few numbers.
 
+use crate::agents::Agents;
 use crate::index::{Index, Plane, ROW};
 use crate::machine;
 use crate::sync::{self, Line, Zeroed};
@@ -72,6 +73,11 @@ impl Loose {
         let query = |class| self.index.query(class, None);
         let found = Plane::leaf_classes_from(pus).find_map(|class| self.index.next(query(class), 0, self.index.rows()));
         found.map(|(row, bits)| row * ROW + bits.trailing_zeros())
+    }
+
+    /// The planes of agents, of which there is one, at line 0.
+    pub(crate) const fn agents(&self) -> &Agents {
+        &self.index.agents
     }
 
     pub(crate) fn machine(&self) -> machine::Machine<'_> {

@@ -111,6 +111,16 @@ impl Wants {
         }
     }
 
+    /// The same, where no core is narrower than `width` PUs.
+    pub(crate) fn least_pus_on(&self, width: u32) -> u32 {
+        let pus = |take: &Take| match take.grain {
+            Grain::Cores => take.amount.saturating_mul(width),
+            Grain::CoresByPu => take.amount.checked_next_multiple_of(width).unwrap_or(u32::MAX),
+            Grain::Kept | Grain::Split => take.amount,
+        };
+        self.takes().iter().map(pus).fold(0, u32::saturating_add)
+    }
+
     /// What the one member there is takes, in its unit.
     pub(crate) fn only_amount(&self) -> Option<u32> {
         match (self.takes(), self.shares()) {

@@ -8,8 +8,9 @@ use crate::layout::Layout;
 use crate::leaf::PuState;
 use crate::machine::Machine;
 use crate::member::Cpus;
+use crate::memory_plan::Demand;
 use crate::nodeset::NodeSet;
-use crate::plan::{Lack, Nowhere, Scope, check, cpus_fit, group_scopes, plan, single_scopes};
+use crate::plan::{Lack, Nowhere, Scope, cpus_fit, group_scopes, plan, single_scopes};
 use crate::quantity::pages_up;
 use crate::reason::{Invalid, Reason, Shortage, Wanted};
 use crate::request::{HoldLimit, Level, Locality, MemoryLocality, Request};
@@ -18,17 +19,13 @@ use crate::site::Site;
 use crate::stock::{Held, Stock, View, WhatIf};
 use crate::wants::{Grain, Take, Wants};
 
-/// Whether an agent could grant a request at this moment, and why not.
+/// Why an agent could not grant a request that can be meant at this moment, if it could not.
 pub(crate) fn refuses(site: &Site<'_>, request: &Request) -> Option<Reason> {
-    if let Err(invalid) = check(request) {
-        return Some(Reason::Invalid(invalid));
-    }
-    let machine = site.machine;
-    if let Some(reason) = site.closed() {
-        return Some(reason);
-    }
-    let as_is = View { machine, what_if: WhatIf::AsIs };
-    plan(request, &as_is, &mut Nowhere).err().and_then(|_| of_agent(machine, request))
+    let as_is = View { machine: site.machine, what_if: WhatIf::AsIs };
+    site.closed().or_else(|| {
+        plan(request, &as_is, &mut Nowhere).err()?;
+        of_agent(site.machine, request)
+    })
 }
 
 /// The reason for which an agent refuses a request; `None` when by now it would fit.
@@ -40,9 +37,11 @@ pub(crate) fn of_agent(machine: Machine<'_>, request: &Request) -> Option<Reason
         return Some(Reason::LargerThanMachine(short(lack)));
     }
     let now = lack(WhatIf::AsIs)?;
-    Some(if lack(WhatIf::CoresLeft).is_none() {
+    // What cannot differ from the agent as it is need not be planned.
+    let leaving = machine.count_in(PuState::Leaving) > 0;
+    Some(if leaving && lack(WhatIf::CoresLeft).is_none() {
         Reason::CoresLeaving(short(Lack::Cpus))
-    } else if lack(WhatIf::AllAdmitted).is_none() {
+    } else if !Demand::of(request).is_empty() && lack(WhatIf::AllAdmitted).is_none() {
         Reason::StrictMemory(short(memory_lack(request)))
     } else {
         Reason::Busy(short(now))

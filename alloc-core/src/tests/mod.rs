@@ -11,6 +11,7 @@ mod ganging;
 #[cfg(not(loom))]
 mod groups;
 mod interleave;
+mod interleave_agents;
 mod interleave_extras;
 mod interleave_groups;
 mod interleave_snapshot;
@@ -22,9 +23,13 @@ mod members;
 #[cfg(not(loom))]
 mod merging;
 #[cfg(not(loom))]
+mod narrowly;
+#[cfg(not(loom))]
 mod oracle;
 #[cfg(not(loom))]
 mod oracle_extras;
+#[cfg(not(loom))]
+mod plainly;
 #[cfg(not(loom))]
 mod property;
 #[cfg(not(loom))]
@@ -47,6 +52,8 @@ mod together;
 mod unwind;
 #[cfg(not(loom))]
 mod unwind_verbs;
+#[cfg(not(loom))]
+mod widely;
 #[cfg(not(loom))]
 mod wishes;
 

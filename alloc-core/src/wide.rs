@@ -1,0 +1,345 @@
+//! Wide: place for requests that take more than one leaf, or several members, along the planes of [`agents`](crate::agents).
+//!
+//! What a request needs at the least is a floor of one family. A search goes through the classes from the floor up, tightest
+//! first (pack), or roomiest first (spread), looks at each agent it finds there, plans on those that have enough, and claims.
+//! Several floors are tried one after the other (**passes**): one NUMA node that has it all before an agent that has it in pieces;
+//! room for shares in new cores before room in pools that are there.
+//!
+//! A search is bounded: after so many looks, or so many agents whose plan failed, it gives up, and the caller walks over all.
+//! Agents that have grown are looked at beside, a few for each placement, all of them before a search gives up.
+
+use core::ops::Range;
+
+use crate::MILLI_PER_PU;
+use crate::agents::{Agents, CLASSES, Family, Figures, class_of, units};
+use crate::block::POSITIONS_PER_LINE;
+use crate::claim::{Holder, Untaken, take};
+use crate::ids::AgentId;
+use crate::outcome::Grant;
+use crate::plain;
+use crate::plan::plan;
+use crate::quantity::pages_up;
+use crate::request::{Level, Locality, Policy, Request};
+use crate::shortlist::{self, Shortlist};
+use crate::site::{Hands, Site};
+use crate::stock::{View, WhatIf};
+use crate::wants::{Grain, Wants};
+use crate::worth::Worth;
+
+/// How many agents that do not have enough are looked at in a pass for one placement.
+const LOOKS: u32 = 64;
+/// How many agents have enough, and no plan, before a pass is given up.
+const MISSES: u32 = 8;
+/// How many agents that have grown are looked at for each placement.
+const GROWN_LOOKS: usize = 8;
+const PASSES: usize = 3;
+
+/// A floor: an agent with less of the family cannot serve.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Floor {
+    family: Family,
+    amount: u32,
+}
+
+/// The floors to search by, in order.
+#[derive(Clone, Copy, Debug, Default)]
+struct Floors {
+    list: [Option<Floor>; PASSES],
+    len: usize,
+}
+
+impl Floors {
+    /// Where no core is narrower than `width` PUs.
+    fn of(request: &Request, wants: &Wants, policy: Policy, width: u32) -> Self {
+        let single = wants.takes().iter().any(|take| matches!(take.grain, Grain::Kept | Grain::Split));
+        let family = if single { Family::Free } else { Family::Whole };
+        let least = wants.least_pus_on(width);
+        let shared = u32::try_from(wants.share_milli().div_ceil(u64::from(MILLI_PER_PU))).unwrap_or(u32::MAX);
+        let most = least.saturating_add(shared);
+        let mut floors = Self::default();
+        let in_numa_node = request.locality == Locality::Required(Level::NumaNode);
+        if !single && (in_numa_node || policy != Policy::Spread) {
+            floors.push(Floor { family: Family::Together, amount: most });
+        }
+        if single || !in_numa_node {
+            floors.push(Floor { family, amount: most });
+        }
+        if least < most {
+            floors.push(Floor { family, amount: least });
+        }
+        floors
+    }
+
+    fn get(&self, at: usize) -> Option<Floor> {
+        self.list.get(at).copied().flatten()
+    }
+
+    /// Nothing is found by a floor of nothing.
+    fn push(&mut self, floor: Floor) {
+        if floor.amount > 0 {
+            self.list[self.len] = Some(floor);
+            self.len += 1;
+        }
+    }
+}
+
+/// Why an agent was not claimed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Missed {
+    /// No agent that was found serves.
+    Agent,
+    /// The role is refused, whatever the agent.
+    Role,
+}
+
+/// The agents shown in a family, class by class; in each from a line on, and then up to it.
+#[derive(Debug)]
+struct Trail {
+    family: Family,
+    classes: Range<u32>,
+    class: Option<u32>,
+    start: u32,
+    line: u32,
+    wrapped: bool,
+}
+
+impl Trail {
+    fn new(floor: Floor, start: u32) -> Self {
+        let classes = class_of(floor.amount).unwrap_or(CLASSES)..CLASSES;
+        Self { family: floor.family, classes, class: None, start, line: start, wrapped: false }
+    }
+
+    /// The next agent, and its class.
+    fn next(&mut self, agents: &Agents, roomiest_first: bool) -> Option<(u32, u32)> {
+        loop {
+            let Some(class) = self.class else {
+                self.class = Some(if roomiest_first { self.classes.next_back() } else { self.classes.next() }?);
+                (self.line, self.wrapped) = (self.start, false);
+                continue;
+            };
+            match agents.next(self.family, class, self.line) {
+                Some(line) if !self.wrapped || line < self.start => {
+                    self.line = line + 1;
+                    return Some((class, line));
+                }
+                _ if !self.wrapped => (self.line, self.wrapped) = (0, true),
+                _ => self.class = None,
+            }
+        }
+    }
+}
+
+/// A search in one shard, for one request, and any number of holders.
+#[derive(Debug)]
+pub(crate) struct Wide<'a> {
+    hands: Hands<'a>,
+    request: &'a Request,
+    wants: Wants,
+    policy: Policy,
+    worth: Option<Worth>,
+    pages: u64,
+    floors: Floors,
+    /// Which floor is searched by, and how far.
+    pass: usize,
+    trail: Trail,
+    looks: u32,
+    misses: u32,
+    /// Agents found that are not used yet.
+    found: Shortlist,
+    /// An agent that was claimed on, and may serve once more.
+    last: Option<u32>,
+    /// Whether an agent was found without the memory wanted: from then on the planes of memory are asked too.
+    by_memory: bool,
+    /// Where the next agent that has grown is looked for, and whether all were looked at.
+    grown: u32,
+    settled: bool,
+    /// An agent whose pools changed though nothing was claimed.
+    pub(crate) pools_changed: Option<AgentId>,
+}
+
+impl<'a> Wide<'a> {
+    /// A search for so many placements; `None` when the planes cannot tell who serves.
+    pub(crate) fn new(
+        hands: Hands<'a>,
+        request: &'a Request,
+        policy: Policy,
+        worth: Option<Worth>,
+        placements: usize,
+    ) -> Option<Self> {
+        let apart = (u64::from(hands.shard.lines()) * u64::from(hands.table.start_of(hands.desk))) >> 32;
+        let start = u32::try_from(apart).unwrap_or(0);
+        let wants = Wants::new(request, false);
+        let floors = Floors::of(request, &wants, policy, hands.table.narrowest());
+        let trail = Trail::new(floors.get(0)?, start);
+        let mut wide = Self {
+            hands,
+            request,
+            wants,
+            policy,
+            worth,
+            pages: pages_up(request.mem_bytes),
+            floors,
+            pass: 0,
+            trail,
+            looks: 0,
+            misses: 0,
+            found: Shortlist::default(),
+            last: None,
+            by_memory: false,
+            grown: start,
+            settled: false,
+            pools_changed: None,
+        };
+        wide.settle_grown(placements.saturating_mul(GROWN_LOOKS));
+        Some(wide)
+    }
+
+    /// Claims on the next agent that serves.
+    pub(crate) fn place(&mut self, holder: Holder) -> Result<Grant, Missed> {
+        if let Some(line) = self.last.take()
+            && self.still_serves(line)
+            && let Ok(grant) = self.claim(line, holder)
+        {
+            self.last = Some(line);
+            return Ok(grant);
+        }
+        while let Some(line) = self.pop() {
+            match self.claim(line, holder) {
+                Ok(grant) => {
+                    (self.looks, self.misses) = (0, 0);
+                    // What is left where was claimed is the tightest there is.
+                    self.last = (self.policy != Policy::Spread).then_some(line);
+                    return Ok(grant);
+                }
+                Err(Missed::Role) => return Err(Missed::Role),
+                Err(Missed::Agent) => self.misses += 1,
+            }
+        }
+        Err(Missed::Agent)
+    }
+
+    /// Whether an agent has enough still.
+    fn still_serves(&self, line: u32) -> bool {
+        let (site, floor) = (self.site(line), self.floors.get(self.pass));
+        site.zip(floor).is_some_and(|(site, floor)| {
+            let figures = Figures::of(&site.machine);
+            figures.amount(floor.family) >= floor.amount && figures.pages >= self.pages
+        })
+    }
+
+    /// The best of the agents found; of none, of the next few.
+    fn pop(&mut self) -> Option<u32> {
+        while self.found.len() == 0 {
+            self.gather();
+            if self.found.len() == 0 {
+                self.next_pass()?;
+            }
+        }
+        self.found.pop()
+    }
+
+    /// Finds the next few agents that have enough.
+    fn gather(&mut self) {
+        while self.found.len() == 0 && self.looks < LOOKS && self.misses < MISSES {
+            // All are asked for before the first is looked at.
+            let mut ahead = [(0, 0); shortlist::MOST];
+            let mut len = 0;
+            while len < ahead.len()
+                && let Some(next) = self.trail.next(&self.hands.shard.index.agents, self.policy == Policy::Spread)
+            {
+                self.hands.shard.prefetch_words(next.1);
+                ahead[len] = next;
+                len += 1;
+            }
+            if len == 0 {
+                return;
+            }
+            for (class, line) in &ahead[..len] {
+                match self.look(*class, *line) {
+                    Some(rank) => self.found.push(rank, *line),
+                    None => self.looks += 1,
+                }
+            }
+        }
+    }
+
+    /// Goes on to the next floor; after the last one begins again once, when all that has grown is known.
+    fn next_pass(&mut self) -> Option<()> {
+        self.pass += 1;
+        if self.floors.get(self.pass).is_none() {
+            if self.settled || self.settle_grown(self.hands.shard.agents() as usize) == 0 {
+                return None;
+            }
+            (self.pass, self.settled) = (0, true);
+        }
+        self.trail = Trail::new(self.floors.get(self.pass)?, self.trail.start);
+        (self.looks, self.misses) = (0, 0);
+        Some(())
+    }
+
+    /// Looks at agents that have grown; how many.
+    fn settle_grown(&mut self, most: usize) -> usize {
+        let agents = &self.hands.shard.index.agents;
+        for looked in 0..most {
+            let Some(line) = agents.next_grown(self.grown).or_else(|| agents.next_grown(0)) else { return looked };
+            self.grown = line + 1;
+            if let Some(site) = self.site(line) {
+                agents.settle_grown(line, &site.machine);
+            }
+        }
+        most
+    }
+
+    /// The agent whose block starts at a line, if it takes new claims.
+    fn site(&self, line: u32) -> Option<Site<'a>> {
+        let site = self.hands.open_site_at(line * POSITIONS_PER_LINE)?;
+        (site.cell.line == line).then_some(site)
+    }
+
+    /// Looks whether an agent has enough, and ranks it.
+    fn look(&mut self, class: u32, line: u32) -> Option<i64> {
+        let agents = &self.hands.shard.index.agents;
+        let pages_class = class_of(units(self.pages)).unwrap_or(0);
+        if self.by_memory && !agents.is_shown(Family::Pages, pages_class, line) {
+            return None;
+        }
+        let site = self.site(line)?;
+        let floor = self.floors.get(self.pass)?;
+        let figures = agents.look(floor.family, class, line, &site.machine);
+        if figures.pages < self.pages {
+            self.by_memory = true;
+            agents.settle(Family::Pages, pages_class..CLASSES, line, &site.machine);
+            return None;
+        }
+        if figures.amount(floor.family) < floor.amount {
+            return None;
+        }
+        let free = i64::from(figures.free);
+        Some(match self.worth {
+            Some(worth) => worth.of_each_pu(&site.machine),
+            None if self.policy == Policy::Spread => -free,
+            None => free,
+        })
+    }
+
+    /// Plans on an agent, and claims.
+    fn claim(&mut self, line: u32, holder: Holder) -> Result<Grant, Missed> {
+        let site = self.site(line).ok_or(Missed::Agent)?;
+        let mut record = site.begin(holder.owner, holder.role).map_err(|_| Missed::Agent)?;
+        record.set_standing(self.request.standing.unwrap_or_default());
+        let planned = plain::plan(self.request, &self.wants, site.machine, &mut record).unwrap_or_else(|| {
+            let view = View { machine: site.machine, what_if: WhatIf::AsIs };
+            plan(self.request, &view, &mut record)
+        });
+        planned.map_err(|_| Missed::Agent)?;
+        record.sort();
+        let charged = record.quantities();
+        take(&site, &mut record, charged, None).map_err(|untaken| match untaken {
+            Untaken::Role(_) => Missed::Role,
+            Untaken::Moved { pools_changed } => {
+                self.pools_changed = self.pools_changed.or_else(|| pools_changed.then_some(site.agent));
+                Missed::Agent
+            }
+        })
+    }
+}
