@@ -1,0 +1,1898 @@
+/* Generated from alloc-core/capi/src by `cargo run -p meros-alloc-capi-codegen`. Do not edit: change the sources and run it again. */
+
+/*
+ * meros_alloc: NUMA-aware allocation core. No I/O, no threads, no clock of its own.
+ *
+ * Status. Every function that can fail returns a meros_status; MEROS_OK is 0. `message`, which may be NULL, is a buffer of the
+ * caller's for a sentence; nothing is kept between calls. A function that answers MEROS_INVALID_ARGUMENT has changed nothing.
+ *
+ * Pointers. Null, misaligned and too long are answered with MEROS_INVALID_ARGUMENT. Beyond that the caller sees to it: a pointer leads
+ * to as many elements as the length beside it says (1 where there is none); what a function reads is not written meanwhile, what
+ * it writes is not used by others meanwhile; a handle came from this library and was not freed.
+ *
+ * Versions. Zero a struct, then set `size` to its sizeof where it has one: an older or newer library reads and writes what both
+ * know. Fields called `reserved` must be 0.
+ *
+ * Numbers. Ids are plain integers. NUMA nodes and PUs are positions in a shape, never the operating system's numbers. Fields that
+ * hold one of the enums below are uint32_t. 1 PU is 1000 cpu_milli; memory is counted in pages of 4096 bytes.
+ *
+ * Threads. "Any thread" means: any number at once. No function keeps a lock that a claim waits for.
+ *
+ * Lists. A function that fills arrays tells how many elements there are; ask with capacity 0 first, or with a guess.
+ */
+
+#ifndef MEROS_ALLOC_H
+#define MEROS_ALLOC_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/**
+ * The version of this interface: functions and fields are added under the same version, nothing is taken away.
+ */
+#define MEROS_ABI_VERSION 1
+
+/**
+ * "None", of an id or label that may be absent.
+ */
+#define MEROS_NONE 4294967295
+
+/**
+ * "No limit", of a role.
+ */
+#define MEROS_NO_LIMIT 18446744073709551615ull
+
+/**
+ * What came of a call. 0 is the only success; for the others, `message` has a sentence.
+ */
+enum meros_status
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : uint32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * Done: granted, released, transferred, written.
+     */
+    MEROS_OK = 0,
+    /**
+     * No, and nobody in flight can have caused it. The answer has the reason and its figures.
+     */
+    MEROS_REFUSED = 1,
+    /**
+     * Others were in the way; nothing is held. Ask again.
+     */
+    MEROS_CONTENDED = 2,
+    /**
+     * The agent or the claim is not there (any more).
+     */
+    MEROS_GONE = 3,
+    /**
+     * The claim is somebody else's; the answer says whose.
+     */
+    MEROS_NOT_OWNER = 4,
+    /**
+     * A newer pool order exists: send that one. Nothing was freed.
+     */
+    MEROS_STALE = 5,
+    /**
+     * The table has no room for more of these: its capacity says how many.
+     */
+    MEROS_FULL = 6,
+    /**
+     * An argument cannot be meant; the message names it. Nothing was changed.
+     */
+    MEROS_INVALID_ARGUMENT = 7,
+    /**
+     * An array is too short; the lengths say what is needed. What has room is written.
+     */
+    MEROS_TOO_SMALL = 8,
+    /**
+     * meros_validate found a contradiction: a call was in flight, or a bug.
+     */
+    MEROS_INCONSISTENT = 9,
+    /**
+     * A bug in the library was caught on its way out; the message is the panic's. The table stays usable.
+     */
+    MEROS_PANIC = 10,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum meros_status meros_status;
+#else
+typedef uint32_t meros_status;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
+ * What becomes of the SMT siblings of exclusive PUs.
+ */
+enum meros_smt
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : uint32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * Whole cores: what is asked is rounded up to cores, nobody runs on a sibling.
+     */
+    MEROS_SMT_WHOLE = 0,
+    /**
+     * Exactly the PUs asked for, siblings kept together.
+     */
+    MEROS_SMT_KEPT = 1,
+    /**
+     * Exactly the PUs asked for, each on a core of its own.
+     */
+    MEROS_SMT_SPLIT = 2,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum meros_smt meros_smt;
+#else
+typedef uint32_t meros_smt;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
+ * How much a wish counts.
+ */
+enum meros_wish
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : uint32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * There is none.
+     */
+    MEROS_WISH_ANY = 0,
+    /**
+     * If it can be had.
+     */
+    MEROS_WISH_PREFERRED = 1,
+    /**
+     * That, or not at all.
+     */
+    MEROS_WISH_REQUIRED = 2,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum meros_wish meros_wish;
+#else
+typedef uint32_t meros_wish;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
+ * How close together PUs are to be, closest first.
+ */
+enum meros_level
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : uint32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * In one core.
+     */
+    MEROS_LEVEL_CORE = 0,
+    /**
+     * Under one L3 cache.
+     */
+    MEROS_LEVEL_L3 = 1,
+    /**
+     * In one NUMA node.
+     */
+    MEROS_LEVEL_NUMA_NODE = 2,
+    /**
+     * In one package.
+     */
+    MEROS_LEVEL_PACKAGE = 3,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum meros_level meros_level;
+#else
+typedef uint32_t meros_level;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
+ * Where memory is to be, relative to the PUs.
+ */
+enum meros_memory_locality
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : uint32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * PUs and memory from one NUMA node, or one group of them, if possible.
+     */
+    MEROS_MEMORY_LOCALITY_PREFERRED = 0,
+    /**
+     * Near the PUs where it fits, but PUs are chosen without regard to memory.
+     */
+    MEROS_MEMORY_LOCALITY_ANY = 1,
+    /**
+     * PUs and memory from one NUMA node or group, held so that nobody else can spill into it.
+     */
+    MEROS_MEMORY_LOCALITY_REQUIRED = 2,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum meros_memory_locality meros_memory_locality;
+#else
+typedef uint32_t meros_memory_locality;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
+ * What place looks for among agents that fit.
+ */
+enum meros_policy
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : uint32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * The agent with the least left: keeps large gaps whole.
+     */
+    MEROS_POLICY_PACK = 0,
+    /**
+     * The agent with the most left: spreads load and risk.
+     */
+    MEROS_POLICY_SPREAD = 1,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum meros_policy meros_policy;
+#else
+typedef uint32_t meros_policy;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
+ * Whether an agent takes new claims. What it holds stays as it is in every state.
+ */
+enum meros_agent_state
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : uint32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * It takes new claims.
+     */
+    MEROS_AGENT_STATE_ACTIVE = 0,
+    /**
+     * It takes none for now: it is not connected.
+     */
+    MEROS_AGENT_STATE_INACTIVE = 1,
+    /**
+     * It takes none, and those it has are to end.
+     */
+    MEROS_AGENT_STATE_DRAINING = 2,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum meros_agent_state meros_agent_state;
+#else
+typedef uint32_t meros_agent_state;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
+ * On what terms memory is held.
+ */
+enum meros_memory_hold
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : uint32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * In use, and others may spill into the same NUMA nodes.
+     */
+    MEROS_MEMORY_HOLD_LOOSE = 0,
+    /**
+     * In use, and nobody can spill into these NUMA nodes.
+     */
+    MEROS_MEMORY_HOLD_STRICT = 1,
+    /**
+     * For later: an offer or a reservation; nothing runs in it.
+     */
+    MEROS_MEMORY_HOLD_HELD = 2,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum meros_memory_hold meros_memory_hold;
+#else
+typedef uint32_t meros_memory_hold;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
+ * Whom a NUMA node's memory serves.
+ */
+enum meros_memory_mode
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : uint32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * Anybody: nobody was promised anything.
+     */
+    MEROS_MEMORY_MODE_OPEN = 0,
+    /**
+     * Claims of this NUMA node alone.
+     */
+    MEROS_MEMORY_MODE_SINGLE = 1,
+    /**
+     * Claims of one group of NUMA nodes.
+     */
+    MEROS_MEMORY_MODE_GROUP = 2,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum meros_memory_mode meros_memory_mode;
+#else
+typedef uint32_t meros_memory_mode;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
+ * What the figures of a refusal count.
+ */
+enum meros_resource
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : uint32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * There are no figures.
+     */
+    MEROS_RESOURCE_NOTHING = 0,
+    /**
+     * Exclusive PUs.
+     */
+    MEROS_RESOURCE_EXCLUSIVE_PUS = 1,
+    /**
+     * Thousandths of a PU: in a pool, or of a role's limit.
+     */
+    MEROS_RESOURCE_CPU_MILLI = 2,
+    /**
+     * Bytes of memory.
+     */
+    MEROS_RESOURCE_MEM_BYTES = 3,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum meros_resource meros_resource;
+#else
+typedef uint32_t meros_resource;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
+ * Why a request is refused.
+ */
+enum meros_reason
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : uint32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * It is not.
+     */
+    MEROS_REASON_GRANTED = 0,
+    /**
+     * The agent is unknown, or the claim to split is not live.
+     */
+    MEROS_REASON_GONE = 1,
+    /**
+     * The claim to split is somebody else's.
+     */
+    MEROS_REASON_NOT_OWNER = 2,
+    /**
+     * The request cannot be meant; the message says why.
+     */
+    MEROS_REASON_INVALID = 3,
+    /**
+     * The role is unknown.
+     */
+    MEROS_REASON_NO_SUCH_ROLE = 4,
+    /**
+     * The agent takes no new claims for now.
+     */
+    MEROS_REASON_INACTIVE = 5,
+    /**
+     * The agent takes no new claims, and those it has are to end.
+     */
+    MEROS_REASON_DRAINING = 6,
+    /**
+     * It would not fit the empty machine either.
+     */
+    MEROS_REASON_LARGER_THAN_MACHINE = 7,
+    /**
+     * It would fit the empty machine.
+     */
+    MEROS_REASON_BUSY = 8,
+    /**
+     * It fits once the agent has confirmed that its pools are smaller.
+     */
+    MEROS_REASON_CORES_LEAVING = 9,
+    /**
+     * There is enough memory, but beside claims it may not be mixed with.
+     */
+    MEROS_REASON_STRICT_MEMORY = 10,
+    /**
+     * The role's limit.
+     */
+    MEROS_REASON_ROLE_LIMIT = 11,
+    /**
+     * The claim records are used up.
+     */
+    MEROS_REASON_RECORDS_FULL = 12,
+    /**
+     * No agent can take it now; meros_explain tells why.
+     */
+    MEROS_REASON_NO_AGENT = 13,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum meros_reason meros_reason;
+#else
+typedef uint32_t meros_reason;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
+ * A thread's handle on a table: it makes its calls quick. One thread at a time; it may be handed to another between calls.
+ */
+typedef struct meros_local meros_local;
+
+/**
+ * A machine's shape, checked. It never changes; any number of threads may use it. Free it with meros_shape_free, also while
+ * agents have it.
+ */
+typedef struct meros_shape meros_shape;
+
+/**
+ * All agents, roles and claims. Any number of threads may use it at once. Free it with meros_table_free; handles of threads on it may
+ * be freed before or after.
+ */
+typedef struct meros_table meros_table;
+
+/**
+ * A buffer for text. A function that takes one sets `length` and, where `capacity` is not 0, writes UTF-8 that ends with a 0.
+ * It is cut between characters when it does not fit: `length` tells what there would be, without the 0.
+ */
+typedef struct meros_message {
+    /**
+     * The buffer; may be NULL when `capacity` is 0.
+     */
+    char *text;
+    /**
+     * Bytes of the buffer.
+     */
+    size_t capacity;
+    /**
+     * Bytes of the whole text. Set by the library.
+     */
+    size_t length;
+} meros_message;
+
+/**
+ * An agent at this moment.
+ */
+typedef struct meros_agent_info {
+    /**
+     * sizeof(meros_agent_info).
+     */
+    uint32_t size;
+    /**
+     * A meros_agent_state.
+     */
+    uint32_t state;
+    /**
+     * Counts the machines that had this id, this one included.
+     */
+    uint32_t incarnation;
+    /**
+     * PUs of its shape.
+     */
+    uint32_t pus;
+    /**
+     * NUMA nodes of its shape.
+     */
+    uint32_t numa_nodes;
+    /**
+     * 0.
+     */
+    uint32_t reserved;
+} meros_agent_info;
+
+/**
+ * Who holds a claim, and which role is charged for it.
+ */
+typedef struct meros_holder {
+    /**
+     * Who may change the claim: a number of the caller's choice (an offer, a pod, a reservation).
+     */
+    uint64_t owner;
+    /**
+     * Which role is charged. It stays with the claim, also through transfer and split.
+     */
+    uint32_t role;
+    /**
+     * 0.
+     */
+    uint32_t reserved;
+} meros_holder;
+
+/**
+ * CPU wanted by one member of a pod. Exactly one of `pus`, `cores` and `cpu_milli` is set.
+ */
+typedef struct meros_member {
+    /**
+     * PUs nobody else runs on.
+     */
+    uint32_t pus;
+    /**
+     * Or whole cores, however many PUs each has.
+     */
+    uint32_t cores;
+    /**
+     * Or a share of a pool, in thousandths of a PU.
+     */
+    uint32_t cpu_milli;
+    /**
+     * A meros_smt: what becomes of the siblings of `pus`.
+     */
+    uint32_t smt;
+    /**
+     * A meros_wish: how much `kind` counts.
+     */
+    uint32_t kind_wish;
+    /**
+     * Which kind of core, on machines that have several.
+     */
+    uint32_t kind;
+    /**
+     * 0.
+     */
+    uint32_t reserved[2];
+} meros_member;
+
+/**
+ * What somebody wants of one agent.
+ */
+typedef struct meros_request {
+    /**
+     * sizeof(meros_request).
+     */
+    uint32_t size;
+    /**
+     * A meros_wish: how much `level` counts.
+     */
+    uint32_t level_wish;
+    /**
+     * A meros_level: how close together the PUs are to be.
+     */
+    uint32_t level;
+    /**
+     * A meros_memory_locality.
+     */
+    uint32_t memory;
+    /**
+     * Memory in bytes, rounded up to pages of 4096; 0 for none.
+     */
+    uint64_t mem_bytes;
+    /**
+     * The members; most pods have one.
+     */
+    const struct meros_member *members;
+    /**
+     * How many members, at most 8.
+     */
+    size_t members_len;
+} meros_request;
+
+/**
+ * What came of a call on claims. Written whole, whatever came of it, unless an argument was invalid.
+ */
+typedef struct meros_answer {
+    /**
+     * The new claim's id; 0 when there is none. Every number is safe to hand to any function.
+     */
+    uint64_t claim;
+    /**
+     * CPU that the role was charged or refunded, in thousandths of a PU.
+     */
+    uint64_t cpu_milli;
+    /**
+     * Memory that the role was charged or refunded, in bytes.
+     */
+    uint64_t mem_bytes;
+    /**
+     * With `MEROS_NOT_OWNER`: whose the claim is.
+     */
+    uint64_t owner;
+    /**
+     * Of a refusal, in the unit of `what`: how much was asked.
+     */
+    uint64_t asked;
+    /**
+     * How much is free on the agent (in the parent, for a split; in the role's limit).
+     */
+    uint64_t free;
+    /**
+     * The most that is free and of use to the request in one place.
+     */
+    uint64_t best;
+    /**
+     * The same on the empty machine (the role's limit).
+     */
+    uint64_t machine;
+    /**
+     * A meros_status, as the call returns it.
+     */
+    uint32_t status;
+    /**
+     * The agent; `MEROS_NONE` when it is about none.
+     */
+    uint32_t agent;
+    /**
+     * 1 when pools of `agent` gained or lost cores, also when nothing was granted: read meros_pool_orders.
+     */
+    uint32_t pools_changed;
+    /**
+     * A meros_reason.
+     */
+    uint32_t reason;
+    /**
+     * A meros_resource: what the figures count.
+     */
+    uint32_t what;
+    /**
+     * 1 when waiting cannot help.
+     */
+    uint32_t permanent;
+    /**
+     * PUs in the agent's pools.
+     */
+    uint32_t pool_pus;
+    /**
+     * PUs that left pools and wait for the agent's confirmation.
+     */
+    uint32_t leaving_pus;
+    /**
+     * 0.
+     */
+    uint64_t reserved[4];
+} meros_answer;
+
+/**
+ * How much a hold takes at most, of what is free.
+ */
+typedef struct meros_hold_limit {
+    /**
+     * sizeof(meros_hold_limit).
+     */
+    uint32_t size;
+    /**
+     * PUs, in cores that are wholly free; rounded down to cores. `UINT32_MAX` for all.
+     */
+    uint32_t exclusive_pus;
+    /**
+     * Thousandths of a PU, of the room pools have left. `UINT32_MAX` for all.
+     */
+    uint32_t pool_milli;
+    /**
+     * 0.
+     */
+    uint32_t reserved;
+    /**
+     * Memory in bytes, rounded down to pages. `UINT64_MAX` for all.
+     */
+    uint64_t mem_bytes;
+} meros_hold_limit;
+
+/**
+ * A PU that a member holds exclusively.
+ */
+typedef struct meros_placed_pu {
+    /**
+     * The PU: its position in the shape.
+     */
+    uint32_t pu;
+    /**
+     * Which member of the request, from 0.
+     */
+    uint32_t member;
+} meros_placed_pu;
+
+/**
+ * A member's share of one pool.
+ */
+typedef struct meros_pool_share {
+    /**
+     * The pool's NUMA node; `MEROS_NONE` for the pool of the cores that are in no NUMA node.
+     */
+    uint32_t numa_node;
+    /**
+     * Which member of the request, from 0.
+     */
+    uint32_t member;
+    /**
+     * Thousandths of a PU.
+     */
+    uint32_t cpu_milli;
+    /**
+     * 0.
+     */
+    uint32_t reserved;
+} meros_pool_share;
+
+/**
+ * Memory of one NUMA node.
+ */
+typedef struct meros_numa_node_memory {
+    /**
+     * Bytes, a whole number of pages.
+     */
+    uint64_t mem_bytes;
+    /**
+     * The NUMA node.
+     */
+    uint32_t numa_node;
+    /**
+     * 0.
+     */
+    uint32_t reserved;
+} meros_numa_node_memory;
+
+/**
+ * What a claim holds. Each list is sorted by member and id and names nothing twice. The library writes it in meros_placement, and reads it
+ * in meros_split_exact and meros_restore, where the lengths count and the capacities do not.
+ */
+typedef struct meros_placement {
+    /**
+     * sizeof(meros_placement).
+     */
+    uint32_t size;
+    /**
+     * A meros_memory_hold: on what terms the memory is held.
+     */
+    uint32_t memory_hold;
+    /**
+     * PUs; may be NULL when `pus_capacity` is 0.
+     */
+    struct meros_placed_pu *pus;
+    /**
+     * The room of `pus`.
+     */
+    size_t pus_capacity;
+    /**
+     * How many PUs there are.
+     */
+    size_t pus_len;
+    /**
+     * Shares of pools; may be NULL when `shares_capacity` is 0.
+     */
+    struct meros_pool_share *shares;
+    /**
+     * The room of `shares`.
+     */
+    size_t shares_capacity;
+    /**
+     * How many shares there are.
+     */
+    size_t shares_len;
+    /**
+     * Memory, also of NUMA nodes with 0 bytes that the claim may use; may be NULL when `memory_capacity` is 0.
+     */
+    struct meros_numa_node_memory *memory;
+    /**
+     * The room of `memory`.
+     */
+    size_t memory_capacity;
+    /**
+     * How many NUMA nodes there are.
+     */
+    size_t memory_len;
+} meros_placement;
+
+/**
+ * A claim and its owner, to be released.
+ */
+typedef struct meros_claimed {
+    /**
+     * The claim.
+     */
+    uint64_t claim;
+    /**
+     * Its owner.
+     */
+    uint64_t owner;
+} meros_claimed;
+
+/**
+ * Why a request is pending, in figures.
+ */
+typedef struct meros_explanation {
+    /**
+     * sizeof(meros_explanation).
+     */
+    uint32_t size;
+    /**
+     * Agents asked.
+     */
+    uint32_t agents;
+    /**
+     * Agents that could grant it at this moment.
+     */
+    uint32_t feasible;
+    /**
+     * 1 when no agent could grant it even if it were empty.
+     */
+    uint32_t never_fits;
+} meros_explanation;
+
+/**
+ * The cores that shared claims of one NUMA node run on, as the agent is to set them. Orders of one pool replace each other. Send it
+ * when `epoch` differs from the one sent last, and answer with meros_pool_confirm once the agent runs it.
+ */
+typedef struct meros_pool_order {
+    /**
+     * The pool's NUMA node; `MEROS_NONE` for the pool of the cores that are in no NUMA node.
+     */
+    uint32_t numa_node;
+    /**
+     * Which order this is; 0 for a pool that never had a core.
+     */
+    uint32_t epoch;
+    /**
+     * Where its PUs begin in the array of all pools' PUs.
+     */
+    uint32_t pus_first;
+    /**
+     * How many they are; sorted, whole cores.
+     */
+    uint32_t pus_len;
+    /**
+     * 0.
+     */
+    uint32_t reserved[4];
+} meros_pool_order;
+
+/**
+ * CPU and memory: of a role's limit, or what it is charged.
+ */
+typedef struct meros_quantities {
+    /**
+     * sizeof(meros_quantities).
+     */
+    uint32_t size;
+    /**
+     * 0.
+     */
+    uint32_t reserved;
+    /**
+     * CPU, in thousandths of a PU; of a limit perhaps `MEROS_NO_LIMIT`.
+     */
+    uint64_t cpu_milli;
+    /**
+     * Memory, in bytes; of a limit perhaps `MEROS_NO_LIMIT`.
+     */
+    uint64_t mem_bytes;
+} meros_quantities;
+
+/**
+ * One core. Equal labels mean the same L3 cache, NUMA node, package, kind; they need not nest.
+ */
+typedef struct meros_core_spec {
+    /**
+     * PUs of the core, 1 to 32.
+     */
+    uint32_t pus;
+    /**
+     * Which L3 cache, or `MEROS_NONE`.
+     */
+    uint32_t l3;
+    /**
+     * Which NUMA node, as a position in `numa_nodes`, or `MEROS_NONE`.
+     */
+    uint32_t numa_node;
+    /**
+     * Which package, or `MEROS_NONE`.
+     */
+    uint32_t package;
+    /**
+     * Which kind of core; 0 where all are alike.
+     */
+    uint32_t kind;
+    /**
+     * 0.
+     */
+    uint32_t reserved[3];
+} meros_core_spec;
+
+/**
+ * One NUMA node.
+ */
+typedef struct meros_numa_node_spec {
+    /**
+     * Memory to be given out, in bytes; rounded down to whole pages of 4096.
+     */
+    uint64_t mem_bytes;
+    /**
+     * 0.
+     */
+    uint64_t reserved[7];
+} meros_numa_node_spec;
+
+/**
+ * A machine.
+ */
+typedef struct meros_shape_spec {
+    /**
+     * sizeof(meros_shape_spec).
+     */
+    uint32_t size;
+    /**
+     * 0.
+     */
+    uint32_t reserved;
+    /**
+     * The cores. Their order numbers the PUs: those of core 0 first, then those of core 1, …
+     */
+    const struct meros_core_spec *cores;
+    /**
+     * How many cores.
+     */
+    size_t cores_len;
+    /**
+     * The NUMA nodes. Their order numbers them.
+     */
+    const struct meros_numa_node_spec *numa_nodes;
+    /**
+     * How many NUMA nodes.
+     */
+    size_t numa_nodes_len;
+    /**
+     * Distances row by row (from, to), as in the machine's own table; or NULL.
+     */
+    const uint32_t *distances;
+    /**
+     * How many distances: 0, or `numa_nodes_len` squared.
+     */
+    size_t distances_len;
+} meros_shape_spec;
+
+/**
+ * What a shape comes to.
+ */
+typedef struct meros_shape_info {
+    /**
+     * sizeof(meros_shape_info).
+     */
+    uint32_t size;
+    /**
+     * PUs of the machine.
+     */
+    uint32_t pus;
+    /**
+     * NUMA nodes, with or without cores.
+     */
+    uint32_t numa_nodes;
+    /**
+     * Cache lines that such an agent takes: for `lines` of meros_capacity.
+     */
+    uint32_t lines;
+    /**
+     * All PUs, in thousandths.
+     */
+    uint64_t cpu_milli;
+    /**
+     * All memory, in bytes.
+     */
+    uint64_t mem_bytes;
+} meros_shape_info;
+
+/**
+ * How much a table has room for. Said once; memory that is not used yet costs addresses only.
+ */
+typedef struct meros_capacity {
+    /**
+     * sizeof(meros_capacity).
+     */
+    uint32_t size;
+    /**
+     * Shards, 1 to 64: parts with memory and index of their own. One per NUMA node of the machine the table is on.
+     */
+    uint32_t shards;
+    /**
+     * Agents of all shards together.
+     */
+    uint32_t agents;
+    /**
+     * Cache lines for the agents' words, all together: `lines` of meros_shape_info for each.
+     */
+    uint32_t lines;
+    /**
+     * Claim records of all shards together. A claim takes one per four parts.
+     */
+    uint32_t claims;
+    /**
+     * Roles, at most 65535.
+     */
+    uint32_t roles;
+    /**
+     * Threads that may work at once, with a handle of their own or not; at most 65535.
+     */
+    uint32_t threads;
+    /**
+     * Different shapes, at most 4096.
+     */
+    uint32_t shapes;
+} meros_capacity;
+
+/**
+ * What a pool has: the cores of a NUMA node that shared claims run on.
+ */
+typedef struct meros_pool_usage {
+    /**
+     * Its NUMA node; `MEROS_NONE` for the pool of the cores that are in no NUMA node.
+     */
+    uint32_t numa_node;
+    /**
+     * What its cores come to, in thousandths of a PU.
+     */
+    uint32_t capacity_milli;
+    /**
+     * What is promised.
+     */
+    uint32_t committed_milli;
+    /**
+     * The epoch of its newest order.
+     */
+    uint32_t epoch;
+    /**
+     * 0.
+     */
+    uint32_t reserved[4];
+} meros_pool_usage;
+
+/**
+ * What a NUMA node's memory has.
+ */
+typedef struct meros_memory_usage {
+    /**
+     * The NUMA node.
+     */
+    uint32_t numa_node;
+    /**
+     * A meros_memory_mode: whom it serves.
+     */
+    uint32_t mode;
+    /**
+     * All of it, in bytes.
+     */
+    uint64_t total_bytes;
+    /**
+     * What is free.
+     */
+    uint64_t free_bytes;
+    /**
+     * 0.
+     */
+    uint64_t reserved;
+} meros_memory_usage;
+
+/**
+ * What an agent has.
+ */
+typedef struct meros_usage {
+    /**
+     * sizeof(meros_usage).
+     */
+    uint32_t size;
+    /**
+     * PUs nobody has.
+     */
+    uint32_t pus_free;
+    /**
+     * PUs that claims hold.
+     */
+    uint32_t pus_exclusive;
+    /**
+     * PUs in pools.
+     */
+    uint32_t pus_pool;
+    /**
+     * PUs that left pools and wait for the agent's confirmation.
+     */
+    uint32_t pus_leaving;
+    /**
+     * 0.
+     */
+    uint32_t reserved;
+    /**
+     * The caller's array for the pools, also those without cores; may be NULL when `pools_capacity` is 0.
+     */
+    struct meros_pool_usage *pools;
+    /**
+     * Its room.
+     */
+    size_t pools_capacity;
+    /**
+     * How many pools there are. Set by the library.
+     */
+    size_t pools_len;
+    /**
+     * The caller's array for the NUMA nodes; may be NULL when `memory_capacity` is 0.
+     */
+    struct meros_memory_usage *memory;
+    /**
+     * Its room.
+     */
+    size_t memory_capacity;
+    /**
+     * How many NUMA nodes there are. Set by the library.
+     */
+    size_t memory_len;
+} meros_usage;
+
+#ifdef __cplusplus
+extern "C" {
+#endif // __cplusplus
+
+/**
+ * Adds an agent, active, with everything free, to the shard that has fewest. The id of a removed agent may come back, with the next
+ * incarnation. Any thread; waits for others that add or remove, nobody's claim waits for it.
+ */
+meros_status meros_agent_add(const struct meros_table *table,
+                             const struct meros_shape *shape,
+                             uint32_t *agent,
+                             struct meros_message *message);
+
+/**
+ * As meros_agent_add, to a certain shard.
+ */
+meros_status meros_agent_add_in(const struct meros_table *table,
+                                uint32_t shard,
+                                const struct meros_shape *shape,
+                                uint32_t *agent,
+                                struct meros_message *message);
+
+/**
+ * Brings a removed agent back under its id, as a new incarnation: a machine that rebooted or changed. Any thread.
+ */
+meros_status meros_agent_return(const struct meros_table *table,
+                                uint32_t agent,
+                                const struct meros_shape *shape,
+                                struct meros_message *message);
+
+/**
+ * Removes an agent and all claims on it, whose roles are refunded. `claims`, if not NULL, tells how many there were. Any thread.
+ */
+meros_status meros_agent_remove(const struct meros_table *table,
+                                uint32_t agent,
+                                uint32_t *claims,
+                                struct meros_message *message);
+
+/**
+ * Whether an agent takes new claims: `state` is a meros_agent_state. Any thread.
+ */
+meros_status meros_agent_set_state(const struct meros_table *table,
+                                   uint32_t agent,
+                                   uint32_t state,
+                                   struct meros_message *message);
+
+/**
+ * An agent's state, incarnation and size. Any thread.
+ */
+meros_status meros_agent_read(const struct meros_table *table,
+                              uint32_t agent,
+                              struct meros_agent_info *info,
+                              struct meros_message *message);
+
+/**
+ * The ids of all agents. `agents` has room for `capacity` of them; `len` becomes how many there are. Any thread.
+ */
+meros_status meros_agents(const struct meros_table *table,
+                          uint32_t *agents,
+                          size_t capacity,
+                          size_t *len,
+                          struct meros_message *message);
+
+/**
+ * A handle for a thread, which looks in shard `home` first (modulo how many there are). Any thread. It takes one of the table's
+ * `threads` until it is freed; `MEROS_FULL` when all are taken.
+ */
+meros_status meros_local_new(const struct meros_table *table,
+                             uint32_t home,
+                             struct meros_local **local,
+                             struct meros_message *message);
+
+/**
+ * Frees a thread's handle; NULL is fine. Any thread, also after meros_table_free; nobody may be in a call with it.
+ */
+void meros_local_free(struct meros_local *local);
+
+/**
+ * Claims what is asked on one agent, all or nothing. `local` is this thread's handle, or NULL. Any thread.
+ */
+meros_status meros_claim(const struct meros_table *table,
+                         const struct meros_local *local,
+                         uint32_t agent,
+                         const struct meros_holder *holder,
+                         const struct meros_request *request,
+                         struct meros_answer *answer,
+                         struct meros_message *message);
+
+/**
+ * Claims what is free on one agent, up to a limit (NULL: all): whole cores, room in pools, memory usable together. Nothing runs in
+ * it; to be split, transferred and released. `local` is this thread's handle, or NULL. Any thread.
+ */
+meros_status meros_hold(const struct meros_table *table,
+                        const struct meros_local *local,
+                        uint32_t agent,
+                        const struct meros_holder *holder,
+                        const struct meros_hold_limit *limit,
+                        struct meros_answer *answer,
+                        struct meros_message *message);
+
+/**
+ * Makes a part of a claim a claim of its own, of the same owner and role. `local` is this thread's handle, or NULL. Any thread.
+ */
+meros_status meros_split(const struct meros_table *table,
+                         const struct meros_local *local,
+                         uint64_t claim,
+                         uint64_t owner,
+                         const struct meros_request *request,
+                         struct meros_answer *answer,
+                         struct meros_message *message);
+
+/**
+ * As meros_split, with the piece said exactly. `local` is this thread's handle, or NULL. Any thread.
+ */
+meros_status meros_split_exact(const struct meros_table *table,
+                               const struct meros_local *local,
+                               uint64_t claim,
+                               uint64_t owner,
+                               const struct meros_placement *piece,
+                               struct meros_answer *answer,
+                               struct meros_message *message);
+
+/**
+ * Gives a claim to another owner. Its role stays. `answer` may be NULL. `local` is this thread's handle, or NULL. Any thread.
+ */
+meros_status meros_transfer(const struct meros_table *table,
+                            const struct meros_local *local,
+                            uint64_t claim,
+                            uint64_t from,
+                            uint64_t to,
+                            struct meros_answer *answer,
+                            struct meros_message *message);
+
+/**
+ * Ends a claim: exactly what it holds is free again. `answer` may be NULL. `local` is this thread's handle, or NULL. Any thread.
+ */
+meros_status meros_release(const struct meros_table *table,
+                           const struct meros_local *local,
+                           uint64_t claim,
+                           uint64_t owner,
+                           struct meros_answer *answer,
+                           struct meros_message *message);
+
+/**
+ * Releases many claims, quicker than one by one where `local` is given. `answers` has room for `len` of them, or is NULL. `MEROS_OK` when
+ * all are released, else `MEROS_REFUSED`: each answer has its own status. Any thread.
+ */
+meros_status meros_release_many(const struct meros_table *table,
+                                const struct meros_local *local,
+                                const struct meros_claimed *claims,
+                                size_t len,
+                                struct meros_answer *answers,
+                                struct meros_message *message);
+
+/**
+ * Who holds a claim. `MEROS_GONE` also while another call is changing it. Any thread.
+ */
+meros_status meros_claim_holder(const struct meros_table *table,
+                                uint64_t claim,
+                                struct meros_holder *holder,
+                                struct meros_message *message);
+
+/**
+ * The live claims on an agent, or of the whole table for `MEROS_NONE`; complete when nothing is in flight. `claims` has room for `capacity` of
+ * them; `len` becomes how many there are. Any thread; it goes through all records.
+ */
+meros_status meros_claims(const struct meros_table *table,
+                          uint32_t agent,
+                          uint64_t *claims,
+                          size_t capacity,
+                          size_t *len,
+                          struct meros_message *message);
+
+/**
+ * Why a request of a role is pending, over all agents: one line as `text` (counts per reason, and the nearest miss), and figures, if
+ * `explanation` is not NULL. Any thread; it asks every agent.
+ */
+meros_status meros_explain(const struct meros_table *table,
+                           uint32_t role,
+                           const struct meros_request *request,
+                           struct meros_explanation *explanation,
+                           struct meros_message *text,
+                           struct meros_message *message);
+
+/**
+ * Adds an agent, active, with everything free, to the shard that has fewest. The id of a removed agent may come back, with the next
+ * incarnation. Any thread; waits for others that add or remove, nobody's claim waits for it.
+ */
+meros_status meros_agent_add(const struct meros_table *table,
+                             const struct meros_shape *shape,
+                             uint32_t *agent,
+                             struct meros_message *message);
+
+/**
+ * As meros_agent_add, to a certain shard.
+ */
+meros_status meros_agent_add_in(const struct meros_table *table,
+                                uint32_t shard,
+                                const struct meros_shape *shape,
+                                uint32_t *agent,
+                                struct meros_message *message);
+
+/**
+ * Brings a removed agent back under its id, as a new incarnation: a machine that rebooted or changed. Any thread.
+ */
+meros_status meros_agent_return(const struct meros_table *table,
+                                uint32_t agent,
+                                const struct meros_shape *shape,
+                                struct meros_message *message);
+
+/**
+ * Removes an agent and all claims on it, whose roles are refunded. `claims`, if not NULL, tells how many there were. Any thread.
+ */
+meros_status meros_agent_remove(const struct meros_table *table,
+                                uint32_t agent,
+                                uint32_t *claims,
+                                struct meros_message *message);
+
+/**
+ * Whether an agent takes new claims: `state` is a meros_agent_state. Any thread.
+ */
+meros_status meros_agent_set_state(const struct meros_table *table,
+                                   uint32_t agent,
+                                   uint32_t state,
+                                   struct meros_message *message);
+
+/**
+ * An agent's state, incarnation and size. Any thread.
+ */
+meros_status meros_agent_read(const struct meros_table *table,
+                              uint32_t agent,
+                              struct meros_agent_info *info,
+                              struct meros_message *message);
+
+/**
+ * The ids of all agents. `agents` has room for `capacity` of them; `len` becomes how many there are. Any thread.
+ */
+meros_status meros_agents(const struct meros_table *table,
+                          uint32_t *agents,
+                          size_t capacity,
+                          size_t *len,
+                          struct meros_message *message);
+
+/**
+ * A handle for a thread, which looks in shard `home` first (modulo how many there are). Any thread. It takes one of the table's
+ * `threads` until it is freed; `MEROS_FULL` when all are taken.
+ */
+meros_status meros_local_new(const struct meros_table *table,
+                             uint32_t home,
+                             struct meros_local **local,
+                             struct meros_message *message);
+
+/**
+ * Frees a thread's handle; NULL is fine. Any thread, also after meros_table_free; nobody may be in a call with it.
+ */
+void meros_local_free(struct meros_local *local);
+
+/**
+ * Claims what is asked on one agent, all or nothing. `local` is this thread's handle, or NULL. Any thread.
+ */
+meros_status meros_claim(const struct meros_table *table,
+                         const struct meros_local *local,
+                         uint32_t agent,
+                         const struct meros_holder *holder,
+                         const struct meros_request *request,
+                         struct meros_answer *answer,
+                         struct meros_message *message);
+
+/**
+ * Claims what is free on one agent, up to a limit (NULL: all): whole cores, room in pools, memory usable together. Nothing runs in
+ * it; to be split, transferred and released. `local` is this thread's handle, or NULL. Any thread.
+ */
+meros_status meros_hold(const struct meros_table *table,
+                        const struct meros_local *local,
+                        uint32_t agent,
+                        const struct meros_holder *holder,
+                        const struct meros_hold_limit *limit,
+                        struct meros_answer *answer,
+                        struct meros_message *message);
+
+/**
+ * Makes a part of a claim a claim of its own, of the same owner and role. `local` is this thread's handle, or NULL. Any thread.
+ */
+meros_status meros_split(const struct meros_table *table,
+                         const struct meros_local *local,
+                         uint64_t claim,
+                         uint64_t owner,
+                         const struct meros_request *request,
+                         struct meros_answer *answer,
+                         struct meros_message *message);
+
+/**
+ * As meros_split, with the piece said exactly. `local` is this thread's handle, or NULL. Any thread.
+ */
+meros_status meros_split_exact(const struct meros_table *table,
+                               const struct meros_local *local,
+                               uint64_t claim,
+                               uint64_t owner,
+                               const struct meros_placement *piece,
+                               struct meros_answer *answer,
+                               struct meros_message *message);
+
+/**
+ * Gives a claim to another owner. Its role stays. `answer` may be NULL. `local` is this thread's handle, or NULL. Any thread.
+ */
+meros_status meros_transfer(const struct meros_table *table,
+                            const struct meros_local *local,
+                            uint64_t claim,
+                            uint64_t from,
+                            uint64_t to,
+                            struct meros_answer *answer,
+                            struct meros_message *message);
+
+/**
+ * Ends a claim: exactly what it holds is free again. `answer` may be NULL. `local` is this thread's handle, or NULL. Any thread.
+ */
+meros_status meros_release(const struct meros_table *table,
+                           const struct meros_local *local,
+                           uint64_t claim,
+                           uint64_t owner,
+                           struct meros_answer *answer,
+                           struct meros_message *message);
+
+/**
+ * Releases many claims, quicker than one by one where `local` is given. `answers` has room for `len` of them, or is NULL. `MEROS_OK` when
+ * all are released, else `MEROS_REFUSED`: each answer has its own status. Any thread.
+ */
+meros_status meros_release_many(const struct meros_table *table,
+                                const struct meros_local *local,
+                                const struct meros_claimed *claims,
+                                size_t len,
+                                struct meros_answer *answers,
+                                struct meros_message *message);
+
+/**
+ * Who holds a claim. `MEROS_GONE` also while another call is changing it. Any thread.
+ */
+meros_status meros_claim_holder(const struct meros_table *table,
+                                uint64_t claim,
+                                struct meros_holder *holder,
+                                struct meros_message *message);
+
+/**
+ * The live claims on an agent, or of the whole table for `MEROS_NONE`; complete when nothing is in flight. `claims` has room for `capacity` of
+ * them; `len` becomes how many there are. Any thread; it goes through all records.
+ */
+meros_status meros_claims(const struct meros_table *table,
+                          uint32_t agent,
+                          uint64_t *claims,
+                          size_t capacity,
+                          size_t *len,
+                          struct meros_message *message);
+
+/**
+ * Why a request of a role is pending, over all agents: one line as `text` (counts per reason, and the nearest miss), and figures, if
+ * `explanation` is not NULL. Any thread; it asks every agent.
+ */
+meros_status meros_explain(const struct meros_table *table,
+                           uint32_t role,
+                           const struct meros_request *request,
+                           struct meros_explanation *explanation,
+                           struct meros_message *text,
+                           struct meros_message *message);
+
+/**
+ * Finds an agent for a request and claims there. `policy` is a meros_policy. `local` is this thread's handle, or NULL. Any thread.
+ */
+meros_status meros_place(const struct meros_table *table,
+                         const struct meros_local *local,
+                         const struct meros_holder *holder,
+                         const struct meros_request *request,
+                         uint32_t policy,
+                         struct meros_answer *answer,
+                         struct meros_message *message);
+
+/**
+ * Places one request for each of `len` holders, quicker than one by one where `local` is given. `answers` has room for `len` of them.
+ * `MEROS_OK` when all are placed, else `MEROS_REFUSED`: each answer has its own status. Any thread.
+ */
+meros_status meros_place_many(const struct meros_table *table,
+                              const struct meros_local *local,
+                              const struct meros_holder *holders,
+                              size_t len,
+                              const struct meros_request *request,
+                              uint32_t policy,
+                              struct meros_answer *answers,
+                              struct meros_message *message);
+
+/**
+ * What a claim holds. `placement` brings its arrays along, and comes back with their lengths; `MEROS_TOO_SMALL` when one was too
+ * short: ask again with that much room. `MEROS_GONE` also while another call is changing the claim. Any thread.
+ */
+meros_status meros_placement_read(const struct meros_table *table,
+                                  uint64_t claim,
+                                  struct meros_placement *placement,
+                                  struct meros_message *message);
+
+/**
+ * The newest order of each of an agent's pools, and the PUs of all of them in one array. The lengths become how many there are;
+ * `MEROS_TOO_SMALL` when an array was too short: ask again with that much room. Any thread.
+ */
+meros_status meros_pool_orders(const struct meros_table *table,
+                               uint32_t agent,
+                               struct meros_pool_order *orders,
+                               size_t orders_capacity,
+                               size_t *orders_len,
+                               uint32_t *pus,
+                               size_t pus_capacity,
+                               size_t *pus_len,
+                               struct meros_message *message);
+
+/**
+ * The agent runs the order of this epoch: cores that had left the pool by then become free; `pus`, if not NULL, tells how many PUs.
+ * `MEROS_STALE` when a newer order exists. Any thread.
+ */
+meros_status meros_pool_confirm(const struct meros_table *table,
+                                uint32_t agent,
+                                uint32_t numa_node,
+                                uint32_t epoch,
+                                uint32_t *pus,
+                                struct meros_message *message);
+
+/**
+ * Lets cores that an agent's pools do not need begin to leave, as a release does; `changed`, if not NULL, becomes 1 when any did. Any
+ * thread.
+ */
+meros_status meros_pool_trim(const struct meros_table *table,
+                             uint32_t agent,
+                             uint32_t *changed,
+                             struct meros_message *message);
+
+/**
+ * Restores a pool as the agent runs it: `pus` are its PUs, sorted, whole cores. Pools come first, then exclusive claims, then shared
+ * ones, then meros_pool_trim. Any thread.
+ */
+meros_status meros_restore_pool(const struct meros_table *table,
+                                uint32_t agent,
+                                uint32_t numa_node,
+                                const uint32_t *pus,
+                                size_t pus_len,
+                                struct meros_message *message);
+
+/**
+ * Restores a claim that exists already, exactly; past the role's limit if need be. `MEROS_REFUSED` when somebody else has some of it. Any
+ * thread.
+ */
+meros_status meros_restore(const struct meros_table *table,
+                           uint32_t agent,
+                           const struct meros_holder *holder,
+                           const struct meros_placement *placement,
+                           struct meros_answer *answer,
+                           struct meros_message *message);
+
+/**
+ * Adds a role with a limit, or with none for NULL. Any thread.
+ */
+meros_status meros_role_add(const struct meros_table *table,
+                            const struct meros_quantities *limit,
+                            uint32_t *role,
+                            struct meros_message *message);
+
+/**
+ * Changes a role's limit; NULL for none. What it has already stays, even beyond it. Any thread.
+ */
+meros_status meros_role_set_limit(const struct meros_table *table,
+                                  uint32_t role,
+                                  const struct meros_quantities *limit,
+                                  struct meros_message *message);
+
+/**
+ * What a role is charged at this moment. Any thread.
+ */
+meros_status meros_role_used(const struct meros_table *table,
+                             uint32_t role,
+                             struct meros_quantities *used,
+                             struct meros_message *message);
+
+/**
+ * Checks a machine's description and makes a shape of it. Any thread. The arrays are copied.
+ */
+meros_status meros_shape_new(const struct meros_shape_spec *spec,
+                             struct meros_shape **shape,
+                             struct meros_message *message);
+
+/**
+ * Frees a shape; NULL is fine. Nobody may be in a call with it.
+ */
+void meros_shape_free(struct meros_shape *shape);
+
+/**
+ * What a shape comes to. Any thread.
+ */
+meros_status meros_shape_read(const struct meros_shape *shape,
+                              struct meros_shape_info *info,
+                              struct meros_message *message);
+
+/**
+ * The version of the interface that the library has: compare with `MEROS_ABI_VERSION` of the header. Any thread.
+ */
+uint32_t meros_abi_version(void);
+
+/**
+ * A capacity for so many agents of a shape, or of others as large: one shard, 64 claims an agent, 64 roles, 16 threads, 64 shapes.
+ * Change what you like of it. Any thread.
+ */
+meros_status meros_capacity_for_agents(uint32_t agents,
+                                       const struct meros_shape *shape,
+                                       struct meros_capacity *capacity,
+                                       struct meros_message *message);
+
+/**
+ * An empty table. Any thread.
+ */
+meros_status meros_table_new(const struct meros_capacity *capacity,
+                             struct meros_table **table,
+                             struct meros_message *message);
+
+/**
+ * Frees a table; NULL is fine. Nobody may be in a call with it. Its memory goes with the last of its handles.
+ */
+void meros_table_free(struct meros_table *table);
+
+/**
+ * What a table has room for. Any thread.
+ */
+meros_status meros_table_capacity(const struct meros_table *table,
+                                  struct meros_capacity *capacity,
+                                  struct meros_message *message);
+
+/**
+ * Bytes that a table takes beside claim records, when it is full of agents. Any thread.
+ */
+meros_status meros_table_bytes(const struct meros_table *table, uint64_t *bytes, struct meros_message *message);
+
+/**
+ * Touches every page of a shard's memory, so that it comes to be on the NUMA node of the calling thread. Any thread; to be called
+ * before the shard is used, harmless later.
+ */
+meros_status meros_table_touch(const struct meros_table *table,
+                               uint32_t shard,
+                               struct meros_message *message);
+
+/**
+ * Recomputes every fast figure from the records: `MEROS_OK`, or `MEROS_INCONSISTENT` with the first contradiction as the message.
+ * Any thread, but for the quiet state only: a call in flight looks like a contradiction.
+ */
+meros_status meros_validate(const struct meros_table *table,
+                            struct meros_message *message);
+
+/**
+ * What an agent has, at this moment; exact when nothing is in flight. `usage` brings its arrays along, and comes back with their lengths;
+ * `MEROS_TOO_SMALL` when one was too short. Any thread.
+ */
+meros_status meros_usage_read(const struct meros_table *table,
+                              uint32_t agent,
+                              struct meros_usage *usage,
+                              struct meros_message *message);
+
+/**
+ * Finds an agent for a request and claims there. `policy` is a meros_policy. `local` is this thread's handle, or NULL. Any thread.
+ */
+meros_status meros_place(const struct meros_table *table,
+                         const struct meros_local *local,
+                         const struct meros_holder *holder,
+                         const struct meros_request *request,
+                         uint32_t policy,
+                         struct meros_answer *answer,
+                         struct meros_message *message);
+
+/**
+ * Places one request for each of `len` holders, quicker than one by one where `local` is given. `answers` has room for `len` of them.
+ * `MEROS_OK` when all are placed, else `MEROS_REFUSED`: each answer has its own status. Any thread.
+ */
+meros_status meros_place_many(const struct meros_table *table,
+                              const struct meros_local *local,
+                              const struct meros_holder *holders,
+                              size_t len,
+                              const struct meros_request *request,
+                              uint32_t policy,
+                              struct meros_answer *answers,
+                              struct meros_message *message);
+
+/**
+ * What a claim holds. `placement` brings its arrays along, and comes back with their lengths; `MEROS_TOO_SMALL` when one was too
+ * short: ask again with that much room. `MEROS_GONE` also while another call is changing the claim. Any thread.
+ */
+meros_status meros_placement_read(const struct meros_table *table,
+                                  uint64_t claim,
+                                  struct meros_placement *placement,
+                                  struct meros_message *message);
+
+/**
+ * The newest order of each of an agent's pools, and the PUs of all of them in one array. The lengths become how many there are;
+ * `MEROS_TOO_SMALL` when an array was too short: ask again with that much room. Any thread.
+ */
+meros_status meros_pool_orders(const struct meros_table *table,
+                               uint32_t agent,
+                               struct meros_pool_order *orders,
+                               size_t orders_capacity,
+                               size_t *orders_len,
+                               uint32_t *pus,
+                               size_t pus_capacity,
+                               size_t *pus_len,
+                               struct meros_message *message);
+
+/**
+ * The agent runs the order of this epoch: cores that had left the pool by then become free; `pus`, if not NULL, tells how many PUs.
+ * `MEROS_STALE` when a newer order exists. Any thread.
+ */
+meros_status meros_pool_confirm(const struct meros_table *table,
+                                uint32_t agent,
+                                uint32_t numa_node,
+                                uint32_t epoch,
+                                uint32_t *pus,
+                                struct meros_message *message);
+
+/**
+ * Lets cores that an agent's pools do not need begin to leave, as a release does; `changed`, if not NULL, becomes 1 when any did. Any
+ * thread.
+ */
+meros_status meros_pool_trim(const struct meros_table *table,
+                             uint32_t agent,
+                             uint32_t *changed,
+                             struct meros_message *message);
+
+/**
+ * Restores a pool as the agent runs it: `pus` are its PUs, sorted, whole cores. Pools come first, then exclusive claims, then shared
+ * ones, then meros_pool_trim. Any thread.
+ */
+meros_status meros_restore_pool(const struct meros_table *table,
+                                uint32_t agent,
+                                uint32_t numa_node,
+                                const uint32_t *pus,
+                                size_t pus_len,
+                                struct meros_message *message);
+
+/**
+ * Restores a claim that exists already, exactly; past the role's limit if need be. `MEROS_REFUSED` when somebody else has some of it. Any
+ * thread.
+ */
+meros_status meros_restore(const struct meros_table *table,
+                           uint32_t agent,
+                           const struct meros_holder *holder,
+                           const struct meros_placement *placement,
+                           struct meros_answer *answer,
+                           struct meros_message *message);
+
+/**
+ * Adds a role with a limit, or with none for NULL. Any thread.
+ */
+meros_status meros_role_add(const struct meros_table *table,
+                            const struct meros_quantities *limit,
+                            uint32_t *role,
+                            struct meros_message *message);
+
+/**
+ * Changes a role's limit; NULL for none. What it has already stays, even beyond it. Any thread.
+ */
+meros_status meros_role_set_limit(const struct meros_table *table,
+                                  uint32_t role,
+                                  const struct meros_quantities *limit,
+                                  struct meros_message *message);
+
+/**
+ * What a role is charged at this moment. Any thread.
+ */
+meros_status meros_role_used(const struct meros_table *table,
+                             uint32_t role,
+                             struct meros_quantities *used,
+                             struct meros_message *message);
+
+/**
+ * Checks a machine's description and makes a shape of it. Any thread. The arrays are copied.
+ */
+meros_status meros_shape_new(const struct meros_shape_spec *spec,
+                             struct meros_shape **shape,
+                             struct meros_message *message);
+
+/**
+ * Frees a shape; NULL is fine. Nobody may be in a call with it.
+ */
+void meros_shape_free(struct meros_shape *shape);
+
+/**
+ * What a shape comes to. Any thread.
+ */
+meros_status meros_shape_read(const struct meros_shape *shape,
+                              struct meros_shape_info *info,
+                              struct meros_message *message);
+
+/**
+ * The version of the interface that the library has: compare with `MEROS_ABI_VERSION` of the header. Any thread.
+ */
+uint32_t meros_abi_version(void);
+
+/**
+ * A capacity for so many agents of a shape, or of others as large: one shard, 64 claims an agent, 64 roles, 16 threads, 64 shapes.
+ * Change what you like of it. Any thread.
+ */
+meros_status meros_capacity_for_agents(uint32_t agents,
+                                       const struct meros_shape *shape,
+                                       struct meros_capacity *capacity,
+                                       struct meros_message *message);
+
+/**
+ * An empty table. Any thread.
+ */
+meros_status meros_table_new(const struct meros_capacity *capacity,
+                             struct meros_table **table,
+                             struct meros_message *message);
+
+/**
+ * Frees a table; NULL is fine. Nobody may be in a call with it. Its memory goes with the last of its handles.
+ */
+void meros_table_free(struct meros_table *table);
+
+/**
+ * What a table has room for. Any thread.
+ */
+meros_status meros_table_capacity(const struct meros_table *table,
+                                  struct meros_capacity *capacity,
+                                  struct meros_message *message);
+
+/**
+ * Bytes that a table takes beside claim records, when it is full of agents. Any thread.
+ */
+meros_status meros_table_bytes(const struct meros_table *table, uint64_t *bytes, struct meros_message *message);
+
+/**
+ * Touches every page of a shard's memory, so that it comes to be on the NUMA node of the calling thread. Any thread; to be called
+ * before the shard is used, harmless later.
+ */
+meros_status meros_table_touch(const struct meros_table *table,
+                               uint32_t shard,
+                               struct meros_message *message);
+
+/**
+ * Recomputes every fast figure from the records: `MEROS_OK`, or `MEROS_INCONSISTENT` with the first contradiction as the message.
+ * Any thread, but for the quiet state only: a call in flight looks like a contradiction.
+ */
+meros_status meros_validate(const struct meros_table *table,
+                            struct meros_message *message);
+
+/**
+ * What an agent has, at this moment; exact when nothing is in flight. `usage` brings its arrays along, and comes back with their lengths;
+ * `MEROS_TOO_SMALL` when one was too short. Any thread.
+ */
+meros_status meros_usage_read(const struct meros_table *table,
+                              uint32_t agent,
+                              struct meros_usage *usage,
+                              struct meros_message *message);
+
+#ifdef __cplusplus
+}  // extern "C"
+#endif  // __cplusplus
+
+#endif  /* MEROS_ALLOC_H */
