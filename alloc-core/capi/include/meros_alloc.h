@@ -1302,8 +1302,8 @@ meros_status meros_claim_holder(const struct meros_table *table,
                                 struct meros_message *message);
 
 /**
- * The live claims on an agent, or of the whole table for `MEROS_NONE`; complete when nothing is in flight. `claims` has room for `capacity` of
- * them; `len` becomes how many there are. Any thread; it goes through all records.
+ * The live claims on an agent, or of the whole table for `MEROS_NONE`; complete when nothing is in flight. `claims` has room for
+ * `capacity` of them; `len` becomes how many there are. Any thread; it goes through all records.
  */
 meros_status meros_claims(const struct meros_table *table,
                           uint32_t agent,
@@ -1482,8 +1482,8 @@ meros_status meros_claim_holder(const struct meros_table *table,
                                 struct meros_message *message);
 
 /**
- * The live claims on an agent, or of the whole table for `MEROS_NONE`; complete when nothing is in flight. `claims` has room for `capacity` of
- * them; `len` becomes how many there are. Any thread; it goes through all records.
+ * The live claims on an agent, or of the whole table for `MEROS_NONE`; complete when nothing is in flight. `claims` has room for
+ * `capacity` of them; `len` becomes how many there are. Any thread; it goes through all records.
  */
 meros_status meros_claims(const struct meros_table *table,
                           uint32_t agent,

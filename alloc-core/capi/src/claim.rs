@@ -204,8 +204,8 @@ pub extern "C" fn meros_claim_holder(
     })
 }
 
-/// The live claims on an agent, or of the whole table for `MEROS_NONE`; complete when nothing is in flight. `claims` has room for `capacity` of
-/// them; `len` becomes how many there are. Any thread; it goes through all records.
+/// The live claims on an agent, or of the whole table for `MEROS_NONE`; complete when nothing is in flight. `claims` has room for
+/// `capacity` of them; `len` becomes how many there are. Any thread; it goes through all records.
 // SAFETY: the prefix meros_ is this library's own: no other symbol has the name.
 #[unsafe(no_mangle)]
 pub extern "C" fn meros_claims(
