@@ -1,6 +1,6 @@
 //! The C ABI of alloc-core. `include/meros_alloc.h` is made from this crate, and its doc comments are the header's: they speak C.
 //!
-//! Rule 1: every function goes through [`boundary::call`]: one place catches panics, turns what happened into a [`Status`](status::Status)
+//! Rule 1: every function goes through `boundary::call`: one place catches panics, turns what happened into a [`Status`](status::Status)
 //! and writes the message into the caller's buffer. There is no static and no thread-local.
 //! Rule 2: C's pointers come as [`In`](pointer::In) and [`Out`](pointer::Out), which look like pointers to C and are read and
 //! written in `pointer` only, where all unsafe code is (beside the symbols' names). Null, misaligned and too long are answered
