@@ -14,8 +14,9 @@ use crate::machine::Machine;
 use crate::outcome::{Contended, Grant, Outcome, Released, Transferred};
 use crate::place;
 use crate::plan::{Lack, check, plan};
+use crate::quick;
 use crate::reason::Reason;
-use crate::record::{OpenRecord, Unlocked};
+use crate::record::{Locked, OpenRecord, Unlocked};
 use crate::request::{HoldLimit, Request};
 use crate::site::{Hands, Site, Unopened};
 use crate::stock::{View, WhatIf};
@@ -117,7 +118,7 @@ fn try_claim(site: &Site<'_>, holder: Holder, ask: Ask<'_>, watch: Option<Watch>
         return match lack {
             Lack::Records => refuse(site.hands.full()),
             Lack::Moved => Try::Again { pools_changed: false },
-            Lack::Cpus | Lack::Memory => match ask.why(site.machine) {
+            Lack::Cpus | Lack::Memory | Lack::Extra(_) => match ask.why(site.machine) {
                 Some(reason) => refuse(reason),
                 None => Try::Again { pools_changed: false },
             },
@@ -144,7 +145,7 @@ pub(crate) enum Untaken {
 }
 
 /// Charges the role and takes the words that a record names.
-#[inline(always)]
+#[inline]
 pub(crate) fn take<'a>(site: &Site<'a>, record: &mut OpenRecord<'a>, charged: Quantities) -> Result<Grant, Untaken> {
     let claim = ClaimId::new(site.agent, record.slot(), record.generation());
     let mut taking = Taking::start(&site.hands, &site.machine, record);
@@ -157,9 +158,38 @@ pub(crate) fn take<'a>(site: &Site<'a>, record: &mut OpenRecord<'a>, charged: Qu
 
 /// Ends a claim: its words are given back, its role refunded.
 #[inline(always)]
-pub(crate) fn release(hands: Hands<'_>, claim: ClaimId, owner: Owner) -> Released {
-    match hands.open(claim, owner) {
-        Ok(record) => end(hands, record),
+pub(crate) fn release(hands: &Hands<'_>, claim: ClaimId, owner: Owner) -> Released {
+    match try_release(hands, claim, owner) {
+        Ok(refunded) => Released::Released { refunded, pools_changed: false },
+        Err(locked) => release_in_general(hands, locked, claim, owner),
+    }
+}
+
+/// A claim that is not released straight on, and how far it came.
+pub(crate) type Unreleased<'a> = Result<Locked<'a>, Unlocked>;
+
+/// Releases straight on; tells what was refunded.
+#[inline(always)]
+pub(crate) fn try_release<'a>(hands: &Hands<'a>, claim: ClaimId, owner: Owner) -> Result<Quantities, Unreleased<'a>> {
+    let locked = hands.shard.records.lock_head(claim.slot(), claim.generation()).map_err(Err)?;
+    if !locked.is_of(owner, claim.agent()) {
+        return Err(Ok(locked));
+    }
+    quick::end(hands, &locked).ok_or(Ok(locked))
+}
+
+/// Releases any claim.
+#[cold]
+#[inline(never)]
+pub(crate) fn release_in_general<'a>(
+    hands: &Hands<'a>,
+    unreleased: Unreleased<'a>,
+    claim: ClaimId,
+    owner: Owner,
+) -> Released {
+    let opened = unreleased.map_err(Unopened::Unlocked).and_then(|locked| hands.open_locked(locked, claim, owner));
+    match opened {
+        Ok(record) => end(*hands, record),
         Err(Unopened::NotOwner(owner)) => Released::NotOwner { owner },
         Err(Unopened::Unlocked(Unlocked::Gone)) => Released::Gone,
         Err(Unopened::Unlocked(Unlocked::Contended)) => Released::Contended,
@@ -167,7 +197,7 @@ pub(crate) fn release(hands: Hands<'_>, claim: ClaimId, owner: Owner) -> Release
 }
 
 /// Gives back all that an open claim has.
-#[inline(always)]
+#[inline]
 pub(crate) fn end<'a>(hands: Hands<'a>, mut record: OpenRecord<'a>) -> Released {
     let refunded = record.quantities();
     let machine = hands.machine_of(record.place());

@@ -59,6 +59,14 @@ define_id!(
     PuId, u16, "u"
 );
 define_id!(
+    /// A device: its position among the shape's devices. Prints as `d7`.
+    DeviceId, u16, "d"
+);
+define_id!(
+    /// The name of a scalar, a range or a set: a number that the caller gives each name once. Prints as `#4`.
+    NameId, u32, "#"
+);
+define_id!(
     /// A role: who is charged. Prints as `r5`.
     RoleId, u16, "r"
 );
@@ -94,7 +102,7 @@ pub(crate) const GENERATION_MASK: u32 = (1 << GENERATION_BITS) - 1;
 pub struct ClaimId(u64);
 
 impl ClaimId {
-    #[inline(always)]
+    #[inline]
     pub(crate) const fn new(agent: AgentId, slot: u32, generation: u32) -> Self {
         debug_assert!(agent.0 < MAX_AGENTS && slot <= MAX_RECORDS && generation <= GENERATION_MASK);
         Self((agent.0 as u64) << (GENERATION_BITS + SLOT_BITS) | (slot as u64) << GENERATION_BITS | generation as u64)
@@ -114,14 +122,14 @@ impl ClaimId {
 
     /// The agent whose PUs and memory the claim holds.
     #[must_use]
-    #[inline(always)]
+    #[inline]
     pub const fn agent(self) -> AgentId {
         AgentId((self.0 >> (GENERATION_BITS + SLOT_BITS)) as u32)
     }
 
     /// The record's position in the agent's shard.
     #[must_use]
-    #[inline(always)]
+    #[inline]
     #[expect(clippy::cast_possible_truncation, reason = "masked to 24 bits")]
     pub const fn slot(self) -> u32 {
         (self.0 >> GENERATION_BITS) as u32 & MAX_RECORDS
@@ -129,7 +137,7 @@ impl ClaimId {
 
     /// How often the record had been used before.
     #[must_use]
-    #[inline(always)]
+    #[inline]
     #[expect(clippy::cast_possible_truncation, reason = "masked to 20 bits")]
     pub const fn generation(self) -> u32 {
         self.0 as u32 & GENERATION_MASK
@@ -157,6 +165,8 @@ mod tests {
         assert_eq!(AgentId::new(12).to_string(), "a12");
         assert_eq!(NumaNodeId::new(3).to_string(), "n3");
         assert_eq!(PuId::new(47).to_string(), "u47");
+        assert_eq!(DeviceId::new(7).to_string(), "d7");
+        assert_eq!(NameId::new(4).to_string(), "#4");
         assert_eq!(format!("{:?}", RoleId::new(5)), "r5");
         assert_eq!(FrameworkId::new(2).to_string(), "f2");
         assert_eq!(OfferId::new(9).to_string(), "o9");

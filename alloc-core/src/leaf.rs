@@ -42,6 +42,11 @@ impl LeafWord {
         Self((pool as u64) << 32 | free as u64)
     }
 
+    /// The value of a word that was copied.
+    pub(crate) const fn unpack(word: u64) -> Self {
+        Self(word)
+    }
+
     #[expect(clippy::cast_possible_truncation, reason = "the low half is what is asked for")]
     const fn free_bits(self) -> u32 {
         self.0 as u32
@@ -83,7 +88,7 @@ pub(crate) const fn fresh(pus: u32) -> u64 {
 }
 
 /// The word at this moment.
-#[inline(always)]
+#[inline]
 pub(crate) fn read(word: &Word64) -> LeafWord {
     // Acquire: pairs with the Release half of `shift`, so whoever sees PUs in a state sees what was done before
     // they came there (the pool's epoch before Leaving, an undo before Free).
@@ -91,7 +96,7 @@ pub(crate) fn read(word: &Word64) -> LeafWord {
 }
 
 /// [`LeafWord::shift`] as one step; the word before and after, or `None` when some PU was not in `from`.
-#[inline(always)]
+#[inline]
 #[must_use]
 pub(crate) fn shift(word: &Word64, pus: u32, from: PuState, to: PuState) -> Option<(LeafWord, LeafWord)> {
     let mut after = LeafWord(0);
@@ -102,6 +107,12 @@ pub(crate) fn shift(word: &Word64, pus: u32, from: PuState, to: PuState) -> Opti
         Some(after.0)
     });
     before.ok().map(|before| (LeafWord(before), after))
+}
+
+/// For who finds rule 3 broken.
+#[cold]
+pub(crate) fn not_held(pus: u32) -> ! {
+    panic!("leaf, rule 3: PUs {pus:#x} were held, and somebody else moved them")
 }
 
 /// How the bits of a leaf are cores: core `i` owns `width` bits from `i * width` on.
@@ -171,8 +182,11 @@ impl Cores {
     }
 
     /// The lowest `cores` cores of those that are whole in `mask`.
+    #[inline]
     pub(crate) const fn lowest(self, mask: u32, cores: u32) -> u32 {
-        self.spread(lowest_bits(self.whole_firsts(mask), cores))
+        let whole = self.whole_firsts(mask);
+        // A tight fit is the commonest.
+        self.spread(if whole.count_ones() <= cores { whole } else { lowest_bits(whole, cores) })
     }
 }
 
@@ -187,7 +201,7 @@ pub(crate) const fn lowest_bits(mask: u32, count: u32) -> u32 {
 }
 
 /// The mask of one leaf's first `pus` PUs.
-#[inline(always)]
+#[inline]
 pub(crate) const fn first_pus(pus: u32) -> u32 {
     if pus >= 32 { u32::MAX } else { (1 << pus) - 1 }
 }

@@ -55,17 +55,17 @@ const ROUNDS: u32 = if cfg!(loom) { 2 } else { 8 };
 struct Credit([u64; 2]);
 
 impl Credit {
-    #[inline(always)]
+    #[inline]
     const fn pack(self) -> u64 {
         self.0[0] << 32 | self.0[1]
     }
 
-    #[inline(always)]
+    #[inline]
     const fn unpack(word: u64) -> Self {
         Self([word >> 32, word & u32::MAX as u64])
     }
 
-    #[inline(always)]
+    #[inline]
     const fn spend(self, owed: [u64; 2]) -> Option<Self> {
         match (self.0[0].checked_sub(owed[0]), self.0[1].checked_sub(owed[1])) {
             (Some(cpu_milli), Some(pages)) => Some(Self([cpu_milli, pages])),
@@ -73,7 +73,7 @@ impl Credit {
         }
     }
 
-    #[inline(always)]
+    #[inline]
     const fn add(self, more: [u64; 2]) -> Option<Self> {
         let [cpu_milli, pages] = [self.0[0].saturating_add(more[0]), self.0[1].saturating_add(more[1])];
         if cpu_milli <= CREDIT_MAX && pages <= CREDIT_MAX { Some(Self([cpu_milli, pages])) } else { None }
@@ -95,7 +95,7 @@ impl Account {
     }
 
     /// Adds to the tally, or with wrapped amounts takes away. By the desk's thread alone.
-    #[inline(always)]
+    #[inline]
     fn count(&self, amounts: [u64; 2]) {
         for (word, amount) in self.tally.iter().zip(amounts) {
             // Relaxed, both: nobody else writes it, and who reads it wants a figure.
@@ -107,14 +107,27 @@ impl Account {
 /// One role: given out, and the limits; CPU, then pages. `u64::MAX` is no limit.
 #[derive(Debug)]
 struct Role {
+    /// Which way it is charged.
+    way: Word64,
     given: [Word64; 2],
     limit: [Word64; 2],
 }
 
+/// Ways of a role: it is not there; its desks tally; they spend credit.
+const NO_ROLE: u64 = 0;
+const BY_TALLY: u64 = 1;
+const BY_CREDIT: u64 = 2;
+
 impl Role {
     fn new() -> Self {
         let words = |value| core::array::from_fn(|_| Word64::new(value));
-        Self { given: words(0), limit: words(u64::MAX) }
+        Self { way: Word64::new(NO_ROLE), given: words(0), limit: words(u64::MAX) }
+    }
+
+    #[inline]
+    fn way(&self) -> u64 {
+        // Relaxed: who knows of a role was told by who added it; a limit that changes meanwhile may be met or missed.
+        self.way.load(Ordering::Relaxed)
     }
 
     fn given(&self, at: usize) -> u64 {
@@ -122,15 +135,10 @@ impl Role {
         self.given[at].load(Ordering::Relaxed)
     }
 
-    #[inline(always)]
+    #[inline]
     fn limit(&self, at: usize) -> u64 {
         // Relaxed: a limit that changes meanwhile may be met or missed.
         self.limit[at].load(Ordering::Relaxed)
-    }
-
-    #[inline(always)]
-    fn is_limited(&self) -> bool {
-        self.limit(0) != u64::MAX || self.limit(1) != u64::MAX
     }
 
     /// Raises a counter by `amount` if it and what is tallied then are within the limit.
@@ -202,22 +210,29 @@ pub(crate) struct Ledger {
     roles: Box<[Padded<Role>]>,
     /// How many there are.
     len: Word64,
-    /// Desk by desk, one per role.
-    accounts: Box<[Padded<Box<[Account]>>]>,
+    desks: usize,
+    /// Desk by desk, `stride` for each: one per role, and a gap, so that no two desks share a cache line.
+    accounts: Box<[Account]>,
+    stride: usize,
 }
+
+/// Accounts between two desks: at least two cache lines.
+const GAP: usize = 4;
 
 impl Ledger {
     pub(crate) fn new(roles: u16, desks: u16) -> Self {
-        let accounts = || Padded((0..roles).map(|_| Account::new()).collect());
+        let (desks, stride) = (usize::from(desks), usize::from(roles) + GAP);
         Self {
             roles: (0..roles).map(|_| Padded(Role::new())).collect(),
             len: Word64::new(0),
-            accounts: (0..desks).map(|_| accounts()).collect(),
+            desks,
+            accounts: (0..desks * stride).map(|_| Account::new()).collect(),
+            stride,
         }
     }
 
     /// How many roles there are.
-    #[inline(always)]
+    #[inline]
     #[expect(clippy::cast_possible_truncation, reason = "at most a u16")]
     pub(crate) fn len(&self) -> usize {
         // Acquire: pairs with the Release half of `add`, so the new role's limit is seen.
@@ -241,6 +256,9 @@ impl Ledger {
             // Relaxed: see `Role::limit`.
             word.store(limit.unwrap_or(u64::MAX), Ordering::Relaxed);
         }
+        let way = if limit == Limit::default() { BY_TALLY } else { BY_CREDIT };
+        // Relaxed: see `Role::way`.
+        self.roles[at].0.way.store(way, Ordering::Relaxed);
     }
 
     /// Sets the limit of a role; false when there is none. Under the table's lock.
@@ -252,24 +270,24 @@ impl Ledger {
         known
     }
 
-    #[inline(always)]
+    #[inline]
     fn role(&self, role: RoleId) -> Option<&Role> {
         if role.index() < self.len() { self.roles.get(role.index()).map(|role| &role.0) } else { None }
     }
 
-    #[inline(always)]
+    #[inline]
     fn account(&self, desk: usize, role: RoleId) -> &Account {
-        &self.accounts[desk].0[role.index()]
+        &self.accounts[desk * self.stride + role.index()]
     }
 
-    #[inline(always)]
+    #[inline]
     fn credit(&self, desk: usize, role: RoleId) -> &Word64 {
         &self.account(desk, role).credit
     }
 
     /// All desks' tallies of a role.
     fn tallied(&self, role: RoleId) -> [u64; 2] {
-        let accounts = || self.accounts.iter().map(|desk| &desk.0[role.index()]);
+        let accounts = || (0..self.desks).map(|desk| self.account(desk, role));
         // Relaxed: see `Account::count`.
         let sum = |at: usize| {
             accounts().fold(0_u64, |sum, account| sum.wrapping_add(account.tally[at].load(Ordering::Relaxed)))
@@ -280,7 +298,7 @@ impl Ledger {
     fn used_units(&self, id: RoleId) -> Option<[u64; 2]> {
         let role = self.role(id)?;
         let mut credit = [0; 2];
-        for desk in 0..self.accounts.len() {
+        for desk in 0..self.desks {
             // Relaxed: a figure to report.
             let Credit(more) = Credit::unpack(self.credit(desk, id).load(Ordering::Relaxed));
             credit = [credit[0] + more[0], credit[1] + more[1]];
@@ -308,27 +326,35 @@ impl Ledger {
     }
 
     /// Charges `amount`, in a flight for this role at the desk.
-    #[inline(always)]
+    #[inline]
     pub(crate) fn charge(
         &self,
         (desks, desk, flight): (&Desks, usize, &Flight<'_>),
         role: RoleId,
         amount: Quantities,
     ) -> Result<(), ChargeError> {
-        let line = self.role(role).ok_or(ChargeError::NoSuchRole)?;
         let owed = units(amount);
-        if !line.is_limited() {
-            self.account(desk, role).count(owed);
+        if self.charge_here(desk, role, owed) {
             return Ok(());
         }
-        if self.spend(desk, role, owed) {
-            Ok(())
-        } else {
-            self.charge_counter((desks, desk, flight), (role, line), owed)
+        let line = self.role(role).ok_or(ChargeError::NoSuchRole)?;
+        self.charge_counter((desks, desk, flight), (role, line), owed)
+    }
+
+    /// Charges what needs no counter: a role without limits, or what the desk has credit for. False: it has to be charged in full.
+    #[inline(always)]
+    pub(crate) fn charge_here(&self, desk: usize, role: RoleId, owed: [u64; 2]) -> bool {
+        match self.roles.get(role.index()).map_or(NO_ROLE, |role| role.0.way()) {
+            BY_TALLY => {
+                self.account(desk, role).count(owed);
+                true
+            }
+            BY_CREDIT => self.spend(desk, role, owed),
+            _ => false,
         }
     }
 
-    #[inline(always)]
+    #[inline]
     fn spend(&self, desk: usize, role: RoleId, owed: [u64; 2]) -> bool {
         // AcqRel: Release pairs with the Acquire of `take_credit`; nothing else is guarded. Relaxed on failure: nothing is
         // read through it.
@@ -372,21 +398,23 @@ impl Ledger {
 
     /// Takes all desks' credits of a role back to the counters.
     fn take_credits(&self, (id, role): (RoleId, &Role)) -> [u64; 2] {
-        let mut found = [0; 2];
-        for desk in 0..self.accounts.len() {
-            // AcqRel: Acquire pairs with the Release half of `give_credit`. Relaxed on failure: there was none.
-            let taken =
-                self.credit(desk, id).update(Ordering::AcqRel, Ordering::Relaxed, |credit| (credit != 0).then_some(0));
-            if let Ok(Credit(credit)) = taken.map(Credit::unpack) {
-                role.lower_both(credit);
-                found = [found[0] + credit[0], found[1] + credit[1]];
-            }
-        }
-        found
+        (0..self.desks).fold([0; 2], |found, desk| {
+            let credit = self.take_credit(desk, (id, role));
+            [found[0] + credit[0], found[1] + credit[1]]
+        })
+    }
+
+    /// Takes a desk's credit of a role back to the counters.
+    fn take_credit(&self, desk: usize, (id, role): (RoleId, &Role)) -> [u64; 2] {
+        // AcqRel: Acquire pairs with the Release half of `give_credit`. Relaxed on failure: there was none.
+        let taken =
+            self.credit(desk, id).update(Ordering::AcqRel, Ordering::Relaxed, |credit| (credit != 0).then_some(0));
+        let Credit(credit) = Credit::unpack(taken.unwrap_or(0));
+        role.lower_both(credit);
+        credit
     }
 
     /// Adds to a desk's credit; what would be too much goes back to the counters.
-    #[inline(always)]
     fn give_credit(&self, desk: usize, (id, role): (RoleId, &Role), more: [u64; 2]) {
         // AcqRel: Release pairs with the Acquire half of `take_credits`. Relaxed on failure: nothing is read through it.
         let given = self
@@ -407,14 +435,19 @@ impl Ledger {
     }
 
     /// Takes back a charge made earlier.
-    #[inline(always)]
+    #[inline]
     pub(crate) fn refund(&self, desk: usize, role: RoleId, amount: Quantities) {
-        let Some(line) = self.role(role) else { return };
-        let owed = units(amount);
-        if line.is_limited() {
-            self.give_credit(desk, (role, line), owed);
-        } else {
-            self.account(desk, role).count(owed.map(u64::wrapping_neg));
+        self.refund_units(desk, role, units(amount));
+    }
+
+    /// Takes back a charge made earlier, of thousandths of a PU and pages.
+    #[inline(always)]
+    pub(crate) fn refund_units(&self, desk: usize, id: RoleId, owed: [u64; 2]) {
+        let Some(role) = self.roles.get(id.index()) else { return };
+        match role.0.way() {
+            BY_TALLY => self.account(desk, id).count(owed.map(u64::wrapping_neg)),
+            BY_CREDIT => self.give_credit(desk, (id, &role.0), owed),
+            _ => {}
         }
     }
 
@@ -422,17 +455,13 @@ impl Ledger {
     pub(crate) fn leave(&self, desk: usize) {
         for role in (0..self.len()).filter_map(|at| u16::try_from(at).ok()).map(RoleId::new) {
             if let Some(line) = self.role(role) {
-                // AcqRel, Relaxed on failure: as in `take_credits`.
-                let taken = self
-                    .credit(desk, role)
-                    .update(Ordering::AcqRel, Ordering::Relaxed, |credit| (credit != 0).then_some(0));
-                line.lower_both(taken.map_or([0; 2], |credit| Credit::unpack(credit).0));
+                self.take_credit(desk, (role, line));
             }
         }
     }
 }
 
-#[inline(always)]
+#[inline]
 const fn units(amount: Quantities) -> [u64; 2] {
     [amount.cpu_milli, amount.mem_bytes / PAGE_BYTES]
 }
@@ -452,8 +481,8 @@ const fn over_limit(role: RoleId, at: usize, asked: u64, used: u64, limit: u64) 
     }
 }
 
-#[cfg(test)]
 #[cfg(not(loom))]
+#[cfg(test)]
 mod tests {
     use super::*;
 

@@ -12,6 +12,7 @@ use crate::outcome::{Outcome, Released, Transferred};
 use crate::place::{self, Placed};
 use crate::placement::Placement;
 use crate::request::{HoldLimit, Policy, Request};
+use crate::shard::Shard;
 use crate::site::Hands;
 use crate::slots::Magazine;
 use crate::split::{self, Piece};
@@ -28,9 +29,17 @@ pub(crate) struct Caller<'a> {
     pub(crate) home: u8,
 }
 
-impl Caller<'_> {
-    /// Works in a shard.
+impl<'a> Caller<'a> {
+    /// What a thread that goes on working works with in a shard; `None` for a single call.
     #[inline(always)]
+    pub(crate) fn hands_in(&self, shard_at: u8) -> Option<Hands<'a>> {
+        let (table, desk) = (self.table, self.desk);
+        let magazine = &self.magazines?[usize::from(shard_at)];
+        Some(Hands { table, shard_at, shard: table.shard(shard_at), desk, magazine })
+    }
+
+    /// Works in a shard.
+    #[inline]
     pub(crate) fn with<R>(&self, shard_at: u8, work: impl FnOnce(Hands<'_>) -> R) -> R {
         let shard = self.table.shard(shard_at);
         let hands = |magazine| Hands { table: self.table, shard_at, shard, desk: self.desk, magazine };
@@ -44,7 +53,7 @@ impl Caller<'_> {
     }
 
     /// Works where an agent is; `None` when no agent can have that id.
-    #[inline(always)]
+    #[inline]
     pub(crate) fn at<R>(&self, agent: AgentId, work: impl FnOnce(Hands<'_>, u32) -> R) -> Option<R> {
         let (shard_at, at) = self.table.locate(agent)?;
         Some(self.with(shard_at, |hands| work(hands, at)))
@@ -72,7 +81,8 @@ impl Drop for Single<'_> {
 /// # use meros_alloc_core::*;
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let core = CoreSpec { pus: 2, l3: Some(0), numa_node: Some(NumaNodeId::new(0)), package: Some(0), kind: 0 };
-/// let spec = ShapeSpec { cores: vec![core; 8], numa_nodes: vec![NumaNodeSpec { mem_bytes: 32 << 30 }], distances: vec![] };
+/// let numa_nodes = vec![NumaNodeSpec::ordinary(32 << 30)];
+/// let spec = ShapeSpec { cores: vec![core; 8], numa_nodes, ..ShapeSpec::default() };
 /// let shape = Shape::new(&spec)?;
 /// let table = Table::new(Capacity::for_agents(2, &shape))?;
 /// let role = table.add_role(Limit::default())?;
@@ -142,7 +152,7 @@ impl<T: Borrow<Table>> Local<T> {
     }
 
     #[inline(always)]
-    fn caller(&self) -> Caller<'_> {
+    pub(crate) fn caller(&self) -> Caller<'_> {
         Caller { table: self.table(), desk: self.desk, magazines: Some(&self.magazines), home: self.home }
     }
 
@@ -172,7 +182,7 @@ impl<T: Borrow<Table>> Local<T> {
     }
 
     /// As [`Table::release`].
-    #[inline(always)]
+    #[inline]
     pub fn release(&self, claim: ClaimId, owner: Owner) -> Released {
         self.caller().release(claim, owner)
     }
@@ -184,7 +194,7 @@ impl<T: Borrow<Table>> Local<T> {
     }
 
     /// As [`Table::place`].
-    #[inline(always)]
+    #[inline]
     pub fn place(&self, holder: Holder, request: &Request, policy: Policy) -> Placed {
         place::place(&self.caller(), holder, request, policy)
     }
@@ -209,8 +219,8 @@ impl<T: Borrow<Table>> Drop for Local<T> {
 }
 
 /// How far ahead records are asked for, and how far ahead the lines they tell of.
-const AHEAD: usize = 8;
-const AHEAD_LINES: usize = 4;
+const AHEAD: usize = 12;
+const AHEAD_LINES: usize = 6;
 
 impl Caller<'_> {
     pub(crate) fn claim(&self, agent: AgentId, holder: Holder, ask: Ask<'_>) -> Outcome {
@@ -228,46 +238,58 @@ impl Caller<'_> {
         transferred.unwrap_or(Transferred::Gone)
     }
 
-    #[inline(always)]
+    #[inline]
     pub(crate) fn release(&self, claim: ClaimId, owner: Owner) -> Released {
-        let released = self.at(claim.agent(), |hands, at| {
-            // The record says which block; the cell most likely says the same, and is looked up beside it.
-            hands.shard.prefetch_block(hands.shard.cell(at).line);
-            claim::release(hands, claim, owner)
-        });
-        released.unwrap_or(Released::Gone)
-    }
-
-    /// Asks for the words and the row of the index that a claim's release will touch, as far as its record tells.
-    fn prefetch_words(&self, shard: &crate::shard::Shard, claim: ClaimId) {
-        if let Some((place, part)) = shard.records.peek(claim.slot()) {
-            shard.prefetch_part(self.table.shape_at(place.shape), place.line, part);
-        }
+        let Some((shard, at)) = self.table.locate(claim.agent()) else { return Released::Gone };
+        let Some(hands) = self.hands_in(shard) else {
+            return self.with(shard, |hands| claim::release(&hands, claim, owner));
+        };
+        // The record says which block; the cell most likely says the same, and is looked up beside it.
+        hands.shard.prefetch_block(hands.shard.cell(at).line);
+        claim::release(&hands, claim, owner)
     }
 
     fn release_many(&self, claims: &[(ClaimId, Owner)], mut each: impl FnMut(usize, Released)) {
-        let shard = |claim: ClaimId| self.table.locate(claim.agent()).map(|(shard, _)| self.table.shard(shard));
-        let far = |claim: ClaimId| {
-            if let Some(shard) = shard(claim) {
+        let next = |at: usize| claims.get(at).and_then(|(claim, _)| Some((*claim, self.shard_of(*claim)?)));
+        let far = |at: usize| {
+            if let Some((claim, shard)) = next(at) {
                 shard.records.prefetch(claim.slot());
             }
         };
-        let near = |claim: ClaimId| {
-            if let Some(shard) = shard(claim) {
+        let near = |at: usize| {
+            if let Some((claim, shard)) = next(at) {
                 self.prefetch_words(shard, claim);
             }
         };
-        claims.iter().take(AHEAD).for_each(|(claim, _)| far(*claim));
-        claims.iter().take(AHEAD_LINES).for_each(|(claim, _)| near(*claim));
+        (0..AHEAD).for_each(far);
+        (0..AHEAD_LINES).for_each(near);
         for (at, &(claim, owner)) in claims.iter().enumerate() {
-            if let Some((next, _)) = claims.get(at + AHEAD) {
-                far(*next);
+            far(at + AHEAD);
+            near(at + AHEAD_LINES);
+            let hands = self.table.locate(claim.agent()).and_then(|(shard, _)| self.hands_in(shard));
+            let Some(hands) = hands else {
+                each(at, self.release(claim, owner));
+                continue;
+            };
+            match claim::try_release(&hands, claim, owner) {
+                Ok(refunded) => each(at, Released::Released { refunded, pools_changed: false }),
+                Err(unreleased) => each(at, claim::release_in_general(&hands, unreleased, claim, owner)),
             }
-            if let Some((next, _)) = claims.get(at + AHEAD_LINES) {
-                near(*next);
-            }
-            let released = self.at(claim.agent(), |hands, _| claim::release(hands, claim, owner));
-            each(at, released.unwrap_or(Released::Gone));
+        }
+    }
+
+    #[inline(always)]
+    fn shard_of(&self, claim: ClaimId) -> Option<&Shard> {
+        self.table.locate(claim.agent()).map(|(shard, _)| self.table.shard(shard))
+    }
+
+    /// Asks for the words and the row of the index that a claim's release will touch, as far as its record tells.
+    #[inline(always)]
+    fn prefetch_words(&self, shard: &Shard, claim: ClaimId) {
+        if let Some((place, leaf)) = shard.records.peek(claim.slot())
+            && let Some(shape) = self.table.shape_if_known(place.shape)
+        {
+            shard.prefetch_leaf(shape, place.line, leaf);
         }
     }
 }

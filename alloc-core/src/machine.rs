@@ -4,6 +4,7 @@
 //! The words are those of a block (see [`block`](crate::block)). A `Machine` is cheap to copy and borrows everything.
 
 use crate::block::POSITIONS_PER_LINE;
+use crate::extras::word::{self, ExtraWord};
 use crate::ids::NumaNodeId;
 use crate::index::{Index, Plane, Span};
 use crate::leaf::{self, LeafWord, PuState};
@@ -25,57 +26,69 @@ pub(crate) struct Machine<'a> {
 
 impl<'a> Machine<'a> {
     /// The machine whose block starts at `line` of these words.
-    #[inline(always)]
+    #[inline]
     pub(crate) fn new(shape: &'a Shape, words: &'a [Word64], index: &'a Index, line: u32) -> Self {
         Self { shape, words, index, position: line * POSITIONS_PER_LINE }
     }
 
-    #[inline(always)]
+    #[inline]
     fn leaf_word(&self, leaf: u16) -> &'a Word64 {
         &self.words[self.shape.block.leaf(leaf)]
     }
 
-    #[inline(always)]
+    #[inline]
     fn pool_word(&self, pool: u16) -> &'a Word64 {
         &self.words[self.shape.block.pool(pool)]
     }
 
-    #[inline(always)]
+    fn extra_word(&self, word: ExtraWord) -> Option<&'a Word64> {
+        let position = self.shape.extras.position(word)?;
+        Some(&self.words[self.shape.block.extra(position)])
+    }
+
+    #[inline]
     fn memory_word(&self, numa_node: NumaNodeId) -> &'a Word64 {
         &self.words[self.shape.block.memory(numa_node.index())]
     }
 }
 
+/// Tells the index how a leaf's word changed.
+#[inline]
+pub(crate) fn tell_leaf(index: &Index, position: u32, (before, after): (LeafWord, LeafWord), word: &Word64) {
+    let free = |word: LeafWord| word.mask(PuState::Free).count_ones();
+    index.leaf_changed(position, (free(before), free(after)), || free(leaf::read(word)));
+}
+
 /// Leaves.
 impl Machine<'_> {
     /// A leaf's word at this moment.
-    #[inline(always)]
+    #[inline]
     pub(crate) fn leaf(&self, leaf: u16) -> LeafWord {
         leaf::read(self.leaf_word(leaf))
     }
 
     /// A leaf's position in the index.
-    #[inline(always)]
+    #[inline]
     pub(crate) const fn position(&self, leaf: u16) -> u32 {
         self.position + leaf as u32
     }
 
     /// Moves PUs of a leaf from one state to another in one step; false when some was not in `from`.
     #[must_use]
-    #[inline(always)]
+    #[inline]
     pub(crate) fn shift(&self, leaf: u16, pus: u32, from: PuState, to: PuState) -> bool {
         let word = self.leaf_word(leaf);
-        let Some((before, after)) = leaf::shift(word, pus, from, to) else { return false };
-        let free = |word: LeafWord| word.mask(PuState::Free).count_ones();
-        self.index.leaf_changed(self.position(leaf), (free(before), free(after)), || free(leaf::read(word)));
+        let Some(changed) = leaf::shift(word, pus, from, to) else { return false };
+        tell_leaf(self.index, self.position(leaf), changed, word);
         true
     }
 
     /// Moves PUs that this call, or the claim it acts for, holds.
-    #[inline(always)]
+    #[inline]
     pub(crate) fn put(&self, leaf: u16, pus: u32, to: PuState) {
-        let moved = self.shift(leaf, pus, PuState::Held, to);
-        assert!(moved, "leaf, rule 3: PUs {pus:#x} were held, and somebody else moved them");
+        if !self.shift(leaf, pus, PuState::Held, to) {
+            leaf::not_held(pus);
+        }
     }
 
     /// A search found too few free PUs on a leaf, which may be of another class than it was found in.
@@ -85,7 +98,7 @@ impl Machine<'_> {
     }
 
     /// The PUs of a leaf in a state, at this moment.
-    #[inline(always)]
+    #[inline]
     pub(crate) fn pus_in(&self, leaf: u16, state: PuState) -> u32 {
         let pus = self.shape.block.leaf_place(u32::from(leaf)).map_or(0, |place| place.bits.all());
         self.leaf(leaf).mask(state) & pus
@@ -100,29 +113,19 @@ impl Machine<'_> {
 /// Pools.
 impl Machine<'_> {
     /// A pool's word at this moment.
-    #[inline(always)]
+    #[inline]
     pub(crate) fn pool(&self, pool: u16) -> PoolWord {
         pool::read(self.pool_word(pool))
     }
 
-    #[inline(always)]
+    #[inline]
     fn change_pool(&self, pool: u16, rule: impl Fn(PoolWord) -> Option<PoolWord>) -> bool {
-        let word = self.pool_word(pool);
-        let Some((before, after)) = pool::change(word, rule) else { return false };
-        let room = (before.room_milli(), after.room_milli());
-        self.index.pool_changed(self.pool_position(pool), room, || pool::read(word).room_milli());
-        true
-    }
-
-    /// Where the index keeps a pool: at its first leaf.
-    pub(crate) fn pool_position(&self, pool: u16) -> u32 {
-        let leaves = &self.shape.layout.pools[usize::from(pool)].leaves;
-        self.position(leaves.first().copied().unwrap_or(0))
+        pool::change(self.pool_word(pool), rule)
     }
 
     /// Promises `cpu_milli` of a pool if there is room.
     #[must_use]
-    #[inline(always)]
+    #[inline]
     pub(crate) fn commit(&self, pool: u16, cpu_milli: u32) -> bool {
         self.change_pool(pool, |word| word.commit(cpu_milli))
     }
@@ -153,24 +156,24 @@ impl Machine<'_> {
 /// Memory.
 impl Machine<'_> {
     /// A NUMA node's memory word at this moment.
-    #[inline(always)]
+    #[inline]
     pub(crate) fn memory(&self, numa_node: NumaNodeId) -> MemoryWord {
         memory::read(self.memory_word(numa_node))
     }
 
     /// Takes a seat and pages of a NUMA node; false when those who are there forbid it, or fewer pages are free.
     #[must_use]
-    #[inline(always)]
+    #[inline]
     pub(crate) fn take_memory(&self, numa_node: NumaNodeId, seat: Seat, pages: u64) -> bool {
         memory::change(self.memory_word(numa_node), |word| word.take(seat, pages)).is_some()
     }
 
     /// Gives a seat and pages back.
-    #[inline(always)]
+    #[inline]
     pub(crate) fn give_memory(&self, numa_node: NumaNodeId, seat: Seat, pages: u64) {
         let word = self.memory_word(numa_node);
         let Some((before, after)) = memory::change(word, |word| word.give(seat, pages)) else {
-            panic!("memory, rule 2: seat {seat:?} with {pages} pages was not taken")
+            memory::not_taken(seat, pages)
         };
         if before.shown() != after.shown() {
             self.show_memory(numa_node, before.shown()..after.shown());
@@ -178,7 +181,7 @@ impl Machine<'_> {
     }
 
     #[cold]
-    fn show_memory(&self, numa_node: NumaNodeId, steps: core::ops::Range<u8>) {
+    pub(crate) fn show_memory(&self, numa_node: NumaNodeId, steps: core::ops::Range<u8>) {
         let span = self.shape.block.span(numa_node.index(), self.position);
         self.index.memory_shown(span, steps, self.most_steps(numa_node));
     }
@@ -197,6 +200,26 @@ impl Machine<'_> {
     /// The steps a NUMA node reaches with all its pages free.
     fn most_steps(&self, numa_node: NumaNodeId) -> u8 {
         crate::index::steps_up_to(self.shape.pages()[numa_node.index()])
+    }
+}
+
+/// Extras.
+impl Machine<'_> {
+    /// What is free of an extra word at this moment; nothing of what the machine has not.
+    pub(crate) fn extra(&self, word: ExtraWord) -> u64 {
+        self.extra_word(word).map_or(0, word::read)
+    }
+
+    /// Takes what an extra word counts; false when it is not all there.
+    #[must_use]
+    pub(crate) fn take_extra(&self, word: ExtraWord, amount: u64) -> bool {
+        self.extra_word(word).is_some_and(|of| word::change(of, |free| word.take(free, amount)))
+    }
+
+    /// Gives back what was taken.
+    pub(crate) fn give_extra(&self, word: ExtraWord, amount: u64) {
+        let given = self.extra_word(word).is_some_and(|of| word::change(of, |free| word.give(free, amount)));
+        assert!(given, "extras::word, rule 2: {amount:#x} of {word:?} was not taken");
     }
 }
 
@@ -238,6 +261,7 @@ impl Machine<'_> {
         let pages = (0..).map(NumaNodeId::new).zip(self.shape.pages());
         leaves.clone().all(|(at, leaf)| self.pus_in(at, PuState::Free) == leaf.bits.all())
             && pages.clone().all(|(numa_node, &pages)| self.memory(numa_node).is_fresh(pages))
+            && self.shape.extras.words().iter().all(|&(word, all)| self.extra(word) == all)
     }
 
     /// Tells the index everything a block has: for a block in use for the first time, and again after a reset.
@@ -256,10 +280,8 @@ impl Machine<'_> {
     pub(crate) fn is_indexed(&self) -> bool {
         let free = |leaf| self.pus_in(leaf, PuState::Free).count_ones();
         let leaves = (0..).zip(&self.shape.layout.leaves);
-        let pools = (0..).zip(&self.shape.layout.pools);
         let memory = (0..).zip(self.shape.pages());
         leaves.clone().all(|(leaf, _)| self.index.has_leaf(self.position(leaf), free(leaf)))
-            && pools.clone().all(|(at, _)| self.index.has_pool(self.pool_position(at), self.pool(at).room_milli()))
             && memory.clone().all(|(at, _)| {
                 let span = self.shape.block.span(usize::from(at), self.position);
                 let word = self.memory(NumaNodeId::new(at));
@@ -269,7 +291,7 @@ impl Machine<'_> {
 
     /// Writes a fresh block's words. Only while nobody else knows of the block.
     pub(crate) fn write_fresh(&self) {
-        for (at, value) in crate::block::fresh(&self.shape.block, &self.shape.layout, self.shape.pages()) {
+        for (at, value) in crate::block::fresh(self.shape) {
             // Relaxed: the cell that makes the block known releases it.
             self.words[at].store(value, crate::sync::Ordering::Relaxed);
         }

@@ -49,10 +49,9 @@ pub(crate) const MAX_PAGES: u64 = (1 << PAGES_BITS) - 1;
 pub(crate) const MAX_SEATS: u16 = (1 << COUNT_BITS) - 1;
 
 /// What those who are on a NUMA node were promised.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Mode {
     /// Nothing; the crowd is of claims of several NUMA nodes.
-    #[default]
     Open,
     /// This NUMA node; the crowd is of those it was promised to.
     Strict,
@@ -60,15 +59,14 @@ enum Mode {
     Group,
 }
 
-/// The value of a memory word.
+/// The value of a memory word. Counts are added to where they lie: what is checked beforehand never carries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub(crate) struct MemoryWord {
-    shown: u8,
-    mode: Mode,
-    crowd: u16,
-    other: u16,
-    pages: u64,
-}
+pub(crate) struct MemoryWord(u64);
+
+const ONE_OTHER: u64 = 1 << PAGES_BITS;
+const ONE_IN_CROWD: u64 = 1 << (PAGES_BITS + COUNT_BITS);
+const OTHERS: u64 = COUNT_MASK << PAGES_BITS;
+const MODES: u64 = 3 << MODE_SHIFT;
 
 /// How many claims are on a NUMA node, by kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -82,133 +80,150 @@ pub(crate) struct Seats {
 
 impl MemoryWord {
     pub(crate) const fn fresh(pages: u64) -> Self {
-        Self { shown: steps_up_to(pages), mode: Mode::Open, crowd: 0, other: 0, pages }
+        Self(pages).show_at(steps_up_to(pages))
     }
 
     /// Whether everything is free.
     pub(crate) const fn is_fresh(self, pages: u64) -> bool {
-        matches!(self.mode, Mode::Open) && self.crowd == 0 && self.other == 0 && self.pages == pages
+        self.show_at(0).0 == pages
     }
 
-    #[inline(always)]
-    pub(crate) const fn unpack(word: u64) -> Self {
-        Self {
-            shown: (word >> SHOWN_SHIFT) as u8,
-            mode: match word >> MODE_SHIFT & 3 {
-                0 => Mode::Open,
-                1 => Mode::Strict,
-                _ => Mode::Group,
-            },
-            crowd: (word >> (PAGES_BITS + COUNT_BITS) & COUNT_MASK) as u16,
-            other: (word >> PAGES_BITS & COUNT_MASK) as u16,
-            pages: word & MAX_PAGES,
-        }
+    /// The value with these bits.
+    pub(crate) const fn of(bits: u64) -> Self {
+        Self(bits)
     }
 
-    #[inline(always)]
+    /// The word's bits.
+    #[inline]
     pub(crate) const fn pack(self) -> u64 {
-        (self.shown as u64) << SHOWN_SHIFT
-            | (self.mode as u64) << MODE_SHIFT
-            | (self.crowd as u64) << (PAGES_BITS + COUNT_BITS)
-            | (self.other as u64) << PAGES_BITS
-            | self.pages
+        self.0
     }
 
     /// Free pages.
-    #[inline(always)]
+    #[inline]
     pub(crate) const fn pages(self) -> u64 {
-        self.pages
+        self.0 & MAX_PAGES
     }
 
     /// At how many steps the index shows it.
-    #[inline(always)]
+    #[inline]
     pub(crate) const fn shown(self) -> u8 {
-        self.shown
+        (self.0 >> SHOWN_SHIFT) as u8
+    }
+
+    #[inline]
+    const fn show_at(self, steps: u8) -> Self {
+        Self(self.0 << (64 - SHOWN_SHIFT) >> (64 - SHOWN_SHIFT) | (steps as u64) << SHOWN_SHIFT)
     }
 
     /// Shown at no more steps than its pages reach; `None` when it is so already.
     pub(crate) const fn hide(self) -> Option<Self> {
-        let steps = steps_up_to(self.pages);
-        if self.shown > steps { Some(Self { shown: steps, ..self }) } else { None }
+        let steps = steps_up_to(self.pages());
+        if self.shown() > steps { Some(self.show_at(steps)) } else { None }
+    }
+
+    #[inline]
+    const fn mode(self) -> Mode {
+        match self.0 >> MODE_SHIFT & 3 {
+            0 => Mode::Open,
+            1 => Mode::Strict,
+            _ => Mode::Group,
+        }
+    }
+
+    #[inline]
+    const fn crowd(self) -> u16 {
+        (self.0 >> (PAGES_BITS + COUNT_BITS) & COUNT_MASK) as u16
+    }
+
+    #[inline]
+    const fn other(self) -> u16 {
+        (self.0 >> PAGES_BITS & COUNT_MASK) as u16
     }
 
     /// Who is there.
     pub(crate) const fn seats(self) -> Seats {
-        let (crowd, other) = (self.crowd as u32, self.other as u32);
-        match self.mode {
+        let (crowd, other) = (self.crowd() as u32, self.other() as u32);
+        match self.mode() {
             Mode::Open => Seats { strict: 0, loose: other, multi: crowd, group: None },
             Mode::Strict => Seats { strict: crowd, loose: other, multi: 0, group: None },
             Mode::Group => Seats { strict: 0, loose: 0, multi: 0, group: Some((other.to_le_bytes()[0], crowd)) },
         }
     }
 
+    #[inline]
     const fn joined(self, mode: Mode) -> Option<Self> {
-        if self.crowd == MAX_SEATS { None } else { Some(Self { mode, crowd: self.crowd + 1, ..self }) }
+        if self.crowd() == MAX_SEATS {
+            return None;
+        }
+        Some(Self((self.0 & !MODES | (mode as u64) << MODE_SHIFT) + ONE_IN_CROWD))
     }
 
-    #[inline(always)]
+    #[inline]
     const fn enter(self, seat: Seat) -> Option<Self> {
-        match (seat, self.mode) {
+        match (seat, self.mode()) {
             (Seat::Held, _) => Some(self),
-            (Seat::SingleLoose, Mode::Open | Mode::Strict) if self.other < MAX_SEATS => {
-                Some(Self { other: self.other + 1, ..self })
+            (Seat::SingleLoose, Mode::Open | Mode::Strict) if self.other() < MAX_SEATS => {
+                Some(Self(self.0 + ONE_OTHER))
             }
-            (Seat::SingleStrict, Mode::Open) if self.crowd == 0 => self.joined(Mode::Strict),
+            (Seat::SingleStrict, Mode::Open) if self.crowd() == 0 => self.joined(Mode::Strict),
             (Seat::SingleStrict, Mode::Strict) => self.joined(Mode::Strict),
             (Seat::MultiLoose, Mode::Open) => self.joined(Mode::Open),
-            (Seat::Group(group), Mode::Open) if self.crowd == 0 && self.other == 0 => {
-                Self { other: group as u16, ..self }.joined(Mode::Group)
+            (Seat::Group(group), Mode::Open) if self.crowd() == 0 && self.other() == 0 => {
+                Self(self.0 | (group as u64) << PAGES_BITS).joined(Mode::Group)
             }
-            (Seat::Group(group), Mode::Group) if self.other == group as u16 => self.joined(Mode::Group),
+            (Seat::Group(group), Mode::Group) if self.other() == group as u16 => self.joined(Mode::Group),
             _ => None,
         }
     }
 
-    #[inline(always)]
+    #[inline]
     const fn leave(self, seat: Seat) -> Option<Self> {
-        match (seat, self.mode) {
+        match (seat, self.mode()) {
             (Seat::Held, _) => Some(self),
-            (Seat::SingleLoose, Mode::Open | Mode::Strict) if self.other > 0 => {
-                Some(Self { other: self.other - 1, ..self })
+            (Seat::SingleLoose, Mode::Open | Mode::Strict) if self.other() > 0 => Some(Self(self.0 - ONE_OTHER)),
+            (Seat::SingleStrict, Mode::Strict) | (Seat::MultiLoose, Mode::Open) if self.crowd() > 0 => {
+                Some(self.left())
             }
-            (Seat::SingleStrict, Mode::Strict) | (Seat::MultiLoose, Mode::Open) if self.crowd > 0 => Some(self.left()),
-            (Seat::Group(group), Mode::Group) if self.crowd > 0 && self.other == group as u16 => Some(self.left()),
+            (Seat::Group(group), Mode::Group) if self.crowd() > 0 && self.other() == group as u16 => Some(self.left()),
             _ => None,
         }
     }
 
     /// One less in the crowd; the last one opens the NUMA node.
+    #[inline]
     const fn left(self) -> Self {
-        match (self.crowd - 1, self.mode) {
-            (0, Mode::Group) => Self { mode: Mode::Open, crowd: 0, other: 0, ..self },
-            (0, _) => Self { mode: Mode::Open, crowd: 0, ..self },
-            (crowd, _) => Self { crowd, ..self },
+        let left = self.0 - ONE_IN_CROWD;
+        match (self.crowd() - 1, self.mode()) {
+            (0, Mode::Group) => Self(left & !MODES & !OTHERS),
+            (0, _) => Self(left & !MODES),
+            _ => Self(left),
         }
     }
 
     /// Whether those who are there admit a comer.
-    #[inline(always)]
+    #[inline]
     pub(crate) const fn admits(self, seat: Seat) -> bool {
         self.enter(seat).is_some()
     }
 
     /// Takes a seat and pages.
-    #[inline(always)]
+    #[inline]
     pub(crate) const fn take(self, seat: Seat, pages: u64) -> Option<Self> {
         match self.enter(seat) {
-            Some(word) if word.pages >= pages => Some(Self { pages: word.pages - pages, ..word }),
+            Some(word) if word.pages() >= pages => Some(Self(word.0 - pages)),
             _ => None,
         }
     }
 
     /// Gives a seat and pages back.
-    #[inline(always)]
+    #[inline]
     pub(crate) const fn give(self, seat: Seat, pages: u64) -> Option<Self> {
         match self.leave(seat) {
-            Some(word) if word.pages + pages <= MAX_PAGES => {
-                let pages = word.pages + pages;
-                let steps = steps_up_to(pages);
-                Some(Self { pages, shown: if steps > word.shown { steps } else { word.shown }, ..word })
+            Some(word) if word.pages() + pages <= MAX_PAGES => {
+                let word = Self(word.0 + pages);
+                let steps = steps_up_to(word.pages());
+                Some(if steps > word.shown() { word.show_at(steps) } else { word })
             }
             _ => None,
         }
@@ -216,14 +231,14 @@ impl MemoryWord {
 }
 
 /// The word at this moment.
-#[inline(always)]
+#[inline]
 pub(crate) fn read(word: &Word64) -> MemoryWord {
     // Acquire: pairs with the Release half of `change`: who sees pages given back sees the undo that came with it.
-    MemoryWord::unpack(word.load(Ordering::Acquire))
+    MemoryWord(word.load(Ordering::Acquire))
 }
 
 /// Changes the word by a rule, in one step; the word before and after.
-#[inline(always)]
+#[inline]
 pub(crate) fn change(
     word: &Word64,
     rule: impl Fn(MemoryWord) -> Option<MemoryWord>,
@@ -232,10 +247,16 @@ pub(crate) fn change(
     // AcqRel: each change pairs with the one before it, so who enters sees what was done by who left. Relaxed on
     // failure: nothing is read through it.
     let before = word.update(Ordering::AcqRel, Ordering::Relaxed, |word| {
-        after = rule(MemoryWord::unpack(word))?;
-        Some(after.pack())
+        after = rule(MemoryWord(word))?;
+        Some(after.0)
     });
-    before.ok().map(|before| (MemoryWord::unpack(before), after))
+    before.ok().map(|before| (MemoryWord(before), after))
+}
+
+/// For who finds rule 2 broken.
+#[cold]
+pub(crate) fn not_taken(seat: Seat, pages: u64) -> ! {
+    panic!("memory, rule 2: seat {seat:?} with {pages} pages was not taken")
 }
 
 #[cfg(test)]
@@ -273,7 +294,6 @@ mod tests {
         for seat in [Seat::Held, Seat::SingleStrict, Seat::SingleLoose, Seat::MultiLoose, Seat::Group(3)] {
             let there = EMPTY.take(seat, 60).unwrap();
             assert_eq!(there.pages(), 40);
-            assert_eq!(MemoryWord::unpack(there.pack()), there);
             assert_eq!(there.take(seat, 41), None);
             assert_eq!(there.give(seat, 60), Some(EMPTY));
         }
@@ -288,7 +308,11 @@ mod tests {
 
     #[test]
     fn a_count_never_spills_into_its_neighbour() {
-        let full = MemoryWord { crowd: MAX_SEATS, other: MAX_SEATS, ..EMPTY };
+        let full = MemoryWord(EMPTY.0 + u64::from(MAX_SEATS) * (ONE_IN_CROWD + ONE_OTHER));
+        assert_eq!(
+            (full.crowd(), full.other(), full.pages(), full.shown()),
+            (MAX_SEATS, MAX_SEATS, 100, EMPTY.shown())
+        );
         assert!(!full.admits(Seat::MultiLoose) && !full.admits(Seat::SingleLoose));
         assert!(full.admits(Seat::Held));
     }

@@ -12,23 +12,20 @@
 
 use core::cmp::Reverse;
 
-use crate::claim::{self, Ask, Holder, Untaken, take};
+use crate::claim::{self, Ask, Holder};
 use crate::desk::Watch;
 use crate::ids::AgentId;
-use crate::index::{Plane, Query, ROW};
 use crate::leaf::PuState;
 use crate::local::Caller;
-use crate::member::{CoreKind, Cpus, Smt};
-use crate::memory::Seat;
 use crate::outcome::{Grant, Outcome};
-use crate::part::Part;
 use crate::plan::{Nowhere, check, plan};
-use crate::quantity::pages_up;
+use crate::quick::{Need, claim_leaf};
 use crate::reason::{Invalid, Reason};
-use crate::request::{Level, Locality, MemoryLocality, Policy, Request};
+use crate::request::{Policy, Request};
 use crate::site::{Hands, Site};
 use crate::stock::{View, WhatIf};
-use crate::{MILLI_PER_PU, PAGE_BYTES, Quantities};
+use crate::walk::{Ahead, Walk};
+use crate::{MILLI_PER_PU, PAGE_BYTES};
 
 /// How often everything is searched before the answer is `Contended`.
 const TRIES: u32 = 4;
@@ -73,26 +70,34 @@ pub enum Unplaced {
 }
 
 /// Finds an agent for a request and claims there.
-#[inline(always)]
+#[inline]
 pub(crate) fn place(caller: &Caller<'_>, holder: Holder, request: &Request, policy: Policy) -> Placed {
+    if let Some(need) = Need::of(request)
+        && let Some(hands) = caller.hands_in(caller.home)
+    {
+        let mut walk = Walk::new(&hands, &need, policy);
+        if let Some(grant) = walk.place(None, holder, &need) {
+            walk.prefetch_next();
+            return Placed::Granted(grant);
+        }
+    }
+    place_in_general(caller, holder, request, policy)
+}
+
+/// As [`place`], when the home shard is not known to serve.
+#[cold]
+#[inline(never)]
+fn place_in_general(caller: &Caller<'_>, holder: Holder, request: &Request, policy: Policy) -> Placed {
     if let Err(invalid) = check(request) {
         return Placed::Refused(Unplaced::Invalid(invalid));
     }
     if let Some(need) = Need::of(request) {
-        let placed = caller.with(caller.home, |hands| Search::new(hands, &need, policy).place(holder, &need));
-        if let Some(grant) = placed.or_else(|| place_elsewhere(caller, holder, &need, policy)) {
+        let in_shard = |hands: Hands<'_>| Walk::new(&hands, &need, policy).place(None, holder, &need);
+        if let Some(grant) = shards(caller).find_map(|shard| caller.with(shard, in_shard)) {
             return Placed::Granted(grant);
         }
     }
     place_slowly(caller, holder, request, policy)
-}
-
-/// Looks in the other shards.
-#[cold]
-fn place_elsewhere(caller: &Caller<'_>, holder: Holder, need: &Need, policy: Policy) -> Option<Grant> {
-    shards(caller)
-        .skip(1)
-        .find_map(|shard| caller.with(shard, |hands| Search::new(hands, need, policy).place(holder, need)))
 }
 
 /// Places one request for many holders.
@@ -104,19 +109,16 @@ pub(crate) fn place_many(
     mut each: impl FnMut(usize, Placed),
 ) {
     let mut done = 0;
-    if check(request).is_ok()
-        && let Some(need) = Need::of(request)
+    if let Some(need) = Need::of(request)
+        && let Some(hands) = caller.hands_in(caller.home)
     {
-        caller.with(caller.home, |hands| {
-            let mut search = Search::new(hands, &need, policy);
-            while done < holders.len()
-                && let Some(grant) = search.place(holders[done], &need)
-            {
-                each(done, Placed::Granted(grant));
-                done += 1;
-                search.stay(policy);
-            }
-        });
+        let (mut walk, mut ahead) = (Walk::new(&hands, &need, policy), Ahead::new());
+        while done < holders.len() {
+            ahead.fill(&mut walk, holders.len() - done);
+            let Some(grant) = walk.place(Some(&mut ahead), holders[done], &need) else { break };
+            each(done, Placed::Granted(grant));
+            done += 1;
+        }
     }
     for (at, holder) in holders.iter().enumerate().skip(done) {
         each(at, place(caller, *holder, request, policy));
@@ -129,222 +131,6 @@ fn shards(caller: &Caller<'_>) -> impl Iterator<Item = u8> {
     let (home, desk) = (usize::from(caller.home), caller.desk);
     let others = (0..shards - 1).map(move |at| (home + 1 + (at + desk) % (shards - 1)) % shards);
     core::iter::once(home).chain(others).filter_map(|shard| u8::try_from(shard).ok())
-}
-
-/// What a leaf must have to serve a request alone.
-#[derive(Clone, Copy, Debug)]
-struct Need {
-    pus: u32,
-    pages: u64,
-    seat: Seat,
-    level: Option<Level>,
-    /// The plane of memory to agree, if memory is wanted.
-    memory: Option<Plane>,
-}
-
-impl Need {
-    /// `None` for a request that a leaf cannot serve, or that is better served otherwise.
-    #[inline(always)]
-    fn of(request: &Request) -> Option<Self> {
-        let [Cpus::Exclusive { pus: pus @ 1..=32, smt: Smt::Whole, kind: CoreKind::Any }] = *request.members.as_slice()
-        else {
-            return None;
-        };
-        let pages = pages_up(request.mem_bytes);
-        let strict = request.memory == MemoryLocality::Required;
-        let level = match request.locality {
-            Locality::Required(level) => Some(level),
-            // In one core if it can be: that is for the planner.
-            Locality::Preferred(Level::Core) => return None,
-            Locality::Any | Locality::Preferred(_) => None,
-        };
-        let seat = if strict { Seat::SingleStrict } else { Seat::SingleLoose };
-        Some(Self { pus, pages, seat, level, memory: Plane::memory(pages) })
-    }
-}
-
-/// A walk over the positions of a shard that may serve a need.
-struct Search<'a> {
-    hands: Hands<'a>,
-    /// Classes left to look in, and which way.
-    classes: core::ops::Range<u32>,
-    roomiest_first: bool,
-    memory: Option<Plane>,
-    query: Query,
-    /// The tightest class, and whether the walk is in it.
-    tightest: u32,
-    first: bool,
-    /// Where this thread's walks start, but for the tightest class: there they go on where the last one ended. What is found there
-    /// leaves no gap, wherever it is; and the rows behind have time to gather gaps.
-    apart: u32,
-    /// Rows start here, go to the end, and then up to here.
-    start: u32,
-    row: u32,
-    wrapped: bool,
-    /// The row whose `bits` are left to look at.
-    at: u32,
-    bits: u64,
-    /// The last position, to be looked at again.
-    last: u32,
-    again: bool,
-}
-
-impl<'a> Search<'a> {
-    #[inline(always)]
-    fn new(hands: Hands<'a>, need: &Need, policy: Policy) -> Self {
-        // Threads start apart from each other.
-        let apart = (u64::from(hands.shard.index.rows()) * u64::from(hands.table.start_of(hands.desk))) >> 32;
-        let classes = Plane::leaf_classes_from(need.pus);
-        let mut search = Self {
-            hands,
-            tightest: classes.start,
-            first: false,
-            classes,
-            roomiest_first: policy == Policy::Spread,
-            memory: need.memory,
-            query: (Plane::leaf(0), None),
-            apart: u32::try_from(apart).unwrap_or(0),
-            start: 0,
-            row: 0,
-            wrapped: true,
-            at: 0,
-            bits: 0,
-            last: 0,
-            again: false,
-        };
-        search.next_class();
-        search
-    }
-
-    /// Goes on to the next class; false when there is none.
-    #[inline(always)]
-    fn next_class(&mut self) -> bool {
-        let class = if self.roomiest_first { self.classes.next_back() } else { self.classes.next() };
-        let Some(class) = class else { return false };
-        self.query = self.hands.shard.index.query(class, self.memory);
-        self.first = class == self.tightest;
-        self.start = if self.first { self.hands.magazine.row() } else { self.apart };
-        (self.row, self.wrapped) = (self.start, false);
-        true
-    }
-
-    /// Looks at the last position once more: what is left there is the tightest there is.
-    #[inline(always)]
-    fn stay(&mut self, policy: Policy) {
-        self.again = policy == Policy::Pack;
-    }
-
-    #[inline(always)]
-    fn next(&mut self) -> Option<u32> {
-        if core::mem::take(&mut self.again) {
-            return Some(self.last);
-        }
-        while self.bits == 0 {
-            let index = &self.hands.shard.index;
-            let end = if self.wrapped { self.start } else { index.rows() };
-            match index.next(self.query, self.row, end) {
-                Some((row, bits)) => (self.at, self.bits, self.row) = (row, bits, row + 1),
-                None if !self.wrapped => (self.row, self.wrapped) = (0, true),
-                None => {
-                    if !self.next_class() {
-                        return None;
-                    }
-                }
-            }
-        }
-        let bit = self.bits.trailing_zeros();
-        self.bits &= self.bits - 1;
-        if self.bits != 0 {
-            let next = self.at * ROW + self.bits.trailing_zeros();
-            self.hands.shard.prefetch_line(next / crate::block::POSITIONS_PER_LINE);
-        }
-        self.last = self.at * ROW + bit;
-        Some(self.last)
-    }
-
-    /// Goes on until a leaf serves the need; `None` when the walk is over.
-    #[inline(always)]
-    fn place(&mut self, holder: Holder, need: &Need) -> Option<Grant> {
-        loop {
-            let again = self.again;
-            let position = self.next()?;
-            // A leaf looked at again was just taken from: that it has less now is no mistake of the index.
-            let found = (!again).then_some(self.query.0);
-            match try_leaf(self.hands, position, found, holder, need) {
-                Ok(grant) => {
-                    if self.first {
-                        self.hands.magazine.set_row(self.at);
-                    }
-                    return Some(grant);
-                }
-                // Why, and whether that is final, is found out at leisure.
-                Err(Missed::Role) => return None,
-                Err(Missed::Leaf) => {}
-            }
-        }
-    }
-}
-
-/// Why a leaf was not claimed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Missed {
-    /// It, or its NUMA node, or its agent, does not have what is needed.
-    Leaf,
-    /// The role does not, whatever the leaf.
-    Role,
-}
-
-/// Claims at a leaf, if it has what is needed.
-#[inline(always)]
-fn try_leaf(
-    hands: Hands<'_>,
-    position: u32,
-    found: Option<Plane>,
-    holder: Holder,
-    need: &Need,
-) -> Result<Grant, Missed> {
-    let site = hands.site(hands.shard.owner_at(position)).ok_or(Missed::Leaf)?;
-    let machine = site.machine;
-    let at = position.wrapping_sub(machine.position(0));
-    let place = machine.shape.block.leaf_place(at).ok_or(Missed::Leaf)?;
-    let leaf = u16::try_from(at).map_err(|_| Missed::Leaf)?;
-    let width = place.bits.width;
-    let free = machine.leaf(leaf).mask(PuState::Free) & place.bits.all();
-    let pus = place.bits.lowest(free, need.pus.div_ceil(width));
-    if pus.count_ones() < need.pus {
-        if let Some(found) = found {
-            site.machine.leaf_is_not(leaf, found);
-        }
-        return Err(Missed::Leaf);
-    }
-    let within = match need.level {
-        None => true,
-        Some(Level::Core) => width >= need.pus,
-        Some(level) => place.is_within(level),
-    };
-    if !within || !site.is_open() {
-        return Err(Missed::Leaf);
-    }
-    let mut record = site.begin(holder.owner, holder.role).map_err(|_| Missed::Leaf)?;
-    record.push(Part::Cores { leaf, member: 0, pus }).map_err(|_| Missed::Leaf)?;
-    if need.pages > 0 {
-        let numa_node = place.numa_node.ok_or(Missed::Leaf)?;
-        let word = machine.memory(numa_node);
-        if word.pages() < need.pages {
-            machine.memory_lacks(numa_node);
-            return Err(Missed::Leaf);
-        }
-        if !word.admits(need.seat) {
-            return Err(Missed::Leaf);
-        }
-        record.push(Part::Memory { numa_node, seat: need.seat, pages: need.pages }).map_err(|_| Missed::Leaf)?;
-    }
-    let charged = Quantities {
-        cpu_milli: u64::from(pus.count_ones()) * u64::from(MILLI_PER_PU),
-        mem_bytes: need.pages * PAGE_BYTES,
-    };
-    take(&site, &mut record, charged)
-        .map_err(|untaken| if let Untaken::Role(_) = untaken { Missed::Role } else { Missed::Leaf })
 }
 
 /// Claims on one agent at the tightest leaf that has all that is needed; `None` when there is none, or somebody was quicker, and
@@ -364,7 +150,7 @@ pub(crate) fn claim_at_leaf(hands: Hands<'_>, at: u32, holder: Holder, request: 
         fits.then(|| (need.pus.next_multiple_of(shape.bits.width), (free & shape.bits.all()).count_ones(), leaf))
     });
     let (.., leaf) = fitting.min()?;
-    try_leaf(hands, machine.position(leaf), None, holder, &need).ok()
+    claim_leaf(&hands, machine.position(leaf), None, holder, &need).ok().map(|(grant, _)| grant)
 }
 
 /// Asks agent by agent, and says no only when it is final.
@@ -399,7 +185,7 @@ fn place_slowly(caller: &Caller<'_>, holder: Holder, request: &Request, policy: 
     Placed::Contended { pools_changed }
 }
 
-const fn is_of_role(reason: &Reason) -> bool {
+pub(crate) const fn is_of_role(reason: &Reason) -> bool {
     matches!(reason, Reason::RoleLimit(_) | Reason::NoSuchRole(_))
 }
 
@@ -413,7 +199,7 @@ fn select<'a>(hands: Hands<'a>, request: &Request, policy: Policy) -> Option<Sit
     }
 }
 
-fn is_feasible(site: &Site<'_>, request: &Request) -> bool {
+pub(crate) fn is_feasible(site: &Site<'_>, request: &Request) -> bool {
     let view = View { machine: site.machine, what_if: WhatIf::AsIs };
     site.closed().is_none() && plan(request, &view, &mut Nowhere).is_ok()
 }

@@ -30,6 +30,11 @@ impl PoolWord {
         Self((capacity as u64) << (MILLI_BITS + EPOCH_BITS) | (committed as u64) << EPOCH_BITS | epoch as u64)
     }
 
+    /// The value of a word that was copied.
+    pub(crate) const fn unpack(word: u64) -> Self {
+        Self(word)
+    }
+
     pub(crate) const fn capacity_milli(self) -> u32 {
         (self.0 >> (MILLI_BITS + EPOCH_BITS)) as u32
     }
@@ -90,17 +95,13 @@ pub(crate) fn read(word: &Word64) -> PoolWord {
     PoolWord(word.load(Ordering::Acquire))
 }
 
-/// Changes the word by a rule, in one step; the word before and after.
+/// Changes the word by a rule, in one step; false when the rule forbids it.
 #[inline]
-pub(crate) fn change(word: &Word64, rule: impl Fn(PoolWord) -> Option<PoolWord>) -> Option<(PoolWord, PoolWord)> {
-    let mut after = PoolWord(0);
+pub(crate) fn change(word: &Word64, rule: impl Fn(PoolWord) -> Option<PoolWord>) -> bool {
     // AcqRel: Release publishes the cores moved before it to `read`; Acquire pairs with the Release half of the
     // change before ours, so one chain of changes orders them all. Relaxed on failure: nothing is read through it.
-    let before = word.update(Ordering::AcqRel, Ordering::Relaxed, |word| {
-        after = rule(PoolWord(word))?;
-        Some(after.0)
-    });
-    before.ok().map(|before| (PoolWord(before), after))
+    let changed = word.update(Ordering::AcqRel, Ordering::Relaxed, |word| rule(PoolWord(word)).map(|next| next.0));
+    changed.is_ok()
 }
 
 #[cfg(test)]

@@ -14,7 +14,8 @@
 //! publishes Live again (version + 1) or frees it (generation + 1). A stale id therefore never matches.
 //! Rule 2: a thread that stalls in Busy hides that one claim and nothing else.
 //! Rule 3: readers take no lock: header, parts, header again; the same Live header twice means an untorn reading.
-//! Rule 4: a claim writes its record before it takes a word, so that undo always knows what there is to undo.
+//! Rule 4: a claim writes its record before it takes a word, so that undo always knows what there is to undo; one of few
+//! words ([`quick`](crate::quick)) knows it by heart, and writes its record when it is a claim already.
 //! Rule 5: a record names the block its words are in. So a claim outlives its agent's incarnation, and is released exactly.
 
 use crate::Quantities;
@@ -22,6 +23,8 @@ use crate::ids::{AgentId, GENERATION_MASK, Owner, RoleId};
 use crate::part::Part;
 use crate::slots::{Magazine, RecordsFull, SlotMap};
 use crate::sync::{self, Ordering, Word64, Words};
+
+mod room;
 
 /// Parts in one record.
 pub(crate) const PARTS: usize = 4;
@@ -49,12 +52,12 @@ const VERSION_MASK: u64 = (1 << (STATE_SHIFT - VERSION_SHIFT)) - 1;
 const _: () = assert!(GENERATION_MASK as u64 == (1 << VERSION_SHIFT) - 1);
 
 impl Header {
-    #[inline(always)]
+    #[inline]
     const fn pack(self) -> u64 {
         (self.state as u64) << STATE_SHIFT | self.version << VERSION_SHIFT | self.generation as u64
     }
 
-    #[inline(always)]
+    #[inline]
     #[expect(clippy::cast_possible_truncation, reason = "the low bits are masked")]
     const fn unpack(word: u64) -> Self {
         let state = match word >> STATE_SHIFT {
@@ -67,7 +70,7 @@ impl Header {
     }
 
     /// Takes a live record of this generation.
-    #[inline(always)]
+    #[inline]
     const fn lock(self, generation: u32) -> Result<Self, Unlocked> {
         if self.generation != generation {
             return Err(Unlocked::Gone);
@@ -79,12 +82,12 @@ impl Header {
         }
     }
 
-    #[inline(always)]
+    #[inline]
     const fn publish(self) -> Self {
         Self { state: State::Live, version: (self.version + 1) & VERSION_MASK, ..self }
     }
 
-    #[inline(always)]
+    #[inline]
     const fn free(self) -> Self {
         Self { state: State::Free, generation: (self.generation + 1) & GENERATION_MASK, ..self }
     }
@@ -113,12 +116,12 @@ pub(crate) const MAX_LINES: u32 = 1 << 28;
 pub(crate) const MAX_SHAPES: u16 = 1 << 12;
 
 impl Place {
-    #[inline(always)]
+    #[inline]
     const fn pack(self) -> u64 {
         (self.line as u64) << 28 | (self.shape as u64) << 16 | self.role.get() as u64
     }
 
-    #[inline(always)]
+    #[inline]
     #[expect(clippy::cast_possible_truncation, reason = "three fields of 28, 12 and 16 bits")]
     const fn unpack(word: u64) -> Self {
         Self {
@@ -140,7 +143,7 @@ struct Chain {
 const MAX_LEN: u16 = (1 << 12) - 1;
 
 impl Chain {
-    #[inline(always)]
+    #[inline]
     const fn pack(self) -> u64 {
         let next = match self.next {
             Some(slot) => slot as u64 + 1,
@@ -149,7 +152,7 @@ impl Chain {
         (self.agent.get() as u64) << 44 | (self.len as u64) << 32 | next
     }
 
-    #[inline(always)]
+    #[inline]
     #[expect(clippy::cast_possible_truncation, reason = "three fields of 20, 12 and 32 bits")]
     const fn unpack(word: u64) -> Self {
         Self {
@@ -169,43 +172,43 @@ struct Record<'a>(&'a Words<WORDS>);
 
 impl<'a> Record<'a> {
     /// A [`Header`].
-    #[inline(always)]
+    #[inline]
     const fn head(self) -> &'a Word64 {
         &self.0.0[0]
     }
 
     /// Head only: who may change the claim.
-    #[inline(always)]
+    #[inline]
     const fn owner(self) -> &'a Word64 {
         &self.0.0[1]
     }
 
     /// Head only: a [`Place`].
-    #[inline(always)]
+    #[inline]
     const fn place(self) -> &'a Word64 {
         &self.0.0[2]
     }
 
     /// A [`Chain`]; `next` is each record's own, the rest the head's.
-    #[inline(always)]
+    #[inline]
     const fn chain(self) -> &'a Word64 {
         &self.0.0[3]
     }
 
     /// The word of a part, if the record has so many.
-    #[inline(always)]
+    #[inline]
     fn part(self, at: usize) -> Option<&'a Word64> {
         self.0.0.get(4 + at)
     }
 
-    #[inline(always)]
+    #[inline]
     fn header(self) -> Header {
         // Acquire: pairs with the Release store of `set_header`, so a Live record's parts are seen whole.
         Header::unpack(self.head().load(Ordering::Acquire))
     }
 
     /// Only for the thread that owns the record.
-    #[inline(always)]
+    #[inline]
     fn set_header(self, header: Header) {
         // Release: publishes what was written while Busy; pairs with the Acquire of `header` and of `lock`.
         self.head().store(header.pack(), Ordering::Release);
@@ -234,7 +237,7 @@ impl Records {
         Self { records: sync::zeroed(map.len() as usize), map }
     }
 
-    #[inline(always)]
+    #[inline]
     pub(crate) fn len(&self) -> u32 {
         self.map.len()
     }
@@ -243,12 +246,12 @@ impl Records {
         &self.map
     }
 
-    #[inline(always)]
+    #[inline]
     fn record(&self, slot: u32) -> Record<'_> {
         Record(&self.records[slot as usize])
     }
 
-    #[inline(always)]
+    #[inline]
     fn get(&self, slot: u32) -> Option<Record<'_>> {
         self.records.get(slot as usize).map(Record)
     }
@@ -259,25 +262,24 @@ impl Records {
     }
 
     /// Asks for the record's line ahead of time.
-    #[inline(always)]
+    #[inline]
     pub(crate) fn prefetch(&self, slot: u32) {
         if let Some(record) = self.records.get(slot as usize) {
             sync::prefetch(record);
         }
     }
 
-    /// A record's place and first part as they are at this moment, perhaps of no one moment: to guess by.
+    /// Where a claim's first cores are, if it has any, as it says at this moment, perhaps of no one moment: to guess by.
     #[inline(always)]
-    pub(crate) fn peek(&self, slot: u32) -> Option<(Place, Part)> {
+    pub(crate) fn peek(&self, slot: u32) -> Option<(Place, u16)> {
         let record = self.get(slot)?;
-        // Relaxed, both: nothing but a guess is made from them; the header tells whether there ever was something.
-        let place = Place::unpack(record.place().load(Ordering::Relaxed));
-        let part = Part::unpack(record.part(0)?.load(Ordering::Relaxed));
-        (record.header().state == State::Live).then_some((place, part))
+        // Relaxed, both: nothing but a guess is made from them.
+        let leaf = Part::leaf_of(record.part(0)?.load(Ordering::Relaxed))?;
+        Some((Place::unpack(record.place().load(Ordering::Relaxed)), leaf))
     }
 
     /// Opens a new record, Busy; it is freed again unless it is published.
-    #[inline(always)]
+    #[inline]
     pub(crate) fn begin<'a>(
         &'a self,
         magazine: &'a Magazine,
@@ -297,14 +299,44 @@ impl Records {
         Ok(OpenRecord { records: self, head, magazine, slot, header, owner, place, chain, fate: Fate::Free })
     }
 
+    /// Writes a claim of few parts in one go, in a slot that the caller took from its magazine; its generation.
+    #[inline]
+    pub(crate) fn publish<const N: usize>(
+        &self,
+        slot: u32,
+        (owner, agent, place): (Owner, AgentId, Place),
+        parts: [u64; N],
+    ) -> u32 {
+        const { assert!(N <= PARTS, "a record has so many parts") };
+        let record = self.record(slot);
+        // Relaxed: as in `begin`.
+        let header = Header::unpack(record.head().load(Ordering::Relaxed));
+        // Release, all: pairs with the Acquire in `read`, so that who still reads the slot's last claim finds its header gone.
+        record.owner().store(owner.get(), Ordering::Release);
+        record.place().store(place.pack(), Ordering::Release);
+        #[expect(clippy::cast_possible_truncation, reason = "at most PARTS")]
+        record.chain().store(Chain { agent, len: N as u16, next: None }.pack(), Ordering::Release);
+        for (word, part) in record.0.0[4..].iter().zip(parts) {
+            word.store(part, Ordering::Release);
+        }
+        record.set_header(header.publish());
+        header.generation
+    }
+
     /// Makes a claim Busy; it is Live again, as it then is, unless it is freed.
-    #[inline(always)]
+    #[inline]
     pub(crate) fn lock<'a>(
         &'a self,
         magazine: &'a Magazine,
         slot: u32,
         generation: u32,
     ) -> Result<OpenRecord<'a>, Unlocked> {
+        self.lock_head(slot, generation).map(|locked| locked.open(self, magazine))
+    }
+
+    /// Makes a claim Busy. Whoever calls it sees to it that it becomes Live again or free.
+    #[inline]
+    pub(crate) fn lock_head(&self, slot: u32, generation: u32) -> Result<Locked<'_>, Unlocked> {
         let head = self.get(slot).ok_or(Unlocked::Gone)?;
         let mut why = Unlocked::Gone;
         // AcqRel: Acquire pairs with the Release of `set_header` that made it Live. The parts are written with Release
@@ -315,12 +347,7 @@ impl Records {
             locked.ok().map(Header::pack)
         });
         let before = Header::unpack(locked.map_err(|_| why)?);
-        // Relaxed, all: owned since the update above.
-        let owner = Owner::new(head.owner().load(Ordering::Relaxed));
-        let place = Place::unpack(head.place().load(Ordering::Relaxed));
-        let chain = Chain::unpack(head.chain().load(Ordering::Relaxed));
-        let header = Header { state: State::Busy, ..before };
-        Ok(OpenRecord { records: self, head, magazine, slot, header, owner, place, chain, fate: Fate::Live })
+        Ok(Locked { head, slot, header: Header { state: State::Busy, ..before } })
     }
 
     /// The header of every record that is in use, or in somebody's magazine, with its slot.
@@ -362,6 +389,64 @@ pub(crate) const fn further_records(parts: usize) -> u32 {
     parts.div_ceil(PARTS).saturating_sub(1) as u32
 }
 
+/// A record made Busy, not yet looked into. Without a destructor: it stays Busy until it is opened or freed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Locked<'a> {
+    head: Record<'a>,
+    slot: u32,
+    header: Header,
+}
+
+/// The words of a claim of one record and at most two parts.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Plain {
+    pub(crate) place: Place,
+    pub(crate) parts: [Part; 2],
+}
+
+impl<'a> Locked<'a> {
+    /// Relaxed, here and below: owned since it was locked.
+    #[inline]
+    fn chain(&self) -> Chain {
+        Chain::unpack(self.head.chain().load(Ordering::Relaxed))
+    }
+
+    /// Whether it is this owner's, on this agent.
+    #[inline]
+    pub(crate) fn is_of(&self, owner: Owner, agent: AgentId) -> bool {
+        // Relaxed: as above.
+        self.head.owner().load(Ordering::Relaxed) == owner.get() && self.chain().agent == agent
+    }
+
+    /// All of it, if it is of at most two parts.
+    #[inline]
+    pub(crate) fn plain(&self) -> Option<Plain> {
+        let len = self.chain().len;
+        // Relaxed, both: as above.
+        let part = |at: usize| self.head.part(at).map(|word| Part::unpack(word.load(Ordering::Relaxed)));
+        let second = if len == 2 { part(1)? } else { Part::Empty };
+        let place = Place::unpack(self.head.place().load(Ordering::Relaxed));
+        matches!(len, 1 | 2).then_some(Plain { place, parts: [part(0)?, second] })
+    }
+
+    /// Frees a claim that has no further records.
+    #[inline]
+    pub(crate) fn free(&self, magazine: &Magazine, map: &SlotMap) {
+        self.head.set_header(self.header.free());
+        magazine.give(self.slot, map);
+    }
+
+    /// Opens it for change; it is Live again, as it then is, unless it is freed.
+    #[inline]
+    pub(crate) fn open(self, records: &'a Records, magazine: &'a Magazine) -> OpenRecord<'a> {
+        let Self { head, slot, header } = self;
+        // Relaxed, both: as above.
+        let owner = Owner::new(head.owner().load(Ordering::Relaxed));
+        let place = Place::unpack(head.place().load(Ordering::Relaxed));
+        OpenRecord { records, head, magazine, slot, header, owner, place, chain: self.chain(), fate: Fate::Live }
+    }
+}
+
 /// What becomes of an open record that is dropped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Fate {
@@ -386,38 +471,38 @@ pub(crate) struct OpenRecord<'a> {
 }
 
 impl OpenRecord<'_> {
-    #[inline(always)]
+    #[inline]
     pub(crate) const fn slot(&self) -> u32 {
         self.slot
     }
 
-    #[inline(always)]
+    #[inline]
     pub(crate) const fn generation(&self) -> u32 {
         self.header.generation
     }
 
-    #[inline(always)]
+    #[inline]
     pub(crate) const fn owner(&self) -> Owner {
         self.owner
     }
 
-    #[inline(always)]
+    #[inline]
     pub(crate) const fn agent(&self) -> AgentId {
         self.chain.agent
     }
 
-    #[inline(always)]
+    #[inline]
     pub(crate) const fn place(&self) -> Place {
         self.place
     }
 
-    #[inline(always)]
+    #[inline]
     pub(crate) const fn role(&self) -> RoleId {
         self.place.role
     }
 
     /// How many parts were written, empty ones too.
-    #[inline(always)]
+    #[inline]
     pub(crate) const fn len(&self) -> u16 {
         self.chain.len
     }
@@ -446,20 +531,20 @@ impl OpenRecord<'_> {
         &self.records.record(slot).0.0[4 + usize::from(at) % PARTS]
     }
 
-    #[inline(always)]
+    #[inline]
     fn word(&self, at: u16) -> &Word64 {
         self.head.part(usize::from(at)).unwrap_or_else(|| self.further(at))
     }
 
     /// The part at a position below `len`.
-    #[inline(always)]
+    #[inline]
     pub(crate) fn part(&self, at: u16) -> Part {
         // Relaxed: owned.
         Part::unpack(self.word(at).load(Ordering::Relaxed))
     }
 
     /// Overwrites the part at a position below `len`.
-    #[inline(always)]
+    #[inline]
     pub(crate) fn set(&mut self, at: u16, part: Part) {
         // Release: pairs with the Acquire in `Records::read`.
         self.word(at).store(part.pack(), Ordering::Release);
@@ -467,7 +552,17 @@ impl OpenRecord<'_> {
 
     /// All parts that are not empty, with their positions.
     pub(crate) fn parts(&self) -> impl Iterator<Item = (u16, Part)> {
-        (0..self.len()).map(|at| (at, self.part(at))).filter(|(_, part)| *part != Part::Empty)
+        // The chain is walked once: a claim of many ports has hundreds of records.
+        let mut slot = self.slot;
+        let part = move |at: u16| {
+            if at > 0 && usize::from(at) % PARTS == 0 {
+                slot = self.next(slot).unwrap_or(slot);
+            }
+            // Relaxed: owned.
+            let word = self.records.record(slot).0.0[4 + usize::from(at) % PARTS].load(Ordering::Relaxed);
+            (at, Part::unpack(word))
+        };
+        (0..self.len()).map(part).filter(|(_, part)| *part != Part::Empty)
     }
 
     /// The claim's part of the same leaf, pool or NUMA node.
@@ -476,7 +571,7 @@ impl OpenRecord<'_> {
     }
 
     /// What the role is charged for all of it.
-    #[inline(always)]
+    #[inline]
     pub(crate) fn quantities(&self) -> Quantities {
         let (mut cpu_milli, mut mem_bytes) = (0, 0);
         for at in 0..self.len() {
@@ -487,7 +582,7 @@ impl OpenRecord<'_> {
     }
 
     /// Adds a part, in a further record if need be.
-    #[inline(always)]
+    #[inline]
     pub(crate) fn push(&mut self, part: Part) -> Result<(), RecordsFull> {
         let at = self.chain.len;
         if usize::from(at) >= PARTS && usize::from(at) % PARTS == 0 {
@@ -537,20 +632,20 @@ impl OpenRecord<'_> {
     }
 
     /// Makes it a claim: from here on it outlives this call.
-    #[inline(always)]
+    #[inline]
     pub(crate) fn publish(&mut self) {
         self.fate = Fate::Live;
     }
 
     /// Lets it go with this call.
-    #[inline(always)]
+    #[inline]
     pub(crate) fn discard(&mut self) {
         self.fate = Fate::Free;
     }
 
+    /// Frees further records, from this one on.
     #[cold]
-    fn free_chain(&self) {
-        let mut next = self.chain.next;
+    fn free_from(&self, mut next: Option<u32>) {
         while let Some(slot) = next {
             next = self.next(slot);
             let record = self.records.record(slot);
@@ -561,7 +656,7 @@ impl OpenRecord<'_> {
 }
 
 impl Drop for OpenRecord<'_> {
-    #[inline(always)]
+    #[inline]
     fn drop(&mut self) {
         let _calm = sync::calm();
         match self.fate {
@@ -572,7 +667,7 @@ impl Drop for OpenRecord<'_> {
             }
             Fate::Free => {
                 if self.chain.next.is_some() {
-                    self.free_chain();
+                    self.free_from(self.chain.next);
                 }
                 self.head.set_header(self.header.free());
                 self.magazine.give(self.slot, &self.records.map);

@@ -3,15 +3,18 @@
 //! A **cell** says what an agent is at this moment: `state:2 | incarnation:22 | shape:12 | line:28`. One word, so one reading is of
 //! one moment. It changes under the table's lock only ([`topology`](crate::topology)); everybody reads it without one.
 //!
+//! A **deed** says the same of a line: whose it is. `state:2 | incarnation:18 | offset:12 | shape:12 | agent:20`, where `offset` counts lines
+//! from the block's first. So a search that found a line reads one word to know all of its agent.
+//!
 //! Rule 1: a block serves one shape for ever. Between two incarnations it is used again only when it is back to fresh, so that a
 //! claim that comes too late, having read the cell before the agent went, finds words of the kinds it expects.
-//! Rule 2: a claim reads the cell again after it took its words, and undoes if the agent is another by now.
+//! Rule 2: a claim reads the cell, or the deed, again after it took its words, and undoes if the agent is another by now. Deeds
+//! change with the cell, under the same lock.
 
 use crate::block::POSITIONS_PER_LINE;
-use crate::ids::AgentId;
+use crate::ids::{AgentId, MAX_AGENTS};
 use crate::index::Index;
 use crate::machine::Machine;
-use crate::part::Part;
 use crate::record::{MAX_LINES, MAX_SHAPES, Records};
 use crate::shape::Shape;
 use crate::sync::{self, Line, Ordering, Word64};
@@ -48,25 +51,20 @@ const _: () = assert!(MAX_LINES == 1 << LINE_BITS && MAX_SHAPES == 1 << SHAPE_BI
 const _: () = assert!(LINE_BITS + SHAPE_BITS + INCARNATION_BITS + 2 == 64);
 
 impl Cell {
-    #[inline(always)]
+    #[inline]
     pub(crate) const fn pack(self) -> u64 {
-        let state = match self.state {
-            None => 0,
-            Some(AgentState::Active) => 1,
-            Some(AgentState::Inactive) => 2,
-            Some(AgentState::Draining) => 3,
-        };
+        let state = self.state_bits();
         let incarnation = self.incarnation as u64 & ((1 << INCARNATION_BITS) - 1);
         state << 62 | incarnation << (LINE_BITS + SHAPE_BITS) | (self.shape as u64) << LINE_BITS | self.line as u64
     }
 
-    #[inline(always)]
+    #[inline]
     #[expect(clippy::cast_possible_truncation, reason = "each field is masked to its width")]
     pub(crate) const fn unpack(word: u64) -> Self {
         Self {
             state: match word >> 62 {
                 0 => None,
-                1 => Some(AgentState::Active),
+                ACTIVE => Some(AgentState::Active),
                 2 => Some(AgentState::Inactive),
                 _ => Some(AgentState::Draining),
             },
@@ -74,6 +72,66 @@ impl Cell {
             shape: (word >> LINE_BITS) as u16 & (MAX_SHAPES - 1),
             line: word as u32 & (MAX_LINES - 1),
         }
+    }
+}
+
+impl Cell {
+    const fn state_bits(self) -> u64 {
+        match self.state {
+            None => 0,
+            Some(AgentState::Active) => ACTIVE,
+            Some(AgentState::Inactive) => 2,
+            Some(AgentState::Draining) => 3,
+        }
+    }
+
+    /// The deed of a line of its block.
+    const fn deed(self, at: u32, offset: u32) -> Deed {
+        assert!(offset < 1 << OFFSET_BITS && at < MAX_AGENTS);
+        let incarnation = self.incarnation as u64 & ((1 << DEED_INCARNATION_BITS) - 1);
+        let which = incarnation << OFFSET_BITS | offset as u64;
+        Deed(
+            self.state_bits() << 62
+                | which << (SHAPE_BITS + AGENT_BITS)
+                | (self.shape as u64) << AGENT_BITS
+                | at as u64,
+        )
+    }
+}
+
+/// Whose a line is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Deed(u64);
+
+const ACTIVE: u64 = 1;
+const AGENT_BITS: u32 = MAX_AGENTS.trailing_zeros();
+const OFFSET_BITS: u32 = 12;
+const DEED_INCARNATION_BITS: u32 = 18;
+const _: () = assert!(AGENT_BITS + SHAPE_BITS + OFFSET_BITS + DEED_INCARNATION_BITS + 2 == 64);
+
+#[expect(clippy::cast_possible_truncation, reason = "each field is masked to its width")]
+impl Deed {
+    /// Whether its agent takes new claims.
+    #[inline]
+    pub(crate) const fn is_active(self) -> bool {
+        self.0 >> 62 == ACTIVE
+    }
+
+    /// The agent, as position in `cells`.
+    #[inline]
+    pub(crate) const fn at(self) -> u32 {
+        self.0 as u32 & (MAX_AGENTS - 1)
+    }
+
+    #[inline]
+    pub(crate) const fn shape(self) -> u16 {
+        (self.0 >> AGENT_BITS) as u16 & (MAX_SHAPES - 1)
+    }
+
+    /// How many lines of the block come before it.
+    #[inline]
+    pub(crate) const fn offset(self) -> u32 {
+        (self.0 >> (SHAPE_BITS + AGENT_BITS)) as u32 & ((1 << OFFSET_BITS) - 1)
     }
 }
 
@@ -96,8 +154,8 @@ pub(crate) struct Shard {
     pub(crate) first: AgentId,
     cells: Box<[Word64]>,
     lines: Box<[Line]>,
-    /// Whose a line is, as position in `cells`; two to a word.
-    owners: Box<[Word64]>,
+    /// Whose each line is.
+    deeds: Box<[Word64]>,
     pub(crate) records: Records,
     pub(crate) index: Index,
 }
@@ -108,7 +166,7 @@ impl Shard {
             first,
             cells: sync::zeroed(capacity.agents as usize),
             lines: sync::zeroed(capacity.lines as usize),
-            owners: sync::zeroed(capacity.lines.div_ceil(2) as usize),
+            deeds: sync::zeroed(capacity.lines as usize),
             records: Records::new(capacity.records),
             index: Index::new(capacity.lines * POSITIONS_PER_LINE),
         }
@@ -127,82 +185,91 @@ impl Shard {
     }
 
     /// The cell at a position.
-    #[inline(always)]
+    #[inline]
     pub(crate) fn cell(&self, at: u32) -> Cell {
         // Acquire: pairs with the Release of `set_cell`: the block's words are seen as they were written.
         Cell::unpack(self.cells[at as usize].load(Ordering::Acquire))
     }
 
-    /// Under the table's lock.
-    pub(crate) fn set_cell(&self, at: u32, cell: Cell) {
+    /// Under the table's lock; `lines` are those of the agent's block.
+    pub(crate) fn set_cell(&self, at: u32, cell: Cell, lines: u32) {
         // Release: pairs with the Acquire of `cell`.
         self.cells[at as usize].store(cell.pack(), Ordering::Release);
+        for (offset, deed) in (0..lines).zip(&self.deeds[cell.line as usize..]) {
+            // Release: pairs with the Acquire of `deed`.
+            deed.store(cell.deed(at, offset).0, Ordering::Release);
+        }
     }
 
     /// Asks for the first lines of a block ahead of time, and for its row of the index.
-    #[inline(always)]
+    #[inline]
     pub(crate) fn prefetch_block(&self, line: u32) {
         (line..line + LINES_AHEAD).for_each(|line| self.prefetch_line(line));
         self.index.prefetch(line * POSITIONS_PER_LINE);
     }
 
-    /// Asks for the line of the word that a part speaks of, and for its row of the index.
+    /// Asks for the line of a leaf's word, and for its row of the index.
     #[inline(always)]
-    pub(crate) fn prefetch_part(&self, shape: &Shape, line: u32, part: Part) {
-        if let Part::Cores { leaf, .. } = part {
-            self.prefetch_line(line + shape.block.line_of(leaf));
-            self.index.prefetch(line * POSITIONS_PER_LINE + u32::from(leaf));
-        }
+    pub(crate) fn prefetch_leaf(&self, shape: &Shape, line: u32, leaf: u16) {
+        self.prefetch_line(line + shape.block.line_of(leaf));
+        self.index.prefetch(line * POSITIONS_PER_LINE + u32::from(leaf));
     }
 
     /// Asks for a line ahead of time.
-    #[inline(always)]
+    #[inline]
     pub(crate) fn prefetch_line(&self, line: u32) {
         if let Some(line) = self.lines.get(line as usize) {
             sync::prefetch(line);
         }
     }
 
-    /// The agent, as position in `cells`, whose block has a position of the index.
-    #[inline(always)]
-    #[expect(clippy::cast_possible_truncation, reason = "masked to 32 bits")]
-    pub(crate) fn owner_at(&self, position: u32) -> u32 {
+    /// Asks for the line of a position, and its deed.
+    #[inline]
+    pub(crate) fn prefetch_position(&self, position: u32) {
         let line = position / POSITIONS_PER_LINE;
-        // Acquire: pairs with the Release of `set_owner`, though the cell read next is what decides.
-        (self.owners[line as usize / 2].load(Ordering::Acquire) >> (line % 2 * 32)) as u32
-    }
-
-    /// Says whose a block is. Under the table's lock.
-    pub(crate) fn set_owner(&self, block: core::ops::Range<u32>, at: u32) {
-        for line in block {
-            let word = &self.owners[line as usize / 2];
-            let shift = line % 2 * 32;
-            // Relaxed: only who has the table's lock changes it.
-            let rest = word.load(Ordering::Relaxed) & !(u64::from(u32::MAX) << shift);
-            // Release: pairs with the Acquire of `owner_at`.
-            word.store(rest | u64::from(at) << shift, Ordering::Release);
+        self.prefetch_line(line);
+        if let Some(deed) = self.deeds.get(line as usize) {
+            sync::prefetch(deed);
         }
     }
 
+    /// Whose the line of a position of the index is.
+    #[inline]
+    pub(crate) fn deed(&self, position: u32) -> Deed {
+        // Acquire: pairs with the Release of `set_cell`: the block's words are seen as they were written.
+        Deed(self.deeds[(position / POSITIONS_PER_LINE) as usize].load(Ordering::Acquire))
+    }
+
+    /// A word, counted from a line on.
+    #[inline]
+    pub(crate) fn word(&self, line: u32, word: usize) -> &Word64 {
+        &sync::words_of(&self.lines)[line as usize * sync::WORDS_PER_LINE + word]
+    }
+
     /// The words at a line, through a shape.
-    #[inline(always)]
+    #[inline]
     pub(crate) fn machine<'a>(&'a self, shape: &'a Shape, line: u32) -> Machine<'a> {
-        let lines = &self.lines[line as usize..][..shape.block.lines() as usize];
-        Machine::new(shape, sync::words_of(lines), &self.index, line)
+        Machine::new(shape, self.words(shape, line), &self.index, line)
+    }
+
+    /// The words of a block.
+    #[inline(always)]
+    pub(crate) fn words(&self, shape: &Shape, line: u32) -> &[Word64] {
+        sync::words_of(&self.lines[line as usize..][..shape.block.lines() as usize])
     }
 
     /// Touches every page.
     pub(crate) fn touch(&self) {
         let lines = [&self.lines, self.index.row_lines()];
         lines.into_iter().for_each(|lines| lines.iter().step_by(LINES_PER_PAGE).for_each(|line| touch(&line.0[0])));
-        let words = [&self.cells, &self.owners];
+        let words = [&self.cells, &self.deeds];
         words.into_iter().for_each(|words| words.iter().step_by(WORDS_PER_PAGE).for_each(touch));
         self.records.first_words().step_by(LINES_PER_PAGE).for_each(touch);
     }
 
     /// Bytes of the shard's memory beside records.
     pub(crate) fn bytes(&self) -> usize {
-        size_of_val(&*self.cells) + size_of_val(&*self.lines) + size_of_val(&*self.owners) + self.index.bytes()
+        size_of_val(&*self.cells) + size_of_val(&*self.lines) + size_of_val(&*self.deeds) + self.index.bytes()
     }
 }
 

@@ -4,7 +4,7 @@ use crate::desk::{BlockAt, Flight, Watch};
 use crate::ids::{AgentId, ClaimId, Owner, RoleId};
 use crate::machine::Machine;
 use crate::reason::{Reason, Refusal};
-use crate::record::{OpenRecord, Place, Unlocked};
+use crate::record::{Locked, OpenRecord, Place, Unlocked};
 use crate::shard::{AgentState, Cell, Shard};
 use crate::slots::{Magazine, RecordsFull};
 use crate::table::Table;
@@ -31,7 +31,7 @@ pub(crate) struct Site<'a> {
 
 impl<'a> Hands<'a> {
     /// The agent at a position of the shard; `None` between two incarnations.
-    #[inline(always)]
+    #[inline]
     pub(crate) fn site(self, at: u32) -> Option<Site<'a>> {
         let cell = self.shard.cell(at);
         cell.state?;
@@ -40,10 +40,21 @@ impl<'a> Hands<'a> {
     }
 
     /// Opens a claim for change by its owner.
-    #[inline(always)]
+    #[inline]
     pub(crate) fn open(self, claim: ClaimId, owner: Owner) -> Result<OpenRecord<'a>, Unopened> {
-        let record = self.shard.records.lock(self.magazine, claim.slot(), claim.generation());
-        let record = record.map_err(Unopened::Unlocked)?;
+        let locked = self.shard.records.lock_head(claim.slot(), claim.generation()).map_err(Unopened::Unlocked)?;
+        self.open_locked(locked, claim, owner)
+    }
+
+    /// Opens a locked claim for change by its owner.
+    #[inline]
+    pub(crate) fn open_locked(
+        self,
+        locked: Locked<'a>,
+        claim: ClaimId,
+        owner: Owner,
+    ) -> Result<OpenRecord<'a>, Unopened> {
+        let record = locked.open(&self.shard.records, self.magazine);
         if record.agent() != claim.agent() {
             return Err(Unopened::Unlocked(Unlocked::Gone));
         }
@@ -51,13 +62,13 @@ impl<'a> Hands<'a> {
     }
 
     /// The words of a claim.
-    #[inline(always)]
+    #[inline]
     pub(crate) fn machine_of(self, place: Place) -> Machine<'a> {
         self.shard.machine(self.table.shape_at(place.shape), place.line)
     }
 
     /// Announces a call about to take words.
-    #[inline(always)]
+    #[inline]
     pub(crate) fn flight(self, place: Place) -> Flight<'a> {
         self.table.desks().flight(self.desk, (self.shard_at, place.line), place.role)
     }
@@ -83,32 +94,31 @@ pub(crate) enum Unopened {
 
 impl<'a> Site<'a> {
     /// A new record for words here.
-    #[inline(always)]
+    #[inline]
     pub(crate) fn begin(&self, owner: Owner, role: RoleId) -> Result<OpenRecord<'a>, RecordsFull> {
-        let place = Place { line: self.cell.line, shape: self.cell.shape, role };
-        self.hands.shard.records.begin(self.hands.magazine, owner, self.agent, place)
+        self.hands.shard.records.begin(self.hands.magazine, owner, self.agent, self.place(role))
+    }
+
+    /// Where the words of a claim here are.
+    #[inline]
+    pub(crate) const fn place(&self, role: RoleId) -> Place {
+        Place { line: self.cell.line, shape: self.cell.shape, role }
     }
 
     /// The position of the agent's cell.
-    #[inline(always)]
+    #[inline]
     fn at(&self) -> u32 {
         self.agent.get() - self.hands.shard.first.get()
     }
 
     /// Whether the agent is still the same incarnation, in the same state.
-    #[inline(always)]
+    #[inline]
     pub(crate) fn is_current(&self) -> bool {
         self.hands.shard.cell(self.at()) == self.cell
     }
 
-    /// Whether it takes new claims.
-    #[inline(always)]
-    pub(crate) const fn is_open(&self) -> bool {
-        matches!(self.cell.state, Some(AgentState::Active))
-    }
-
     /// Why it takes no new claims, if it does not.
-    #[inline(always)]
+    #[inline]
     pub(crate) const fn closed(&self) -> Option<Reason> {
         match self.cell.state {
             Some(AgentState::Active) => None,

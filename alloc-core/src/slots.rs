@@ -35,7 +35,7 @@ impl SlotMap {
         Self { words: sync::zeroed(words as usize), hint: Word64::new(0) }
     }
 
-    #[inline(always)]
+    #[inline]
     #[expect(clippy::cast_possible_truncation, reason = "made from a u32")]
     pub(crate) fn len(&self) -> u32 {
         self.words.len() as u32 * SLOTS_PER_WORD
@@ -120,7 +120,7 @@ impl Magazine {
     }
 
     /// Takes a slot.
-    #[inline(always)]
+    #[inline]
     pub(crate) fn take(&self, map: &SlotMap) -> Result<u32, RecordsFull> {
         if self.len.get() == 0 {
             self.load(map)?;
@@ -142,7 +142,7 @@ impl Magazine {
         Ok(())
     }
 
-    #[inline(always)]
+    #[inline]
     fn put(&self, slot: u32) {
         let len = self.len.get();
         self.slots[len].set(slot);
@@ -150,7 +150,7 @@ impl Magazine {
     }
 
     /// Takes a slot back.
-    #[inline(always)]
+    #[inline]
     pub(crate) fn give(&self, slot: u32, map: &SlotMap) {
         if self.len.get() == ROOM {
             self.unload(ROOM / 2, map);
@@ -169,13 +169,13 @@ impl Magazine {
     }
 
     /// Where the thread's next search for a leaf that fits exactly goes on.
-    #[inline(always)]
+    #[inline]
     pub(crate) fn row(&self) -> u32 {
         self.row.get()
     }
 
     /// Where a search ended.
-    #[inline(always)]
+    #[inline]
     pub(crate) fn set_row(&self, row: u32) {
         self.row.set(row);
     }

@@ -34,7 +34,7 @@ pub(crate) struct Taking<'r, 'a> {
 
 impl<'r, 'a> Taking<'r, 'a> {
     /// Announces a claim; nothing of the record was taken yet.
-    #[inline(always)]
+    #[inline]
     pub(crate) fn start(hands: &'r Hands<'a>, machine: &'r Machine<'a>, record: &'r mut OpenRecord<'a>) -> Self {
         let flight = Some(hands.flight(record.place()));
         let charged = Quantities { cpu_milli: 0, mem_bytes: 0 };
@@ -42,7 +42,7 @@ impl<'r, 'a> Taking<'r, 'a> {
     }
 
     /// Charges the role.
-    #[inline(always)]
+    #[inline]
     pub(crate) fn charge(&mut self, amount: Quantities) -> Result<(), ChargeError> {
         let table = self.hands.table;
         if let Some(flight) = &self.flight {
@@ -63,7 +63,7 @@ impl<'r, 'a> Taking<'r, 'a> {
     }
 
     /// Ends a claim: gives back all of it, and its role's charge. True when pools changed.
-    #[inline(always)]
+    #[inline]
     pub(crate) fn end(
         hands: &'r Hands<'a>,
         machine: &'r Machine<'a>,
@@ -80,7 +80,7 @@ impl<'r, 'a> Taking<'r, 'a> {
 
     /// Takes every part, in canonical order; false as soon as one is not to be had.
     #[must_use]
-    #[inline(always)]
+    #[inline]
     pub(crate) fn take_all(&mut self) -> bool {
         while self.taken < self.record.len() {
             if !self.take(self.record.part(self.taken)) {
@@ -96,7 +96,7 @@ impl<'r, 'a> Taking<'r, 'a> {
         self.record.part(self.taken)
     }
 
-    #[inline(always)]
+    #[inline]
     fn take(&mut self, part: Part) -> bool {
         match part {
             Part::Empty => true,
@@ -106,12 +106,13 @@ impl<'r, 'a> Taking<'r, 'a> {
             }
             Part::Share { pool, cpu_milli, .. } => self.machine.commit(pool, cpu_milli),
             Part::Memory { numa_node, seat, pages } => self.machine.take_memory(numa_node, seat, pages),
+            Part::Extra { word, amount } => self.machine.take_extra(word, amount),
         }
     }
 
     /// Gives back what was taken, last first, then the charge. Progress is counted step by step, so a panic in between is
     /// taken up by drop.
-    #[inline(always)]
+    #[inline]
     fn give_back(&mut self) {
         let _calm = sync::calm();
         while self.taken > 0 {
@@ -124,7 +125,7 @@ impl<'r, 'a> Taking<'r, 'a> {
         }
     }
 
-    #[inline(always)]
+    #[inline]
     fn give(&mut self, part: Part) {
         match part {
             Part::Empty => {}
@@ -134,6 +135,7 @@ impl<'r, 'a> Taking<'r, 'a> {
                 self.pools_changed |= pooling::trim(self.machine, pool);
             }
             Part::Memory { numa_node, seat, pages } => self.machine.give_memory(numa_node, seat, pages),
+            Part::Extra { word, amount } => self.machine.give_extra(word, amount),
         }
     }
 
@@ -156,7 +158,7 @@ impl<'r, 'a> Taking<'r, 'a> {
     }
 
     /// Keeps what was taken and makes the record a claim; true when pools changed.
-    #[inline(always)]
+    #[inline]
     pub(crate) fn keep(mut self) -> bool {
         self.taken = 0;
         self.charged = Quantities { cpu_milli: 0, mem_bytes: 0 };
@@ -166,7 +168,7 @@ impl<'r, 'a> Taking<'r, 'a> {
 }
 
 impl Drop for Taking<'_, '_> {
-    #[inline(always)]
+    #[inline]
     fn drop(&mut self) {
         if self.taken > 0 || self.pools_changed || self.charged != Quantities::default() {
             self.undo_counted();

@@ -34,8 +34,8 @@ impl Machine {
             package: Some(label(core, self.packages)),
             kind: 0,
         });
-        let numa_nodes = vec![NumaNodeSpec { mem_bytes: self.mem_bytes }; self.numa_nodes];
-        ShapeSpec { cores: cores.collect(), numa_nodes, distances: Vec::new() }
+        let numa_nodes = vec![NumaNodeSpec::ordinary(self.mem_bytes); self.numa_nodes];
+        ShapeSpec { cores: cores.collect(), numa_nodes, ..ShapeSpec::default() }
     }
 
     pub(crate) fn shape(self) -> Shape {

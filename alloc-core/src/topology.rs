@@ -143,10 +143,10 @@ impl Table {
 
     fn open_block(&self, shard: &Shard, at: u32, shape: u16, line: u32) {
         let machine = shard.machine(self.shape_at(shape), line);
-        shard.set_owner(line..line + machine.shape.lines(), at);
         machine.tell_index();
         let incarnation = shard.cell(at).incarnation + 1;
-        shard.set_cell(at, Cell { state: Some(AgentState::Active), incarnation, shape, line });
+        let cell = Cell { state: Some(AgentState::Active), incarnation, shape, line };
+        shard.set_cell(at, cell, machine.shape.lines());
         shard.index.set_active(machine.whole_span(), true);
     }
 
@@ -164,7 +164,7 @@ impl Table {
             return Err(TableError::NoSuchAgent(agent));
         }
         let gone = self.with_guest(|guest| {
-            shard.set_cell(at, Cell { state: None, ..cell });
+            shard.set_cell(at, Cell { state: None, ..cell }, self.shape_at(cell.shape).lines());
             shard.index.set_active(shard.machine(self.shape_at(cell.shape), cell.line).whole_span(), false);
             guest.with(shard_at, |hands| end_claims(hands, agent, cell.line))
         });
@@ -187,7 +187,7 @@ impl Table {
         if cell.state.is_none() {
             return Err(TableError::NoSuchAgent(agent));
         }
-        shard.set_cell(at, Cell { state: Some(state), ..cell });
+        shard.set_cell(at, Cell { state: Some(state), ..cell }, self.shape_at(cell.shape).lines());
         let span = shard.machine(self.shape_at(cell.shape), cell.line).whole_span();
         shard.index.set_active(span, state == AgentState::Active);
         Ok(())

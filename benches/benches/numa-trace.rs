@@ -7,7 +7,7 @@ use meros_benches::numa_trace::check::{Broken, check};
 use meros_benches::numa_trace::place::{Fit, Scan, run};
 use meros_benches::numa_trace::shrink::{REFUSED_ONE_IN, refused, shrink};
 use meros_benches::numa_trace::trace::{Request, Rule, SET, Server, Trace, in_racks};
-use meros_benches::{Reach, print_reach, print_where, traces};
+use meros_benches::{Reach, loaded_or_said, print_reach, print_where, traces};
 
 /// The order in which servers are dropped.
 const SEEDS: std::ops::RangeInclusive<u64> = 42..=44;
@@ -84,26 +84,22 @@ fn run_all(trace: &Trace) -> Result<Vec<Reach>, Broken> {
         }
     }
     let bar = percent(1, REFUSED_ONE_IN);
-    Ok(vec![
-        Reach { name: "least share that first-fit refused, %", value: least, bar, met: least >= bar },
-        Reach { name: "rules broken", value: 0.0, bar: 0.0, met: true },
-    ])
+    Ok(vec![Reach::at_least("least share that first-fit refused, %", least, bar), rules_broken(0)])
+}
+
+/// Placements that broke a rule; the run ends at the first.
+fn rules_broken(placements: u32) -> Reach {
+    Reach::at_most("placements that broke a rule", f64::from(placements), 0.0)
 }
 
 fn main() {
     print_where();
-    let trace = match Trace::load(&traces::folder(SET)) {
-        Ok(trace) => trace,
-        Err(error) => {
-            println!("NOT RUN: {error}");
-            return print_reach("numa-trace", false, &[]);
-        }
-    };
+    let Some(trace) = loaded_or_said("numa-trace", Trace::load(&traces::folder(SET))) else { return };
     match run_all(&trace) {
         Ok(reach) => print_reach("numa-trace", true, &reach),
         Err(broken) => {
             println!("WRONG: {broken}");
-            print_reach("numa-trace", false, &[]);
+            print_reach("numa-trace", false, &[rules_broken(1)]);
         }
     }
 }

@@ -18,7 +18,7 @@ use meros_benches::openb::scan::Scan;
 use meros_benches::openb::table::{self, PUBLISHED, Row};
 use meros_benches::openb::trace::{SET, Trace};
 use meros_benches::random::Random;
-use meros_benches::{Reach, median_ns, print_reach, print_where, traces};
+use meros_benches::{Reach, loaded_or_said, median_ns, print_reach, print_where, traces};
 
 /// The policies of a table, in this order.
 const MEASURED: [&str; 6] = ["first-fit*", "BestFit*", "FGD*", "room", "room/index", "room/names"];
@@ -99,27 +99,17 @@ fn speed(trace: &Trace) -> Option<(f64, f64)> {
     Some((count * 1e9 / median?, f64::from(u32::try_from(looks).ok()?) / count))
 }
 
-/// A figure that has to be at least its bar.
-fn at_least(name: &'static str, value: f64, bar: f64) -> Reach {
-    Reach { name, value, bar, met: value >= bar }
-}
-
-/// A figure that may be no more than its bar.
-fn at_most(name: &'static str, value: f64, bar: f64) -> Reach {
-    Reach { name, value, bar, met: value <= bar }
-}
-
 fn reach(rows: &[Row], held_out: &[Row]) -> Vec<Reach> {
     let lead = |rows, policy, published| table::smallest_lead(rows, policy, published).unwrap_or(f64::NAN);
     let distance = |policy, published| table::largest_distance(rows, policy, published).unwrap_or(f64::NAN);
     vec![
-        at_most("BestFit replay: points from published", distance(BEST_FIT, "BestFit"), BEST_FIT_WITHIN),
-        at_most("FGD replay: points from published", distance(FGD, "FGD"), FGD_WITHIN),
-        at_least("room: smallest lead over published BestFit, points", lead(rows, ROOM, "BestFit"), 0.0),
-        at_least("room: smallest lead over published FGD, points", lead(rows, ROOM, "FGD"), 0.0),
-        at_least("room, held out: smallest lead over published FGD, points", lead(held_out, ROOM, "FGD"), 0.0),
-        at_least("room, index: smallest lead over published FGD, points", lead(rows, INDEX, "FGD"), 0.0),
-        at_least("room, by name: smallest lead over published FGD, points", lead(rows, NAMES, "FGD"), 0.0),
+        Reach::at_most("BestFit replay: points from published", distance(BEST_FIT, "BestFit"), BEST_FIT_WITHIN),
+        Reach::at_most("FGD replay: points from published", distance(FGD, "FGD"), FGD_WITHIN),
+        Reach::at_least("room: smallest lead over published BestFit, points", lead(rows, ROOM, "BestFit"), 0.0),
+        Reach::at_least("room: smallest lead over published FGD, points", lead(rows, ROOM, "FGD"), 0.0),
+        Reach::at_least("room, held out: smallest lead over published FGD, points", lead(held_out, ROOM, "FGD"), 0.0),
+        Reach::at_least("room, index: smallest lead over published FGD, points", lead(rows, INDEX, "FGD"), 0.0),
+        Reach::at_least("room, by name: smallest lead over published FGD, points", lead(rows, NAMES, "FGD"), 0.0),
     ]
 }
 
@@ -138,20 +128,14 @@ fn run(trace: &Trace) -> Result<(bool, Vec<Reach>), Impossible> {
     let ok = honest && reach[..2].iter().all(|figure| figure.met);
     if let Some((placements, looks)) = speed(trace) {
         println!("room through the index: {placements:.0} placements/s, {looks:.1} keys looked at for each");
-        reach.push(at_least("room, index: placements/s, one thread", placements, 1e6));
+        reach.push(Reach::at_least("room, index: placements/s, one thread", placements, 1e6));
     }
     Ok((ok, reach))
 }
 
 fn main() {
     print_where();
-    let trace = match Trace::load(&traces::folder(SET)) {
-        Ok(trace) => trace,
-        Err(error) => {
-            println!("NOT RUN: {error}");
-            return print_reach("openb", false, &[]);
-        }
-    };
+    let Some(trace) = loaded_or_said("openb", Trace::load(&traces::folder(SET))) else { return };
     match run(&trace) {
         Ok((ok, reach)) => print_reach("openb", ok, &reach),
         Err(error) => {

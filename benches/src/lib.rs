@@ -3,6 +3,7 @@
 //! A bench checks its own answer before it is timed, compares with the raw limit or a peer in the same run, and closes with one
 //! line of JSON: `{"bench":"x","ok":true,"reach":[{"name":"…","value":1.2,"bar":1.0,"met":true},…]}`.
 
+pub mod bare;
 pub mod churn;
 pub mod clock;
 pub mod cluster;
@@ -22,13 +23,27 @@ use serde_json::{Value, json};
 #[derive(Clone, Debug)]
 pub struct Reach {
     /// What it is, with its unit.
-    pub name: &'static str,
+    pub name: String,
     /// What was measured.
     pub value: f64,
     /// What was asked for.
     pub bar: f64,
     /// Whether it is enough.
     pub met: bool,
+}
+
+impl Reach {
+    /// A figure that has to be at least its bar.
+    #[must_use]
+    pub fn at_least(name: impl Into<String>, value: f64, bar: f64) -> Self {
+        Self { name: name.into(), value, bar, met: value >= bar }
+    }
+
+    /// A figure that may be no more than its bar.
+    #[must_use]
+    pub fn at_most(name: impl Into<String>, value: f64, bar: f64) -> Self {
+        Self { name: name.into(), value, bar, met: value <= bar }
+    }
 }
 
 /// Prints machine, kernel and commit.
@@ -42,7 +57,20 @@ pub fn print_where() {
     let commit = Command::new("git").args(["describe", "--always", "--dirty"]).output();
     let commit =
         commit.map_or_else(|_| "unknown".to_owned(), |output| String::from_utf8_lossy(&output.stdout).into_owned());
+    println!("malloc: {}", std::env::var("GLIBC_TUNABLES").unwrap_or_else(|_| "as the system has it".into()));
     println!("commit: {}", commit.trim());
+}
+
+/// What a bench is to run on; `None` after it was said, as the last line, that the bench did not run.
+pub fn loaded_or_said<T, E: std::fmt::Display>(bench: &str, loaded: Result<T, E>) -> Option<T> {
+    loaded.map_or_else(
+        |error| {
+            println!("NOT RUN: {error}");
+            print_reach(bench, false, &[]);
+            None
+        },
+        Some,
+    )
 }
 
 /// The median that criterion wrote for `group/name`, in nanoseconds.

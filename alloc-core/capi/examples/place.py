@@ -70,7 +70,7 @@ class Answer(Structure):
     _fields_ = (
         [(name, c_uint64) for name in ("claim", "cpu_milli", "mem_bytes", "owner", "asked", "free", "best", "machine")]
         + [(name, c_uint32) for name in ("status", "agent", "pools_changed", "reason", "what", "permanent")]
-        + [("pool_pus", c_uint32), ("leaving_pus", c_uint32), ("reserved", c_uint64 * 4)]
+        + [("pool_pus", c_uint32), ("leaving_pus", c_uint32), ("which", c_uint32), ("reserved", c_uint32 * 7)]
     )
 
 

@@ -359,6 +359,42 @@ enum meros_resource
      * Bytes of memory.
      */
     MEROS_RESOURCE_MEM_BYTES = 3,
+    /**
+     * Huge pages of 2 MiB.
+     */
+    MEROS_RESOURCE_HUGE2_MIB = 4,
+    /**
+     * Huge pages of 1 GiB.
+     */
+    MEROS_RESOURCE_HUGE1_GIB = 5,
+    /**
+     * Bytes of special memory; `which` is its kind.
+     */
+    MEROS_RESOURCE_SPECIAL_BYTES = 6,
+    /**
+     * Whole devices; `which` is their kind.
+     */
+    MEROS_RESOURCE_DEVICES = 7,
+    /**
+     * Thousandths of one device; `which` is its kind.
+     */
+    MEROS_RESOURCE_DEVICE_MILLI = 8,
+    /**
+     * Bytes of disk.
+     */
+    MEROS_RESOURCE_DISK_BYTES = 9,
+    /**
+     * Thousandths of a scalar; `which` is its name.
+     */
+    MEROS_RESOURCE_SCALAR_MILLI = 10,
+    /**
+     * Numbers of a range; `which` is its name.
+     */
+    MEROS_RESOURCE_NUMBERS = 11,
+    /**
+     * Items of a set; `which` is its name.
+     */
+    MEROS_RESOURCE_ITEMS = 12,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L
@@ -662,9 +698,13 @@ typedef struct meros_answer {
      */
     uint32_t leaving_pus;
     /**
+     * The kind or name of `what`. Without figures, or where `what` has none, nothing is meant by it.
+     */
+    uint32_t which;
+    /**
      * 0.
      */
-    uint64_t reserved[4];
+    uint32_t reserved[7];
 } meros_answer;
 
 /**
@@ -684,9 +724,9 @@ typedef struct meros_hold_limit {
      */
     uint32_t pool_milli;
     /**
-     * 0.
+     * 1 when all that is free of the rest is held too: huge pages, special memory, devices, disk, scalars, ranges, sets; else 0.
      */
-    uint32_t reserved;
+    uint32_t extras;
     /**
      * Memory in bytes, rounded down to pages. `UINT64_MAX` for all.
      */

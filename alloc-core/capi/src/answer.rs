@@ -42,8 +42,10 @@ pub struct Answer {
     pub pool_pus: u32,
     /// PUs that left pools and wait for the agent's confirmation.
     pub leaving_pus: u32,
+    /// The kind or name of `what`. Without figures, or where `what` has none, nothing is meant by it.
+    pub which: u32,
     /// 0.
-    pub reserved: [u64; 4],
+    pub reserved: [u32; 7],
 }
 
 plain!(Answer);
@@ -164,7 +166,8 @@ impl Told {
 impl Answer {
     fn shortage(&mut self, shortage: &alloc::Shortage) {
         let alloc::Shortage { what, asked, free, best, machine, pool_pus, leaving_pus, .. } = *shortage;
-        (self.what, self.asked, self.free) = (of_wanted(what) as u32, asked, free);
+        let (what, which) = of_wanted(what);
+        (self.what, self.which, self.asked, self.free) = (what as u32, which, asked, free);
         (self.best, self.machine) = (best, machine);
         (self.pool_pus, self.leaving_pus) = (pool_pus, leaving_pus);
     }

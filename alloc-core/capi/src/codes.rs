@@ -121,6 +121,24 @@ pub enum Resource {
     CpuMilli = 2,
     /// Bytes of memory.
     MemBytes = 3,
+    /// Huge pages of 2 MiB.
+    Huge2Mib = 4,
+    /// Huge pages of 1 GiB.
+    Huge1Gib = 5,
+    /// Bytes of special memory; `which` is its kind.
+    SpecialBytes = 6,
+    /// Whole devices; `which` is their kind.
+    Devices = 7,
+    /// Thousandths of one device; `which` is its kind.
+    DeviceMilli = 8,
+    /// Bytes of disk.
+    DiskBytes = 9,
+    /// Thousandths of a scalar; `which` is its name.
+    ScalarMilli = 10,
+    /// Numbers of a range; `which` is its name.
+    Numbers = 11,
+    /// Items of a set; `which` is its name.
+    Items = 12,
 }
 
 /// Why a request is refused.
@@ -162,6 +180,10 @@ fn pick<T: Copy>(name: &'static str, code: u32, meanings: &[T]) -> Result<T, Arg
     let most = meanings.len() as u64 - 1;
     let meaning = meanings.get(code as usize).copied();
     meaning.ok_or_else(|| Argument::Range { name, value: u64::from(code), most })
+}
+
+pub(crate) fn flag(name: &'static str, code: u32) -> Result<bool, Argument> {
+    pick(name, code, &[false, true])
 }
 
 pub(crate) fn smt(code: u32) -> Result<alloc::Smt, Argument> {
@@ -226,11 +248,22 @@ pub(crate) const fn of_memory_mode(mode: alloc::MemoryMode) -> MemoryMode {
     }
 }
 
-pub(crate) const fn of_wanted(wanted: alloc::Wanted) -> Resource {
+/// What is lacking, and which of its kind: a device's kind, a name, else `MEROS_NONE`.
+pub(crate) const fn of_wanted(wanted: alloc::Wanted) -> (Resource, u32) {
+    use alloc::Wanted;
     match wanted {
-        alloc::Wanted::ExclusivePus => Resource::ExclusivePus,
-        alloc::Wanted::SharedMilli => Resource::CpuMilli,
-        alloc::Wanted::MemBytes => Resource::MemBytes,
+        Wanted::ExclusivePus => (Resource::ExclusivePus, NONE),
+        Wanted::SharedMilli => (Resource::CpuMilli, NONE),
+        Wanted::MemBytes => (Resource::MemBytes, NONE),
+        Wanted::HugePages(alloc::HugeSize::Mib2) => (Resource::Huge2Mib, NONE),
+        Wanted::HugePages(alloc::HugeSize::Gib1) => (Resource::Huge1Gib, NONE),
+        Wanted::SpecialMemory(kind) => (Resource::SpecialBytes, kind),
+        Wanted::Devices(kind) => (Resource::Devices, kind),
+        Wanted::DeviceMilli(kind) => (Resource::DeviceMilli, kind),
+        Wanted::DiskBytes => (Resource::DiskBytes, NONE),
+        Wanted::Scalar(name) => (Resource::ScalarMilli, name.get()),
+        Wanted::Numbers(name) => (Resource::Numbers, name.get()),
+        Wanted::Items(name) => (Resource::Items, name.get()),
     }
 }
 

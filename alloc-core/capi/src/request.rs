@@ -2,7 +2,7 @@
 
 use meros_alloc_core as alloc;
 
-use crate::codes::{core_kind, locality, memory_locality, smt};
+use crate::codes::{core_kind, flag, locality, memory_locality, smt};
 use crate::pointer::{Argument, In, growing, plain, unused};
 use crate::role::role_id;
 
@@ -68,8 +68,8 @@ pub struct HoldLimit {
     pub exclusive_pus: u32,
     /// Thousandths of a PU, of the room pools have left. `UINT32_MAX` for all.
     pub pool_milli: u32,
-    /// 0.
-    pub reserved: u32,
+    /// 1 when all that is free of the rest is held too: huge pages, special memory, devices, disk, scalars, ranges, sets; else 0.
+    pub extras: u32,
     /// Memory in bytes, rounded down to pages. `UINT64_MAX` for all.
     pub mem_bytes: u64,
 }
@@ -113,7 +113,6 @@ pub(crate) fn hold_limit_of(limit: &In<HoldLimit>) -> Result<alloc::HoldLimit, A
     if limit.is_null() {
         return Ok(alloc::HoldLimit::ALL);
     }
-    let HoldLimit { exclusive_pus, pool_milli, mem_bytes, reserved, .. } = limit.growing("limit")?;
-    unused("limit.reserved", &[u64::from(reserved)])?;
-    Ok(alloc::HoldLimit { exclusive_pus, pool_milli, mem_bytes })
+    let HoldLimit { size: _, exclusive_pus, pool_milli, extras, mem_bytes } = limit.growing("limit")?;
+    Ok(alloc::HoldLimit { exclusive_pus, pool_milli, mem_bytes, extras: flag("limit.extras", extras)? })
 }

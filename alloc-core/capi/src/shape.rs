@@ -123,6 +123,7 @@ fn spec_of(spec: &ShapeSpec) -> Result<alloc::ShapeSpec, Argument> {
         cores: cores.iter().map(core_of).collect::<Result<_, _>>()?,
         numa_nodes: numa_nodes.iter().map(numa_node_of).collect::<Result<_, _>>()?,
         distances: spec.distances.array(spec.distances_len, "spec.distances")?.to_vec(),
+        ..Default::default()
     })
 }
 
@@ -136,7 +137,7 @@ fn core_of(core: &CoreSpec) -> Result<alloc::CoreSpec, Argument> {
 
 fn numa_node_of(numa_node: &NumaNodeSpec) -> Result<alloc::NumaNodeSpec, Argument> {
     unused("numa_nodes.reserved", &numa_node.reserved)?;
-    Ok(alloc::NumaNodeSpec { mem_bytes: numa_node.mem_bytes })
+    Ok(alloc::NumaNodeSpec::ordinary(numa_node.mem_bytes))
 }
 
 /// A NUMA node, or none.

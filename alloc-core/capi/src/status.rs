@@ -121,7 +121,9 @@ const fn of_restore(error: &alloc::RestoreError) -> Status {
     match error {
         Error::NoSuchAgent(_) => Status::Gone,
         Error::NoSuchRole(_) | Error::Invalid(_) => Status::InvalidArgument,
-        Error::PuTaken(_) | Error::PoolTooSmall { .. } | Error::MemoryTaken { .. } => Status::Refused,
+        Error::PuTaken(_) | Error::PoolTooSmall { .. } | Error::MemoryTaken { .. } | Error::ExtraTaken(_) => {
+            Status::Refused
+        }
         Error::RecordsFull => Status::Full,
         Error::Contended => Status::Contended,
     }

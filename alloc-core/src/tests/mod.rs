@@ -1,23 +1,50 @@
 //! Tests of the whole table: by example, against an oracle, with panics injected, on real threads, and under loom.
 
 #[cfg(not(loom))]
+mod extras;
+#[cfg(not(loom))]
+mod extras_elsewhere;
+#[cfg(not(loom))]
 mod fitting;
+#[cfg(not(loom))]
+mod ganging;
 mod interleave;
+mod interleave_extras;
+mod interleave_snapshot;
+mod interleave_verbs;
+#[cfg(not(loom))]
+mod machines;
 #[cfg(not(loom))]
 mod members;
 #[cfg(not(loom))]
+mod merging;
+#[cfg(not(loom))]
 mod oracle;
+#[cfg(not(loom))]
+mod oracle_extras;
 #[cfg(not(loom))]
 mod property;
 #[cfg(not(loom))]
+mod property_verbs;
+#[cfg(not(loom))]
+mod resizing;
+#[cfg(not(loom))]
 mod scenario;
+#[cfg(not(loom))]
+mod snapshots;
 #[cfg(not(loom))]
 mod stress;
 #[cfg(not(loom))]
+mod together;
+#[cfg(not(loom))]
 mod unwind;
+#[cfg(not(loom))]
+mod unwind_verbs;
+#[cfg(not(loom))]
+mod wishes;
 
 use crate::testing::Machine;
-use crate::{AgentId, Capacity, Grant, Holder, Limit, Outcome, Owner, RoleId, Table};
+use crate::{AgentId, Capacity, Grant, Holder, Limit, Outcome, Owner, RoleId, Shape, Table};
 
 pub(super) const ROLE: RoleId = RoleId::new(0);
 pub(super) const AGENT: AgentId = AgentId::new(0);
@@ -28,13 +55,18 @@ pub(super) fn holder(owner: u64) -> Holder {
 
 /// A table of one role and these machines.
 pub(super) fn table(claims: u32, limit: Limit, machines: &[Machine]) -> Table {
-    let lines = machines.iter().map(|machine| machine.shape().lines()).sum();
-    let agents = u32::try_from(machines.len()).unwrap();
+    table_of(claims, limit, machines.iter().map(|machine| machine.shape()).collect())
+}
+
+/// A table of one role and agents of these shapes.
+pub(super) fn table_of(claims: u32, limit: Limit, shapes: Vec<Shape>) -> Table {
+    let lines = shapes.iter().map(Shape::lines).sum();
+    let agents = u32::try_from(shapes.len()).unwrap();
     let capacity = Capacity { shards: 1, agents, lines, claims, roles: 2, threads: 4, shapes: 4 };
     let table = Table::new(capacity).unwrap();
     table.add_role(limit).unwrap();
-    for machine in machines {
-        table.add_agent(machine.shape()).unwrap();
+    for shape in shapes {
+        table.add_agent(shape).unwrap();
     }
     table
 }

@@ -1,11 +1,17 @@
 //! Random calls on a table, each checked against the [`oracle`](super::oracle), on machines of every odd kind.
 
+mod exact;
+
 use std::collections::BTreeSet;
 
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use super::oracle::{Known, Oracle};
+use self::exact::{Chosen, chosen};
+use super::machines::with_extras;
+use super::oracle::{Fit, Known, Oracle};
+use super::oracle_extras::Stuff;
+use super::wishes::wishes;
 use super::{AGENT, ROLE, holder};
 use crate::testing::{Machine, spec};
 use crate::{
@@ -19,9 +25,16 @@ use crate::{
 enum Op {
     Claim(Request),
     Place(Request, Policy),
+    ClaimChosen(Chosen),
+    ClaimPlanned(Request),
+    ClaimStale,
     Hold(HoldLimit),
     Split(usize, Request),
     SplitHalf(usize),
+    Merge(usize, usize),
+    Gang(Vec<Request>),
+    Resize(usize, Request),
+    ResizeAlike(usize, u32, u64),
     Transfer(usize, u64),
     Release(usize),
     ReleaseOfAnother(usize),
@@ -40,11 +53,13 @@ fn request() -> impl Strategy<Value = Request> {
     let memory =
         prop_oneof![Just(MemoryLocality::Any), Just(MemoryLocality::Preferred), Just(MemoryLocality::Required),];
     let bytes = prop_oneof![Just(0_u64), 1..6 * 4096_u64, 4096..40 * 4096_u64];
-    (members(), bytes, locality, memory).prop_map(|(members, mem_bytes, locality, memory)| Request {
+    let extras = prop_oneof![2 => Just(crate::Extras::NONE), 1 => wishes().prop_map(crate::Extras::from)];
+    (members(), bytes, locality, memory, extras).prop_map(|(members, mem_bytes, locality, memory, extras)| Request {
         members,
         mem_bytes,
         locality,
         memory,
+        extras,
     })
 }
 
@@ -69,18 +84,23 @@ fn members() -> impl Strategy<Value = Members> {
 fn op() -> impl Strategy<Value = Op> {
     let hold = prop_oneof![
         Just(HoldLimit::ALL),
-        (0..6_u32, 0..2000_u32, 0..90_000_u64).prop_map(|(exclusive_pus, pool_milli, mem_bytes)| HoldLimit {
-            exclusive_pus,
-            pool_milli,
-            mem_bytes
-        }),
+        (0..6_u32, 0..2000_u32, 0..90_000_u64, any::<bool>()).prop_map(
+            |(exclusive_pus, pool_milli, mem_bytes, extras)| HoldLimit { exclusive_pus, pool_milli, mem_bytes, extras }
+        ),
     ];
     prop_oneof![
         6 => request().prop_map(Op::Claim),
         1 => (request(), prop_oneof![Just(Policy::Pack), Just(Policy::Spread)]).prop_map(|(r, p)| Op::Place(r, p)),
+        2 => chosen().prop_map(Op::ClaimChosen),
+        2 => request().prop_map(Op::ClaimPlanned),
+        1 => Just(Op::ClaimStale),
         2 => hold.prop_map(Op::Hold),
         4 => (any::<usize>(), request()).prop_map(|(at, request)| Op::Split(at, request)),
         1 => any::<usize>().prop_map(Op::SplitHalf),
+        1 => vec(request(), 1..4).prop_map(Op::Gang),
+        1 => (any::<usize>(), request()).prop_map(|(at, request)| Op::Resize(at, request)),
+        4 => (any::<usize>(), 1..9_u32, 0..20_u64).prop_map(|(at, size, pages)| Op::ResizeAlike(at, size, pages)),
+        3 => any::<(usize, usize)>().prop_map(|(into, from)| Op::Merge(into, from)),
         1 => (any::<usize>(), 1..5_u64).prop_map(|(at, to)| Op::Transfer(at, to)),
         5 => any::<usize>().prop_map(Op::Release),
         1 => any::<usize>().prop_map(Op::ReleaseOfAnother),
@@ -115,16 +135,25 @@ fn machines() -> Vec<ShapeSpec> {
     }
     // A NUMA node without cores, and distances.
     let mut memory_only = regular.spec();
-    memory_only.numa_nodes.push(crate::NumaNodeSpec { mem_bytes: 64 * 4096 + 17 });
+    memory_only.numa_nodes.push(crate::NumaNodeSpec::ordinary(64 * 4096 + 17));
     memory_only.distances = (0..25).map(|at| if at % 6 == 0 { 10 } else { 40 - at }).collect();
-    odd.extend([hybrid, outside, nowhere, memory_only]);
+    // Some of everything; and devices on NUMA nodes of two packages, with cores in no NUMA node beside them.
+    let mut scattered = with_extras();
+    let cores = regular.spec().cores;
+    scattered.cores = cores.into_iter().chain([outside.cores[0]]).collect();
+    scattered.numa_nodes.iter_mut().for_each(|numa_node| numa_node.kind = 0);
+    scattered.devices.extend(scattered.devices.clone());
+    scattered.devices[1].numa_node = Some(crate::NumaNodeId::new(3));
+    odd.extend([hybrid, outside, nowhere, memory_only, with_extras(), scattered]);
     odd
 }
 
-struct World {
+pub(super) struct World {
     spec: ShapeSpec,
-    table: Table,
-    oracle: Oracle,
+    pub(super) table: Table,
+    pub(super) oracle: Oracle,
+    /// What was chosen last for an exact claim.
+    stale: Option<Placement>,
 }
 
 fn new_table(spec: &ShapeSpec) -> Table {
@@ -137,15 +166,15 @@ fn new_table(spec: &ShapeSpec) -> Table {
 
 impl World {
     fn new(spec: ShapeSpec) -> Self {
-        Self { table: new_table(&spec), oracle: Oracle::new(spec.clone()), spec }
+        Self { table: new_table(&spec), oracle: Oracle::new(spec.clone()), spec, stale: None }
     }
 
-    fn nth(&self, at: usize) -> Option<(ClaimId, Known)> {
+    pub(super) fn nth(&self, at: usize) -> Option<(ClaimId, Known)> {
         let (id, known) = self.oracle.claims.iter().nth(at.checked_rem(self.oracle.claims.len())?)?;
         Some((ClaimId::from_u64(*id), known.clone()))
     }
 
-    fn follow(&mut self, given: &BTreeSet<u16>) {
+    pub(super) fn follow(&mut self, given: &BTreeSet<u16>) {
         self.oracle.follow_pools(&self.table.pool_orders(AGENT), given);
     }
 
@@ -154,12 +183,13 @@ impl World {
         assert!(self.oracle.claims.insert(claim.as_u64(), known).is_none());
     }
 
-    fn granted(&mut self, request: Option<&Request>, grant: crate::Grant) {
+    pub(super) fn granted(&mut self, request: Option<&Request>, grant: crate::Grant) {
         let placement = self.table.placement(grant.claim).unwrap();
         assert_eq!(grant.charged, placement.quantities());
         if let Some(request) = request {
-            assert!(self.oracle.fits(request), "granted what does not fit");
+            assert_ne!(self.oracle.fits(request), Fit::No, "granted what does not fit");
             self.oracle.check_grant(request, &placement);
+            self.oracle.check_wishes(request, &placement, &self.oracle.stuff());
         }
         let free = self.oracle.free();
         assert!(placement.all_pus().iter().all(|pu| free.contains(&pu.get())), "{placement:?}");
@@ -167,22 +197,25 @@ impl World {
         self.follow(&BTreeSet::new());
     }
 
-    fn refused(&mut self, request: &Request, reason: Reason) {
+    pub(super) fn refused(&mut self, request: &Request, reason: Reason) {
         if matches!(reason, Reason::Invalid(_)) || !self.oracle.is_exact(request) {
             return;
         }
-        assert!(!self.oracle.fits(request), "refused what fits: {reason:?}");
-        let larger = matches!(reason, Reason::LargerThanMachine(_));
-        assert_eq!(larger, !self.oracle.fits_empty(request), "{reason:?}");
-        let leaving = matches!(reason, Reason::CoresLeaving(_));
-        assert_eq!(leaving, self.oracle.fits_once_left(request), "{reason:?}");
+        assert_ne!(self.oracle.fits(request), Fit::Yes, "refused what fits: {reason:?}");
+        let larger = if matches!(reason, Reason::LargerThanMachine(_)) { Fit::Yes } else { Fit::No };
+        assert_ne!(larger, self.oracle.fits_empty(request), "{reason:?}");
+        let leaving = if matches!(reason, Reason::CoresLeaving(_)) { Fit::No } else { Fit::Yes };
+        assert_ne!(leaving, self.oracle.fits_once_left(request), "{reason:?}");
         let (Reason::LargerThanMachine(shortage) | Reason::Busy(shortage)) = reason else { return };
         let free = self.oracle.free().len() as u64;
         assert!(shortage.what != Wanted::ExclusivePus || shortage.free == free, "{shortage:?}");
     }
 
     fn claim(&mut self, request: &Request) {
-        match self.table.claim(AGENT, holder(1), request) {
+        let fits = self.snapshot().fits(AGENT, request);
+        let outcome = self.table.claim(AGENT, holder(1), request);
+        assert_eq!(fits, matches!(outcome, Outcome::Granted(_)), "the snapshot says otherwise: {outcome:?}");
+        match outcome {
             Outcome::Granted(grant) => self.granted(Some(request), grant),
             Outcome::Refused(refusal) => self.refused(request, refusal.reason),
             Outcome::Contended(_) => panic!("nobody else is there"),
@@ -208,11 +241,16 @@ impl World {
             Outcome::Granted(grant) => {
                 let placement = self.table.placement(grant.claim).unwrap();
                 assert!(placement.pus.len() <= limit.exclusive_pus as usize);
-                assert!(placement.quantities().mem_bytes <= limit.mem_bytes);
+                assert!(placement.memory.iter().map(|memory| memory.mem_bytes).sum::<u64>() <= limit.mem_bytes);
                 if limit == HoldLimit::ALL {
                     assert_eq!(placement.pus.len(), self.oracle.whole(&self.oracle.free()).len());
                 }
                 self.granted(None, grant);
+                if limit.extras {
+                    // Huge pages stay where one task could not use them together with the rest.
+                    let none = Stuff { huge: self.oracle.stuff().huge, ..Stuff::none(&self.spec) };
+                    assert_eq!(self.oracle.stuff(), none);
+                }
             }
             Outcome::Refused(_) => {
                 assert!(limit != HoldLimit::ALL || self.oracle.whole(&self.oracle.free()).is_empty());
@@ -244,15 +282,18 @@ impl World {
         let before = known.placement;
         match self.table.split(parent, Owner::new(known.owner), request) {
             Outcome::Granted(grant) => {
-                assert!(self.oracle.fits_claim(request, &before), "split what the claim does not have");
+                assert_ne!(self.oracle.fits_claim(request, &before), Fit::No, "split what the claim does not have");
                 let child = self.table.placement(grant.claim).unwrap();
                 self.oracle.check_grant(request, &child);
+                self.oracle.check_wishes(request, &child, &Stuff::of_claim(&self.spec, &before));
+                let free = self.oracle.stuff();
                 self.split_off(parent, &before, grant);
+                assert_eq!(self.oracle.stuff(), free, "what one loses the other has");
             }
             Outcome::Refused(refusal)
                 if matches!(refusal.reason, Reason::Invalid(_)) || !self.oracle.is_exact(request) => {}
             Outcome::Refused(refusal) => {
-                assert!(!self.oracle.fits_claim(request, &before), "{refusal} but it has {before:?}");
+                assert_ne!(self.oracle.fits_claim(request, &before), Fit::Yes, "{refusal} but it has {before:?}");
             }
             Outcome::Contended(_) => panic!("nobody else is there"),
         }
@@ -327,9 +368,16 @@ impl World {
         match op {
             Op::Claim(request) => self.claim(request),
             Op::Place(request, policy) => self.place(request, *policy),
+            Op::ClaimChosen(chosen) => self.claim_chosen(chosen),
+            Op::ClaimPlanned(request) => self.claim_planned(request),
+            Op::ClaimStale => self.claim_stale(),
             Op::Hold(limit) => self.hold(*limit),
             Op::Split(at, request) => self.split(*at, request),
             Op::SplitHalf(at) => self.split_half(*at),
+            Op::Merge(into, from) => self.merge(*into, *from),
+            Op::Gang(requests) => self.gang(requests),
+            Op::Resize(at, request) => self.resize(*at, request),
+            Op::ResizeAlike(at, size, pages) => self.resize_alike(*at, *size, *pages),
             Op::Transfer(at, to) => {
                 let Some((claim, known)) = self.nth(*at) else { return };
                 let transferred = self.table.transfer(claim, Owner::new(known.owner), Owner::new(*to));
@@ -351,10 +399,12 @@ impl World {
     /// What must hold between any two calls.
     fn check(&self) {
         self.table.validate().unwrap();
+        self.check_snapshot();
         let usage = self.table.usage(AGENT).unwrap();
         let counts = [self.oracle.free().len(), self.oracle.pooled.len(), self.oracle.leaving.len()];
         let [free, pooled, leaving] = counts.map(|count| u32::try_from(count).unwrap());
         assert_eq!((usage.pus_free, usage.pus_pool, usage.pus_leaving), (free, pooled, leaving));
+        self.oracle.stuff().check_usage(&usage.extras);
         assert_eq!(self.table.role_used(ROLE), Some(self.oracle.charged()));
         assert_eq!(self.table.claims_on(AGENT).count(), self.oracle.claims.len());
         for (id, known) in &self.oracle.claims {
@@ -396,6 +446,7 @@ proptest! {
             }).collect(),
             further: Vec::new(),
             memory_hold: [MemoryHold::Held, MemoryHold::Loose, MemoryHold::Strict][hold],
+            ..Placement::default()
         };
         if let Ok(grant) = table.restore(AGENT, holder(1), &placement) {
             prop_assert_eq!(table.placement(grant.claim).map(|placement| placement.pus), Some(placement.pus));
