@@ -13,6 +13,9 @@
 
 enum { AGENTS = 16, CORES = 16, THREADS = 4, ROUNDS = 2000, BATCH = 8 };
 
+/* Kinds and names are numbers of the caller's choice. */
+enum { GPU = 1, PORTS = 0 };
+
 static const uint64_t GIB = 1024 * 1024 * 1024;
 
 /* Ends the program when something is not as it must be. */
@@ -28,7 +31,7 @@ static void must(int holds, const char *what) {
     char name##_text[200]; \
     meros_message name = { name##_text, sizeof name##_text, 0 }
 
-/* A machine: 16 cores of 2 PUs, an L3 cache for four of them, two NUMA nodes of 64 GiB. */
+/* A machine: 16 cores of 2 PUs, an L3 cache for four of them, two NUMA nodes of 64 GiB, a GPU at the second, ports. */
 static meros_shape *make_shape(void) {
     meros_core_spec cores[CORES];
     meros_numa_node_spec numa_nodes[2];
@@ -52,6 +55,13 @@ static meros_shape *make_shape(void) {
     spec.numa_nodes_len = 2;
     spec.distances = distances;
     spec.distances_len = 4;
+    meros_device_spec gpu = {GPU, 1, {0, 0}};
+    meros_span span = {31000, 31999};
+    meros_ranges_spec ports = {PORTS, 0, &span, 1};
+    spec.extras.devices = &gpu;
+    spec.extras.devices_len = 1;
+    spec.extras.ranges = &ports;
+    spec.extras.ranges_len = 1;
 
     meros_shape *shape = NULL;
     SAY(message);
@@ -177,9 +187,99 @@ static void place_and_show(const meros_table *table) {
     free(placement.pus);
     free(placement.memory);
 
-    must(meros_release(table, NULL, answer.claim, 41, &answer, &message) == MEROS_NOT_OWNER && answer.owner == 42, "not 41's");
+    meros_answer no;
+    must(meros_release(table, NULL, answer.claim, 41, &no, &message) == MEROS_NOT_OWNER && no.owner == 42, "not 41's");
     must(meros_release(table, NULL, answer.claim, 42, NULL, NULL) == MEROS_OK, "it is 42's");
     must(meros_release(table, NULL, answer.claim, 42, NULL, NULL) == MEROS_GONE, "and gone");
+}
+
+/* A pod with 300 thousandths of a GPU on the same NUMA node, and two ports. */
+static void place_with_extras(const meros_table *table) {
+    meros_member member;
+    memset(&member, 0, sizeof member);
+    member.pus = 4;
+    meros_request request = make_request(&member);
+    meros_device_wish gpu = {GPU, 0, 300, MEROS_DEVICE_LOCALITY_REQUIRED};
+    meros_pick_wish ports = {PORTS, 2, NULL, 0};
+    request.extras.devices = &gpu;
+    request.extras.devices_len = 1;
+    request.extras.ranges = &ports;
+    request.extras.ranges_len = 1;
+    meros_holder holder = {43, 0, 0};
+    meros_answer answer;
+    SAY(message);
+    must(meros_place(table, NULL, &holder, &request, MEROS_POLICY_PACK, &answer, &message) == MEROS_OK, message_text);
+
+    meros_placed_pu pus[4];
+    meros_numa_node_memory memory[1];
+    meros_device_share device[1];
+    meros_picked picked[2];
+    meros_placement placement;
+    memset(&placement, 0, sizeof placement);
+    placement.size = sizeof placement;
+    placement.pus = pus;
+    placement.pus_capacity = 4;
+    placement.memory = memory;
+    placement.memory_capacity = 1;
+    placement.extras.devices = device;
+    placement.extras.devices_capacity = 1;
+    placement.extras.ranges = picked;
+    placement.extras.ranges_capacity = 2;
+    must(meros_placement_read(table, answer.claim, &placement, &message) == MEROS_OK, message_text);
+    must(memory[0].numa_node == 1 && pus[0].pu >= CORES, "beside the GPU");
+    printf("a pod with %" PRIu32 "/1000 of device d%" PRIu32 " and ports %" PRIu64 " to %" PRIu64 "\n", device[0].milli,
+           device[0].device, picked[0].first, picked[0].last);
+    must(meros_release(table, NULL, answer.claim, 43, NULL, NULL) == MEROS_OK, "it is 43's");
+}
+
+/* A scheduler of its own: it looks for the fullest agent that has room in a snapshot, and claims exactly what it found there. */
+static void choose_and_claim(const meros_table *table) {
+    meros_snapshot *snapshot = NULL;
+    SAY(message);
+    must(meros_snapshot_new(table, MEROS_NONE, &snapshot, &message) == MEROS_OK, message_text);
+    must(meros_snapshot_refresh(snapshot, NULL, &message) == MEROS_OK, message_text);
+
+    meros_member member;
+    memset(&member, 0, sizeof member);
+    member.pus = 4;
+    meros_request request = make_request(&member);
+    uint32_t agents[AGENTS];
+    size_t len;
+    must(meros_snapshot_agents(snapshot, agents, AGENTS, &len, &message) == MEROS_OK && len == AGENTS, message_text);
+    meros_snapshot_agent info, best;
+    uint32_t chosen = MEROS_NONE, fits;
+    memset(&best, 0, sizeof best);
+    for (size_t at = 0; at < len; at++) {
+        memset(&info, 0, sizeof info);
+        info.size = sizeof info;
+        must(meros_snapshot_agent_read(snapshot, agents[at], &info, &message) == MEROS_OK, message_text);
+        must(meros_snapshot_fits(snapshot, agents[at], &request, &fits, &message) == MEROS_OK, message_text);
+        if (fits && (chosen == MEROS_NONE || info.pus_free < best.pus_free)) {
+            chosen = agents[at];
+            best = info;
+        }
+    }
+    must(chosen != MEROS_NONE, "nothing fits");
+
+    meros_placed_pu pus[4];
+    meros_numa_node_memory memory[1];
+    meros_placement placement;
+    memset(&placement, 0, sizeof placement);
+    placement.size = sizeof placement;
+    placement.pus = pus;
+    placement.pus_capacity = 4;
+    placement.memory = memory;
+    placement.memory_capacity = 1;
+    must(meros_snapshot_plan(snapshot, chosen, &request, &placement, &message) == MEROS_OK, message_text);
+    meros_holder holder = {44, 0, 0};
+    meros_answer answer, again;
+    meros_status status = meros_claim_exact(table, NULL, chosen, best.incarnation, &holder, &placement, &answer, &message);
+    must(status == MEROS_OK, message_text);
+    status = meros_claim_exact(table, NULL, chosen, best.incarnation, &holder, &placement, &again, &message);
+    must(status == MEROS_REFUSED && again.reason == MEROS_REASON_TAKEN && again.which == pus[0].pu, "it is taken now");
+    printf("chosen from a snapshot: agent a%" PRIu32 "; once more: %s\n", chosen, message_text);
+    must(meros_release(table, NULL, answer.claim, 44, NULL, NULL) == MEROS_OK, "it is 44's");
+    meros_snapshot_free(snapshot);
 }
 
 static void misuse(const meros_table *table) {
@@ -196,6 +296,8 @@ int main(void) {
     meros_table *table = make_table(shape);
     meros_shape_free(shape);
     place_and_show(table);
+    place_with_extras(table);
+    choose_and_claim(table);
     place_in_parallel(table);
     misuse(table);
     SAY(message);

@@ -38,6 +38,11 @@
 #define MEROS_NONE 4294967295
 
 /**
+ * "No claim": never the id of one. 0 may be one.
+ */
+#define MEROS_NO_CLAIM 18446744073709551615ull
+
+/**
  * "No limit", of a role.
  */
 #define MEROS_NO_LIMIT 18446744073709551615ull
@@ -71,7 +76,7 @@ enum meros_status
      */
     MEROS_NOT_OWNER = 4,
     /**
-     * A newer pool order exists: send that one. Nothing was freed.
+     * A newer pool order exists: send that one, nothing was freed. Or the agent is another incarnation than an exact claim says.
      */
     MEROS_STALE = 5,
     /**
@@ -307,6 +312,35 @@ typedef uint32_t meros_memory_hold;
 #endif // __cplusplus
 
 /**
+ * Where devices are to be, relative to the PUs.
+ */
+enum meros_device_locality
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : uint32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * On NUMA nodes of the claim's cores or shares if possible, else as near as can be.
+     */
+    MEROS_DEVICE_LOCALITY_PREFERRED = 0,
+    /**
+     * Anywhere on the agent.
+     */
+    MEROS_DEVICE_LOCALITY_ANY = 1,
+    /**
+     * On NUMA nodes of the claim's cores or shares, or not at all.
+     */
+    MEROS_DEVICE_LOCALITY_REQUIRED = 2,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum meros_device_locality meros_device_locality;
+#else
+typedef uint32_t meros_device_locality;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
  * Whom a NUMA node's memory serves.
  */
 enum meros_memory_mode
@@ -468,6 +502,14 @@ enum meros_reason
      * No agent can take it now; meros_explain tells why.
      */
     MEROS_REASON_NO_AGENT = 13,
+    /**
+     * Something of an exact claim is not free.
+     */
+    MEROS_REASON_TAKEN = 14,
+    /**
+     * Two claims cannot be one; the message says why.
+     */
+    MEROS_REASON_UNMERGEABLE = 15,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L
@@ -487,6 +529,11 @@ typedef struct meros_local meros_local;
  * agents have it.
  */
 typedef struct meros_shape meros_shape;
+
+/**
+ * A copy of all agents, or of a shard's, of the moment of its last refresh. Any number of threads may read it, or one refresh it.
+ */
+typedef struct meros_snapshot meros_snapshot;
 
 /**
  * All agents, roles and claims. Any number of threads may use it at once. Free it with meros_table_free; handles of threads on it may
@@ -544,22 +591,142 @@ typedef struct meros_agent_info {
 } meros_agent_info;
 
 /**
- * Who holds a claim, and which role is charged for it.
+ * An agent as it was copied.
  */
-typedef struct meros_holder {
+typedef struct meros_snapshot_agent {
     /**
-     * Who may change the claim: a number of the caller's choice (an offer, a pod, a reservation).
+     * sizeof(meros_snapshot_agent).
      */
-    uint64_t owner;
+    uint32_t size;
     /**
-     * Which role is charged. It stays with the claim, also through transfer and split.
+     * A meros_agent_state.
      */
-    uint32_t role;
+    uint32_t state;
+    /**
+     * Counts the machines that had this id, this one included: for meros_claim_exact.
+     */
+    uint32_t incarnation;
+    /**
+     * PUs of its shape.
+     */
+    uint32_t pus;
+    /**
+     * PUs nobody has.
+     */
+    uint32_t pus_free;
+    /**
+     * 1 when its words are not known to be of one moment.
+     */
+    uint32_t torn;
+} meros_snapshot_agent;
+
+/**
+ * What cores with equal labels, at most 32 PUs, have free.
+ */
+typedef struct meros_leaf_free {
+    /**
+     * The NUMA node of its cores, or `MEROS_NONE`.
+     */
+    uint32_t numa_node;
+    /**
+     * Their L3 cache, or `MEROS_NONE`.
+     */
+    uint32_t l3;
+    /**
+     * Their package, or `MEROS_NONE`.
+     */
+    uint32_t package;
+    /**
+     * Their kind.
+     */
+    uint32_t kind;
+    /**
+     * Free PUs.
+     */
+    uint32_t pus;
+    /**
+     * Cores that are free with all their PUs.
+     */
+    uint32_t cores;
+    /**
+     * 0.
+     */
+    uint32_t reserved[2];
+} meros_leaf_free;
+
+/**
+ * What an L3 domain, a NUMA node or a package has free.
+ */
+typedef struct meros_domain_free {
+    /**
+     * Its number, as in the shape.
+     */
+    uint32_t label;
+    /**
+     * Free PUs.
+     */
+    uint32_t pus;
+    /**
+     * Cores that are free with all their PUs.
+     */
+    uint32_t cores;
     /**
      * 0.
      */
     uint32_t reserved;
-} meros_holder;
+} meros_domain_free;
+
+/**
+ * What a NUMA node's memory has.
+ */
+typedef struct meros_memory_usage {
+    /**
+     * The NUMA node.
+     */
+    uint32_t numa_node;
+    /**
+     * A meros_memory_mode: whom it serves.
+     */
+    uint32_t mode;
+    /**
+     * All of it, in bytes.
+     */
+    uint64_t total_bytes;
+    /**
+     * What is free.
+     */
+    uint64_t free_bytes;
+    /**
+     * 0.
+     */
+    uint64_t reserved;
+} meros_memory_usage;
+
+/**
+ * What a pool has: the cores of a NUMA node that shared claims run on.
+ */
+typedef struct meros_pool_usage {
+    /**
+     * Its NUMA node; `MEROS_NONE` for the pool of the cores that are in no NUMA node.
+     */
+    uint32_t numa_node;
+    /**
+     * What its cores come to, in thousandths of a PU.
+     */
+    uint32_t capacity_milli;
+    /**
+     * What is promised.
+     */
+    uint32_t committed_milli;
+    /**
+     * The epoch of its newest order.
+     */
+    uint32_t epoch;
+    /**
+     * 0.
+     */
+    uint32_t reserved[4];
+} meros_pool_usage;
 
 /**
  * CPU wanted by one member of a pod. Exactly one of `pus`, `cores` and `cpu_milli` is set.
@@ -596,6 +763,168 @@ typedef struct meros_member {
 } meros_member;
 
 /**
+ * Numbers of huge pages.
+ */
+typedef struct meros_huge_pages {
+    /**
+     * Pages of 2 MiB.
+     */
+    uint64_t mib2;
+    /**
+     * Pages of 1 GiB.
+     */
+    uint64_t gib1;
+} meros_huge_pages;
+
+/**
+ * Memory of a special kind, from the NUMA nodes of this kind that are nearest to the PUs.
+ */
+typedef struct meros_special_memory_wish {
+    /**
+     * In bytes, at least 1; rounded up to pages.
+     */
+    uint64_t mem_bytes;
+    /**
+     * The kind, as in meros_numa_node_spec; not 0.
+     */
+    uint32_t kind;
+    /**
+     * 0.
+     */
+    uint32_t reserved;
+} meros_special_memory_wish;
+
+/**
+ * Devices of one kind. One of `whole` and `milli` is set.
+ */
+typedef struct meros_device_wish {
+    /**
+     * The kind, as in meros_device_spec.
+     */
+    uint32_t kind;
+    /**
+     * So many whole devices.
+     */
+    uint32_t whole;
+    /**
+     * Or thousandths of one device, at most 1000. Shared devices are filled up before another is begun.
+     */
+    uint32_t milli;
+    /**
+     * A meros_device_locality: where they are to be.
+     */
+    uint32_t locality;
+} meros_device_wish;
+
+/**
+ * An amount of a named scalar: there is, wanted, or held.
+ */
+typedef struct meros_scalar {
+    /**
+     * In thousandths; less than 2^50.
+     */
+    uint64_t milli;
+    /**
+     * Its name: a number that the caller gives each name once.
+     */
+    uint32_t name;
+    /**
+     * 0.
+     */
+    uint32_t reserved;
+} meros_scalar;
+
+/**
+ * Numbers from `first` to `last`, both included.
+ */
+typedef struct meros_span {
+    /**
+     * The first.
+     */
+    uint64_t first;
+    /**
+     * The last; not below the first.
+     */
+    uint64_t last;
+} meros_span;
+
+/**
+ * Numbers of a named range, or items of a named set by their positions. One of `count` and `spans_len` is set.
+ */
+typedef struct meros_pick_wish {
+    /**
+     * The range or set.
+     */
+    uint32_t name;
+    /**
+     * Any so many.
+     */
+    uint32_t count;
+    /**
+     * Or these, sorted, none twice.
+     */
+    const struct meros_span *spans;
+    /**
+     * How many spans.
+     */
+    size_t spans_len;
+} meros_pick_wish;
+
+/**
+ * What is asked for besides PUs and memory. Each list is sorted by kind or name and names nothing twice.
+ */
+typedef struct meros_wishes {
+    /**
+     * Huge pages, beside the memory.
+     */
+    struct meros_huge_pages huge_pages;
+    /**
+     * Disk, in bytes; rounded up to blocks of 4096.
+     */
+    uint64_t disk_bytes;
+    /**
+     * Memory of special NUMA nodes.
+     */
+    const struct meros_special_memory_wish *special_memory;
+    /**
+     * How many kinds of it.
+     */
+    size_t special_memory_len;
+    /**
+     * Devices.
+     */
+    const struct meros_device_wish *devices;
+    /**
+     * How many kinds of them.
+     */
+    size_t devices_len;
+    /**
+     * Named scalars.
+     */
+    const struct meros_scalar *scalars;
+    /**
+     * How many scalars.
+     */
+    size_t scalars_len;
+    /**
+     * Numbers of named ranges.
+     */
+    const struct meros_pick_wish *ranges;
+    /**
+     * How many ranges.
+     */
+    size_t ranges_len;
+    /**
+     * Items of named sets.
+     */
+    const struct meros_pick_wish *sets;
+    /**
+     * How many sets.
+     */
+    size_t sets_len;
+} meros_wishes;
+
+/**
  * What somebody wants of one agent.
  */
 typedef struct meros_request {
@@ -627,14 +956,282 @@ typedef struct meros_request {
      * How many members, at most 8.
      */
     size_t members_len;
+    /**
+     * What else is wanted.
+     */
+    struct meros_wishes extras;
 } meros_request;
+
+/**
+ * A PU that a member holds exclusively.
+ */
+typedef struct meros_placed_pu {
+    /**
+     * The PU: its position in the shape.
+     */
+    uint32_t pu;
+    /**
+     * Which member of the request, from 0.
+     */
+    uint32_t member;
+} meros_placed_pu;
+
+/**
+ * A member's share of one pool.
+ */
+typedef struct meros_pool_share {
+    /**
+     * The pool's NUMA node; `MEROS_NONE` for the pool of the cores that are in no NUMA node.
+     */
+    uint32_t numa_node;
+    /**
+     * Which member of the request, from 0.
+     */
+    uint32_t member;
+    /**
+     * Thousandths of a PU.
+     */
+    uint32_t cpu_milli;
+    /**
+     * 0.
+     */
+    uint32_t reserved;
+} meros_pool_share;
+
+/**
+ * Memory of one NUMA node.
+ */
+typedef struct meros_numa_node_memory {
+    /**
+     * Bytes, a whole number of pages.
+     */
+    uint64_t mem_bytes;
+    /**
+     * The NUMA node.
+     */
+    uint32_t numa_node;
+    /**
+     * 0.
+     */
+    uint32_t reserved;
+} meros_numa_node_memory;
+
+/**
+ * Huge pages of one NUMA node.
+ */
+typedef struct meros_numa_node_huge_pages {
+    /**
+     * How many.
+     */
+    struct meros_huge_pages pages;
+    /**
+     * The NUMA node.
+     */
+    uint32_t numa_node;
+    /**
+     * 0.
+     */
+    uint32_t reserved;
+} meros_numa_node_huge_pages;
+
+/**
+ * A device, or a part of one.
+ */
+typedef struct meros_device_share {
+    /**
+     * The device: its position in the shape.
+     */
+    uint32_t device;
+    /**
+     * In thousandths; 1000 is all of it.
+     */
+    uint32_t milli;
+} meros_device_share;
+
+/**
+ * Numbers of a named range, or items of a named set by their positions: from `first` to `last`, both included.
+ */
+typedef struct meros_picked {
+    /**
+     * The first.
+     */
+    uint64_t first;
+    /**
+     * The last.
+     */
+    uint64_t last;
+    /**
+     * The range or set.
+     */
+    uint32_t name;
+    /**
+     * 0.
+     */
+    uint32_t reserved;
+} meros_picked;
+
+/**
+ * What a claim holds besides PUs, pool shares and ordinary memory. Each list is sorted and names nothing twice; of one range or set there
+ * may be several entries. A list may be NULL when its capacity is 0.
+ */
+typedef struct meros_placed_extras {
+    /**
+     * Disk in bytes, a whole number of blocks of 4096.
+     */
+    uint64_t disk_bytes;
+    /**
+     * Huge pages.
+     */
+    struct meros_numa_node_huge_pages *huge_pages;
+    /**
+     * The room of `huge_pages`.
+     */
+    size_t huge_pages_capacity;
+    /**
+     * How many NUMA nodes with huge pages there are.
+     */
+    size_t huge_pages_len;
+    /**
+     * Memory of special NUMA nodes.
+     */
+    struct meros_numa_node_memory *special_memory;
+    /**
+     * The room of `special_memory`.
+     */
+    size_t special_memory_capacity;
+    /**
+     * How many special NUMA nodes there are.
+     */
+    size_t special_memory_len;
+    /**
+     * Devices.
+     */
+    struct meros_device_share *devices;
+    /**
+     * The room of `devices`.
+     */
+    size_t devices_capacity;
+    /**
+     * How many devices there are.
+     */
+    size_t devices_len;
+    /**
+     * Named scalars.
+     */
+    struct meros_scalar *scalars;
+    /**
+     * The room of `scalars`.
+     */
+    size_t scalars_capacity;
+    /**
+     * How many scalars there are.
+     */
+    size_t scalars_len;
+    /**
+     * Numbers of named ranges.
+     */
+    struct meros_picked *ranges;
+    /**
+     * The room of `ranges`.
+     */
+    size_t ranges_capacity;
+    /**
+     * How many spans of ranges there are.
+     */
+    size_t ranges_len;
+    /**
+     * Items of named sets.
+     */
+    struct meros_picked *sets;
+    /**
+     * The room of `sets`.
+     */
+    size_t sets_capacity;
+    /**
+     * How many spans of sets there are.
+     */
+    size_t sets_len;
+} meros_placed_extras;
+
+/**
+ * What a claim holds. Each list is sorted by member and id and names nothing twice. The library writes it in meros_placement, and reads it
+ * in meros_split_exact, meros_claim_exact and meros_restore, where the lengths count and the capacities do not.
+ */
+typedef struct meros_placement {
+    /**
+     * sizeof(meros_placement).
+     */
+    uint32_t size;
+    /**
+     * A meros_memory_hold: on what terms the memory is held.
+     */
+    uint32_t memory_hold;
+    /**
+     * PUs; may be NULL when `pus_capacity` is 0.
+     */
+    struct meros_placed_pu *pus;
+    /**
+     * The room of `pus`.
+     */
+    size_t pus_capacity;
+    /**
+     * How many PUs there are.
+     */
+    size_t pus_len;
+    /**
+     * Shares of pools; may be NULL when `shares_capacity` is 0.
+     */
+    struct meros_pool_share *shares;
+    /**
+     * The room of `shares`.
+     */
+    size_t shares_capacity;
+    /**
+     * How many shares there are.
+     */
+    size_t shares_len;
+    /**
+     * Memory, also of NUMA nodes with 0 bytes that the claim may use; may be NULL when `memory_capacity` is 0.
+     */
+    struct meros_numa_node_memory *memory;
+    /**
+     * The room of `memory`.
+     */
+    size_t memory_capacity;
+    /**
+     * How many NUMA nodes there are.
+     */
+    size_t memory_len;
+    /**
+     * What else is held.
+     */
+    struct meros_placed_extras extras;
+} meros_placement;
+
+/**
+ * Who holds a claim, and which role is charged for it.
+ */
+typedef struct meros_holder {
+    /**
+     * Who may change the claim: a number of the caller's choice (an offer, a pod, a reservation).
+     */
+    uint64_t owner;
+    /**
+     * Which role is charged. It stays with the claim, also through transfer and split.
+     */
+    uint32_t role;
+    /**
+     * 0.
+     */
+    uint32_t reserved;
+} meros_holder;
 
 /**
  * What came of a call on claims. Written whole, whatever came of it, unless an argument was invalid.
  */
 typedef struct meros_answer {
     /**
-     * The new claim's id; 0 when there is none. Every number is safe to hand to any function.
+     * The new claim's id; `MEROS_NO_CLAIM` when there is none. Every number is safe to hand to any function.
      */
     uint64_t claim;
     /**
@@ -698,7 +1295,8 @@ typedef struct meros_answer {
      */
     uint32_t leaving_pus;
     /**
-     * The kind or name of `what`. Without figures, or where `what` has none, nothing is meant by it.
+     * Which of `what`: its kind or name, `MEROS_NONE` where it has none; with `MEROS_REASON_TAKEN` the PU, or the NUMA node of the
+     * pool or the memory.
      */
     uint32_t which;
     /**
@@ -732,111 +1330,6 @@ typedef struct meros_hold_limit {
      */
     uint64_t mem_bytes;
 } meros_hold_limit;
-
-/**
- * A PU that a member holds exclusively.
- */
-typedef struct meros_placed_pu {
-    /**
-     * The PU: its position in the shape.
-     */
-    uint32_t pu;
-    /**
-     * Which member of the request, from 0.
-     */
-    uint32_t member;
-} meros_placed_pu;
-
-/**
- * A member's share of one pool.
- */
-typedef struct meros_pool_share {
-    /**
-     * The pool's NUMA node; `MEROS_NONE` for the pool of the cores that are in no NUMA node.
-     */
-    uint32_t numa_node;
-    /**
-     * Which member of the request, from 0.
-     */
-    uint32_t member;
-    /**
-     * Thousandths of a PU.
-     */
-    uint32_t cpu_milli;
-    /**
-     * 0.
-     */
-    uint32_t reserved;
-} meros_pool_share;
-
-/**
- * Memory of one NUMA node.
- */
-typedef struct meros_numa_node_memory {
-    /**
-     * Bytes, a whole number of pages.
-     */
-    uint64_t mem_bytes;
-    /**
-     * The NUMA node.
-     */
-    uint32_t numa_node;
-    /**
-     * 0.
-     */
-    uint32_t reserved;
-} meros_numa_node_memory;
-
-/**
- * What a claim holds. Each list is sorted by member and id and names nothing twice. The library writes it in meros_placement, and reads it
- * in meros_split_exact and meros_restore, where the lengths count and the capacities do not.
- */
-typedef struct meros_placement {
-    /**
-     * sizeof(meros_placement).
-     */
-    uint32_t size;
-    /**
-     * A meros_memory_hold: on what terms the memory is held.
-     */
-    uint32_t memory_hold;
-    /**
-     * PUs; may be NULL when `pus_capacity` is 0.
-     */
-    struct meros_placed_pu *pus;
-    /**
-     * The room of `pus`.
-     */
-    size_t pus_capacity;
-    /**
-     * How many PUs there are.
-     */
-    size_t pus_len;
-    /**
-     * Shares of pools; may be NULL when `shares_capacity` is 0.
-     */
-    struct meros_pool_share *shares;
-    /**
-     * The room of `shares`.
-     */
-    size_t shares_capacity;
-    /**
-     * How many shares there are.
-     */
-    size_t shares_len;
-    /**
-     * Memory, also of NUMA nodes with 0 bytes that the claim may use; may be NULL when `memory_capacity` is 0.
-     */
-    struct meros_numa_node_memory *memory;
-    /**
-     * The room of `memory`.
-     */
-    size_t memory_capacity;
-    /**
-     * How many NUMA nodes there are.
-     */
-    size_t memory_len;
-} meros_placement;
 
 /**
  * A claim and its owner, to be released.
@@ -873,6 +1366,24 @@ typedef struct meros_explanation {
      */
     uint32_t never_fits;
 } meros_explanation;
+
+/**
+ * What a gang wants of one agent.
+ */
+typedef struct meros_gang_part {
+    /**
+     * The agent.
+     */
+    uint32_t agent;
+    /**
+     * 0.
+     */
+    uint32_t reserved;
+    /**
+     * What is wanted of it; parts may share one.
+     */
+    const struct meros_request *request;
+} meros_gang_part;
 
 /**
  * The cores that shared claims of one NUMA node run on, as the agent is to set them. Orders of one pool replace each other. Send it
@@ -958,14 +1469,122 @@ typedef struct meros_core_spec {
  */
 typedef struct meros_numa_node_spec {
     /**
-     * Memory to be given out, in bytes; rounded down to whole pages of 4096.
+     * Memory to be given out, in bytes, huge pages not included; rounded down to whole pages of 4096.
      */
     uint64_t mem_bytes;
     /**
+     * Huge pages to be given out.
+     */
+    struct meros_huge_pages huge_pages;
+    /**
+     * 0 for ordinary memory; else the kind of special memory, a number of the caller's choice.
+     */
+    uint32_t kind;
+    /**
      * 0.
      */
-    uint64_t reserved[7];
+    uint32_t reserved[9];
 } meros_numa_node_spec;
+
+/**
+ * One device: 1000 thousandths, to be claimed whole or in part.
+ */
+typedef struct meros_device_spec {
+    /**
+     * Which kind: a number of the caller's choice, for a model of GPU, of network card, ….
+     */
+    uint32_t kind;
+    /**
+     * The NUMA node it is attached to, or `MEROS_NONE`.
+     */
+    uint32_t numa_node;
+    /**
+     * 0.
+     */
+    uint32_t reserved[2];
+} meros_device_spec;
+
+/**
+ * A named resource of numbered things, such as ports.
+ */
+typedef struct meros_ranges_spec {
+    /**
+     * Its name.
+     */
+    uint32_t name;
+    /**
+     * 0.
+     */
+    uint32_t reserved;
+    /**
+     * The numbers, sorted, none twice. All ranges of an agent together have at most 65536 numbers.
+     */
+    const struct meros_span *spans;
+    /**
+     * How many spans.
+     */
+    size_t spans_len;
+} meros_ranges_spec;
+
+/**
+ * A named set. Its items are known by their positions, 0 to `items` - 1.
+ */
+typedef struct meros_set_spec {
+    /**
+     * Its name.
+     */
+    uint32_t name;
+    /**
+     * How many items. All sets of an agent together have at most 16384.
+     */
+    uint32_t items;
+    /**
+     * 0.
+     */
+    uint32_t reserved[2];
+} meros_set_spec;
+
+/**
+ * What an agent has besides cores and the memory of its NUMA nodes.
+ */
+typedef struct meros_extras_spec {
+    /**
+     * Disk to be given out, in bytes; rounded down to blocks of 4096.
+     */
+    uint64_t disk_bytes;
+    /**
+     * The devices. Their order numbers them.
+     */
+    const struct meros_device_spec *devices;
+    /**
+     * How many devices.
+     */
+    size_t devices_len;
+    /**
+     * The named scalars.
+     */
+    const struct meros_scalar *scalars;
+    /**
+     * How many scalars.
+     */
+    size_t scalars_len;
+    /**
+     * The named ranges.
+     */
+    const struct meros_ranges_spec *ranges;
+    /**
+     * How many ranges.
+     */
+    size_t ranges_len;
+    /**
+     * The named sets.
+     */
+    const struct meros_set_spec *sets;
+    /**
+     * How many sets.
+     */
+    size_t sets_len;
+} meros_extras_spec;
 
 /**
  * A machine.
@@ -1003,6 +1622,10 @@ typedef struct meros_shape_spec {
      * How many distances: 0, or `numa_nodes_len` squared.
      */
     size_t distances_len;
+    /**
+     * What else there is.
+     */
+    struct meros_extras_spec extras;
 } meros_shape_spec;
 
 /**
@@ -1072,58 +1695,6 @@ typedef struct meros_capacity {
      */
     uint32_t shapes;
 } meros_capacity;
-
-/**
- * What a pool has: the cores of a NUMA node that shared claims run on.
- */
-typedef struct meros_pool_usage {
-    /**
-     * Its NUMA node; `MEROS_NONE` for the pool of the cores that are in no NUMA node.
-     */
-    uint32_t numa_node;
-    /**
-     * What its cores come to, in thousandths of a PU.
-     */
-    uint32_t capacity_milli;
-    /**
-     * What is promised.
-     */
-    uint32_t committed_milli;
-    /**
-     * The epoch of its newest order.
-     */
-    uint32_t epoch;
-    /**
-     * 0.
-     */
-    uint32_t reserved[4];
-} meros_pool_usage;
-
-/**
- * What a NUMA node's memory has.
- */
-typedef struct meros_memory_usage {
-    /**
-     * The NUMA node.
-     */
-    uint32_t numa_node;
-    /**
-     * A meros_memory_mode: whom it serves.
-     */
-    uint32_t mode;
-    /**
-     * All of it, in bytes.
-     */
-    uint64_t total_bytes;
-    /**
-     * What is free.
-     */
-    uint64_t free_bytes;
-    /**
-     * 0.
-     */
-    uint64_t reserved;
-} meros_memory_usage;
 
 /**
  * What an agent has.
@@ -1243,6 +1814,85 @@ meros_status meros_agents(const struct meros_table *table,
                           struct meros_message *message);
 
 /**
+ * An agent's state, incarnation and free PUs, in the copy. `MEROS_GONE` when it is not there. Any thread.
+ */
+meros_status meros_snapshot_agent_read(const struct meros_snapshot *snapshot,
+                                       uint32_t agent,
+                                       struct meros_snapshot_agent *info,
+                                       struct meros_message *message);
+
+/**
+ * The PUs nobody has. `pus` has room for `capacity` of them; `len` becomes how many there are. Any thread.
+ */
+meros_status meros_snapshot_free_pus(const struct meros_snapshot *snapshot,
+                                     uint32_t agent,
+                                     uint32_t *pus,
+                                     size_t capacity,
+                                     size_t *len,
+                                     struct meros_message *message);
+
+/**
+ * What each group of cores with equal labels has free; arguments as of meros_snapshot_free_pus. Any thread.
+ */
+meros_status meros_snapshot_leaves(const struct meros_snapshot *snapshot,
+                                   uint32_t agent,
+                                   struct meros_leaf_free *leaves,
+                                   size_t capacity,
+                                   size_t *len,
+                                   struct meros_message *message);
+
+/**
+ * What each L3 domain, NUMA node or package has free; `level` is a meros_level, and of cores nothing is told. Arguments as of
+ * meros_snapshot_free_pus. Any thread.
+ */
+meros_status meros_snapshot_domains(const struct meros_snapshot *snapshot,
+                                    uint32_t agent,
+                                    uint32_t level,
+                                    struct meros_domain_free *domains,
+                                    size_t capacity,
+                                    size_t *len,
+                                    struct meros_message *message);
+
+/**
+ * The memory of each NUMA node; arguments as of meros_snapshot_free_pus. Any thread.
+ */
+meros_status meros_snapshot_memory(const struct meros_snapshot *snapshot,
+                                   uint32_t agent,
+                                   struct meros_memory_usage *memory,
+                                   size_t capacity,
+                                   size_t *len,
+                                   struct meros_message *message);
+
+/**
+ * What each pool has; arguments as of meros_snapshot_free_pus. Any thread.
+ */
+meros_status meros_snapshot_pools(const struct meros_snapshot *snapshot,
+                                  uint32_t agent,
+                                  struct meros_pool_usage *pools,
+                                  size_t capacity,
+                                  size_t *len,
+                                  struct meros_message *message);
+
+/**
+ * Whether a request would fit an agent, were it as the copy: `fits` becomes 1 or 0. 0 also for an agent that is not in it. Any thread.
+ */
+meros_status meros_snapshot_fits(const struct meros_snapshot *snapshot,
+                                 uint32_t agent,
+                                 const struct meros_request *request,
+                                 uint32_t *fits,
+                                 struct meros_message *message);
+
+/**
+ * What a request would get of an agent, for meros_claim_exact. `placement` as of meros_placement_read; `MEROS_REFUSED`, with the message,
+ * when it would get nothing. Any thread.
+ */
+meros_status meros_snapshot_plan(const struct meros_snapshot *snapshot,
+                                 uint32_t agent,
+                                 const struct meros_request *request,
+                                 struct meros_placement *placement,
+                                 struct meros_message *message);
+
+/**
  * A handle for a thread, which looks in shard `home` first (modulo how many there are). Any thread. It takes one of the table's
  * `threads` until it is freed; `MEROS_FULL` when all are taken.
  */
@@ -1353,6 +2003,20 @@ meros_status meros_claims(const struct meros_table *table,
                           struct meros_message *message);
 
 /**
+ * Claims exactly this on one agent, all or nothing, as meros_snapshot_plan found it or as the caller did. `incarnation` is the agent's
+ * when it was found: `MEROS_STALE` when it is another by now. What is not free is refused with `MEROS_REASON_TAKEN`: look again, and
+ * choose another. `local` is this thread's handle, or NULL. Any thread.
+ */
+meros_status meros_claim_exact(const struct meros_table *table,
+                               const struct meros_local *local,
+                               uint32_t agent,
+                               uint32_t incarnation,
+                               const struct meros_holder *holder,
+                               const struct meros_placement *placement,
+                               struct meros_answer *answer,
+                               struct meros_message *message);
+
+/**
  * Why a request of a role is pending, over all agents: one line as `text` (counts per reason, and the nearest miss), and figures, if
  * `explanation` is not NULL. Any thread; it asks every agent.
  */
@@ -1362,6 +2026,36 @@ meros_status meros_explain(const struct meros_table *table,
                            struct meros_explanation *explanation,
                            struct meros_message *text,
                            struct meros_message *message);
+
+/**
+ * Claims on several agents, all or nothing. `answers` has room for `len` of them, one for each part; `answer` is of the whole: what was
+ * charged together, or why not. After a no `answers` name no claims, but the agents where pools changed even so. `local` is this thread's
+ * handle, or NULL. Any thread.
+ */
+meros_status meros_claim_gang(const struct meros_table *table,
+                              const struct meros_local *local,
+                              const struct meros_holder *holder,
+                              const struct meros_gang_part *parts,
+                              size_t len,
+                              struct meros_answer *answers,
+                              struct meros_answer *answer,
+                              struct meros_message *message);
+
+/**
+ * Finds agents for `count` claims of one kind, at most `most_per_agent` on each, and claims there, all or nothing. `answers` has room for
+ * `count` of them, in agent order; the rest as with meros_claim_gang. `policy` is a meros_policy: pack puts as many on each as it can,
+ * spread as many on each as on the others. `local` is this thread's handle, or NULL. Any thread.
+ */
+meros_status meros_place_gang(const struct meros_table *table,
+                              const struct meros_local *local,
+                              const struct meros_holder *holder,
+                              const struct meros_request *request,
+                              uint32_t count,
+                              uint32_t policy,
+                              uint32_t most_per_agent,
+                              struct meros_answer *answers,
+                              struct meros_answer *answer,
+                              struct meros_message *message);
 
 /**
  * Adds an agent, active, with everything free, to the shard that has fewest. The id of a removed agent may come back, with the next
@@ -1423,6 +2117,85 @@ meros_status meros_agents(const struct meros_table *table,
                           struct meros_message *message);
 
 /**
+ * An agent's state, incarnation and free PUs, in the copy. `MEROS_GONE` when it is not there. Any thread.
+ */
+meros_status meros_snapshot_agent_read(const struct meros_snapshot *snapshot,
+                                       uint32_t agent,
+                                       struct meros_snapshot_agent *info,
+                                       struct meros_message *message);
+
+/**
+ * The PUs nobody has. `pus` has room for `capacity` of them; `len` becomes how many there are. Any thread.
+ */
+meros_status meros_snapshot_free_pus(const struct meros_snapshot *snapshot,
+                                     uint32_t agent,
+                                     uint32_t *pus,
+                                     size_t capacity,
+                                     size_t *len,
+                                     struct meros_message *message);
+
+/**
+ * What each group of cores with equal labels has free; arguments as of meros_snapshot_free_pus. Any thread.
+ */
+meros_status meros_snapshot_leaves(const struct meros_snapshot *snapshot,
+                                   uint32_t agent,
+                                   struct meros_leaf_free *leaves,
+                                   size_t capacity,
+                                   size_t *len,
+                                   struct meros_message *message);
+
+/**
+ * What each L3 domain, NUMA node or package has free; `level` is a meros_level, and of cores nothing is told. Arguments as of
+ * meros_snapshot_free_pus. Any thread.
+ */
+meros_status meros_snapshot_domains(const struct meros_snapshot *snapshot,
+                                    uint32_t agent,
+                                    uint32_t level,
+                                    struct meros_domain_free *domains,
+                                    size_t capacity,
+                                    size_t *len,
+                                    struct meros_message *message);
+
+/**
+ * The memory of each NUMA node; arguments as of meros_snapshot_free_pus. Any thread.
+ */
+meros_status meros_snapshot_memory(const struct meros_snapshot *snapshot,
+                                   uint32_t agent,
+                                   struct meros_memory_usage *memory,
+                                   size_t capacity,
+                                   size_t *len,
+                                   struct meros_message *message);
+
+/**
+ * What each pool has; arguments as of meros_snapshot_free_pus. Any thread.
+ */
+meros_status meros_snapshot_pools(const struct meros_snapshot *snapshot,
+                                  uint32_t agent,
+                                  struct meros_pool_usage *pools,
+                                  size_t capacity,
+                                  size_t *len,
+                                  struct meros_message *message);
+
+/**
+ * Whether a request would fit an agent, were it as the copy: `fits` becomes 1 or 0. 0 also for an agent that is not in it. Any thread.
+ */
+meros_status meros_snapshot_fits(const struct meros_snapshot *snapshot,
+                                 uint32_t agent,
+                                 const struct meros_request *request,
+                                 uint32_t *fits,
+                                 struct meros_message *message);
+
+/**
+ * What a request would get of an agent, for meros_claim_exact. `placement` as of meros_placement_read; `MEROS_REFUSED`, with the message,
+ * when it would get nothing. Any thread.
+ */
+meros_status meros_snapshot_plan(const struct meros_snapshot *snapshot,
+                                 uint32_t agent,
+                                 const struct meros_request *request,
+                                 struct meros_placement *placement,
+                                 struct meros_message *message);
+
+/**
  * A handle for a thread, which looks in shard `home` first (modulo how many there are). Any thread. It takes one of the table's
  * `threads` until it is freed; `MEROS_FULL` when all are taken.
  */
@@ -1533,6 +2306,20 @@ meros_status meros_claims(const struct meros_table *table,
                           struct meros_message *message);
 
 /**
+ * Claims exactly this on one agent, all or nothing, as meros_snapshot_plan found it or as the caller did. `incarnation` is the agent's
+ * when it was found: `MEROS_STALE` when it is another by now. What is not free is refused with `MEROS_REASON_TAKEN`: look again, and
+ * choose another. `local` is this thread's handle, or NULL. Any thread.
+ */
+meros_status meros_claim_exact(const struct meros_table *table,
+                               const struct meros_local *local,
+                               uint32_t agent,
+                               uint32_t incarnation,
+                               const struct meros_holder *holder,
+                               const struct meros_placement *placement,
+                               struct meros_answer *answer,
+                               struct meros_message *message);
+
+/**
  * Why a request of a role is pending, over all agents: one line as `text` (counts per reason, and the nearest miss), and figures, if
  * `explanation` is not NULL. Any thread; it asks every agent.
  */
@@ -1542,6 +2329,49 @@ meros_status meros_explain(const struct meros_table *table,
                            struct meros_explanation *explanation,
                            struct meros_message *text,
                            struct meros_message *message);
+
+/**
+ * Claims on several agents, all or nothing. `answers` has room for `len` of them, one for each part; `answer` is of the whole: what was
+ * charged together, or why not. After a no `answers` name no claims, but the agents where pools changed even so. `local` is this thread's
+ * handle, or NULL. Any thread.
+ */
+meros_status meros_claim_gang(const struct meros_table *table,
+                              const struct meros_local *local,
+                              const struct meros_holder *holder,
+                              const struct meros_gang_part *parts,
+                              size_t len,
+                              struct meros_answer *answers,
+                              struct meros_answer *answer,
+                              struct meros_message *message);
+
+/**
+ * Finds agents for `count` claims of one kind, at most `most_per_agent` on each, and claims there, all or nothing. `answers` has room for
+ * `count` of them, in agent order; the rest as with meros_claim_gang. `policy` is a meros_policy: pack puts as many on each as it can,
+ * spread as many on each as on the others. `local` is this thread's handle, or NULL. Any thread.
+ */
+meros_status meros_place_gang(const struct meros_table *table,
+                              const struct meros_local *local,
+                              const struct meros_holder *holder,
+                              const struct meros_request *request,
+                              uint32_t count,
+                              uint32_t policy,
+                              uint32_t most_per_agent,
+                              struct meros_answer *answers,
+                              struct meros_answer *answer,
+                              struct meros_message *message);
+
+/**
+ * Makes one claim of two of the same agent, owner and role: `into` has all of it, `from` is gone. Members of `from` come after those of
+ * `into`. A refusal leaves both as they are; its reason is `MEROS_REASON_UNMERGEABLE`, the message says more. `answer` may be NULL.
+ * `local` is this thread's handle, or NULL. Any thread.
+ */
+meros_status meros_merge(const struct meros_table *table,
+                         const struct meros_local *local,
+                         uint64_t into,
+                         uint64_t from,
+                         uint64_t owner,
+                         struct meros_answer *answer,
+                         struct meros_message *message);
 
 /**
  * Finds an agent for a request and claims there. `policy` is a meros_policy. `local` is this thread's handle, or NULL. Any thread.
@@ -1611,6 +2441,19 @@ meros_status meros_pool_trim(const struct meros_table *table,
                              struct meros_message *message);
 
 /**
+ * Makes a claim hold what the request says, keeping what it can; `answer` has the same claim, and what its role is charged for it
+ * now. The request names each of the claim's members, and no extras: they stay. It grows beside what it has, and shrinks by what was added
+ * last. A refusal leaves it as it was. `local` is this thread's handle, or NULL. Any thread.
+ */
+meros_status meros_resize(const struct meros_table *table,
+                          const struct meros_local *local,
+                          uint64_t claim,
+                          uint64_t owner,
+                          const struct meros_request *request,
+                          struct meros_answer *answer,
+                          struct meros_message *message);
+
+/**
  * Restores a pool as the agent runs it: `pus` are its PUs, sorted, whole cores. Pools come first, then exclusive claims, then shared
  * ones, then meros_pool_trim. Any thread.
  */
@@ -1674,6 +2517,37 @@ void meros_shape_free(struct meros_shape *shape);
 meros_status meros_shape_read(const struct meros_shape *shape,
                               struct meros_shape_info *info,
                               struct meros_message *message);
+
+/**
+ * Room for a copy of the agents of a shard, or of all for `MEROS_NONE`; none is in it before meros_snapshot_refresh. Any thread. Free it
+ * with meros_snapshot_free, before or after the table.
+ */
+meros_status meros_snapshot_new(const struct meros_table *table,
+                                uint32_t shard,
+                                struct meros_snapshot **snapshot,
+                                struct meros_message *message);
+
+/**
+ * Frees a snapshot; NULL is fine. Nobody may be in a call with it.
+ */
+void meros_snapshot_free(struct meros_snapshot *snapshot);
+
+/**
+ * Copies all agents anew; no claim waits for it. `torn`, if not NULL, tells how many agents changed too often to be copied as of one
+ * moment. One thread, and nobody may read meanwhile.
+ */
+meros_status meros_snapshot_refresh(const struct meros_snapshot *snapshot,
+                                    uint32_t *torn,
+                                    struct meros_message *message);
+
+/**
+ * The ids of the agents in the copy. `agents` has room for `capacity` of them; `len` becomes how many there are. Any thread.
+ */
+meros_status meros_snapshot_agents(const struct meros_snapshot *snapshot,
+                                   uint32_t *agents,
+                                   size_t capacity,
+                                   size_t *len,
+                                   struct meros_message *message);
 
 /**
  * The version of the interface that the library has: compare with `MEROS_ABI_VERSION` of the header. Any thread.
@@ -1738,6 +2612,19 @@ meros_status meros_usage_read(const struct meros_table *table,
                               struct meros_message *message);
 
 /**
+ * Makes one claim of two of the same agent, owner and role: `into` has all of it, `from` is gone. Members of `from` come after those of
+ * `into`. A refusal leaves both as they are; its reason is `MEROS_REASON_UNMERGEABLE`, the message says more. `answer` may be NULL.
+ * `local` is this thread's handle, or NULL. Any thread.
+ */
+meros_status meros_merge(const struct meros_table *table,
+                         const struct meros_local *local,
+                         uint64_t into,
+                         uint64_t from,
+                         uint64_t owner,
+                         struct meros_answer *answer,
+                         struct meros_message *message);
+
+/**
  * Finds an agent for a request and claims there. `policy` is a meros_policy. `local` is this thread's handle, or NULL. Any thread.
  */
 meros_status meros_place(const struct meros_table *table,
@@ -1805,6 +2692,19 @@ meros_status meros_pool_trim(const struct meros_table *table,
                              struct meros_message *message);
 
 /**
+ * Makes a claim hold what the request says, keeping what it can; `answer` has the same claim, and what its role is charged for it
+ * now. The request names each of the claim's members, and no extras: they stay. It grows beside what it has, and shrinks by what was added
+ * last. A refusal leaves it as it was. `local` is this thread's handle, or NULL. Any thread.
+ */
+meros_status meros_resize(const struct meros_table *table,
+                          const struct meros_local *local,
+                          uint64_t claim,
+                          uint64_t owner,
+                          const struct meros_request *request,
+                          struct meros_answer *answer,
+                          struct meros_message *message);
+
+/**
  * Restores a pool as the agent runs it: `pus` are its PUs, sorted, whole cores. Pools come first, then exclusive claims, then shared
  * ones, then meros_pool_trim. Any thread.
  */
@@ -1868,6 +2768,37 @@ void meros_shape_free(struct meros_shape *shape);
 meros_status meros_shape_read(const struct meros_shape *shape,
                               struct meros_shape_info *info,
                               struct meros_message *message);
+
+/**
+ * Room for a copy of the agents of a shard, or of all for `MEROS_NONE`; none is in it before meros_snapshot_refresh. Any thread. Free it
+ * with meros_snapshot_free, before or after the table.
+ */
+meros_status meros_snapshot_new(const struct meros_table *table,
+                                uint32_t shard,
+                                struct meros_snapshot **snapshot,
+                                struct meros_message *message);
+
+/**
+ * Frees a snapshot; NULL is fine. Nobody may be in a call with it.
+ */
+void meros_snapshot_free(struct meros_snapshot *snapshot);
+
+/**
+ * Copies all agents anew; no claim waits for it. `torn`, if not NULL, tells how many agents changed too often to be copied as of one
+ * moment. One thread, and nobody may read meanwhile.
+ */
+meros_status meros_snapshot_refresh(const struct meros_snapshot *snapshot,
+                                    uint32_t *torn,
+                                    struct meros_message *message);
+
+/**
+ * The ids of the agents in the copy. `agents` has room for `capacity` of them; `len` becomes how many there are. Any thread.
+ */
+meros_status meros_snapshot_agents(const struct meros_snapshot *snapshot,
+                                   uint32_t *agents,
+                                   size_t capacity,
+                                   size_t *len,
+                                   struct meros_message *message);
 
 /**
  * The version of the interface that the library has: compare with `MEROS_ABI_VERSION` of the header. Any thread.

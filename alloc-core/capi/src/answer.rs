@@ -2,15 +2,18 @@
 
 use meros_alloc_core as alloc;
 
-use crate::codes::{NONE, Reason, of_reason, of_resource, of_wanted};
+use crate::codes::{NO_CLAIM, NONE, Reason, Resource, of_reason, of_resource, of_wanted};
+use crate::gang::NotGanged;
+use crate::merge::NotMerged;
 use crate::pointer::plain;
+use crate::shape::of_numa_node;
 use crate::status::{Answered, No, Status};
 
 /// What came of a call on claims. Written whole, whatever came of it, unless an argument was invalid.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Answer {
-    /// The new claim's id; 0 when there is none. Every number is safe to hand to any function.
+    /// The new claim's id; `MEROS_NO_CLAIM` when there is none. Every number is safe to hand to any function.
     pub claim: u64,
     /// CPU that the role was charged or refunded, in thousandths of a PU.
     pub cpu_milli: u64,
@@ -42,7 +45,8 @@ pub struct Answer {
     pub pool_pus: u32,
     /// PUs that left pools and wait for the agent's confirmation.
     pub leaving_pus: u32,
-    /// The kind or name of `what`. Without figures, or where `what` has none, nothing is meant by it.
+    /// Which of `what`: its kind or name, `MEROS_NONE` where it has none; with `MEROS_REASON_TAKEN` the PU, or the NUMA node of the
+    /// pool or the memory.
     pub which: u32,
     /// 0.
     pub reserved: [u32; 7],
@@ -64,9 +68,10 @@ impl Told {
         Self { answer: Answer { status, ..answer }, answered }
     }
 
-    fn no(agent: Option<alloc::AgentId>, pools_changed: bool, no: No) -> Self {
+    pub(crate) fn no(agent: Option<alloc::AgentId>, pools_changed: bool, no: No) -> Self {
         let agent = agent.map_or(NONE, alloc::AgentId::get);
-        Self::new(Answer { agent, pools_changed: pools_changed.into(), ..Answer::default() }, Err(no))
+        let pools_changed = pools_changed.into();
+        Self::new(Answer { claim: NO_CLAIM, agent, pools_changed, ..Answer::default() }, Err(no))
     }
 
     fn yes(claim: alloc::ClaimId, quantities: alloc::Quantities, pools_changed: bool) -> Self {
@@ -105,8 +110,7 @@ impl Told {
             alloc::Unplaced::Invalid(_) => Reason::Invalid,
             alloc::Unplaced::NoAgent => Reason::NoAgent,
             alloc::Unplaced::Role(reason) => {
-                let told = Self::refused(alloc::AgentId::new(0), reason, No::Unplaced(unplaced));
-                return Self { answer: Answer { agent: NONE, ..told.answer }, ..told };
+                return Self::refused_anywhere(reason, No::Unplaced(unplaced));
             }
         };
         let mut told = Self::no(None, false, No::Unplaced(unplaced));
@@ -130,6 +134,12 @@ impl Told {
             _ => {}
         }
         told
+    }
+
+    /// A no that is about no agent.
+    fn refused_anywhere(reason: alloc::Reason, no: No) -> Self {
+        let told = Self::refused(alloc::AgentId::new(0), reason, no);
+        Self { answer: Answer { agent: NONE, ..told.answer }, ..told }
     }
 
     pub(crate) fn released(claim: alloc::ClaimId, released: alloc::Released) -> Self {
@@ -158,6 +168,72 @@ impl Told {
         told
     }
 
+    pub(crate) fn merged(into: alloc::ClaimId, merged: alloc::Merged) -> Self {
+        let claim = match merged {
+            alloc::Merged::Merged { charged } => return Self::yes(into, charged, false),
+            alloc::Merged::Gone { claim } | alloc::Merged::NotOwner { claim, .. } => claim,
+            _ => into,
+        };
+        let no = No::Merged(NotMerged(merged));
+        let mut told = Self::no(Some(claim.agent()), false, no);
+        told.answer.reason = match merged {
+            alloc::Merged::NotOwner { owner, .. } => {
+                told.answer.owner = owner.get();
+                Reason::NotOwner
+            }
+            alloc::Merged::Gone { .. } => Reason::Gone,
+            alloc::Merged::RecordsFull { .. } => Reason::RecordsFull,
+            alloc::Merged::Contended => Reason::Granted,
+            _ => Reason::Unmergeable,
+        } as u32;
+        told
+    }
+
+    pub(crate) fn claimed_exact(agent: alloc::AgentId, claimed: alloc::ClaimedExact) -> Self {
+        use alloc::ClaimedExact as Claimed;
+        match claimed {
+            Claimed::Granted(grant) => Self::granted(grant),
+            Claimed::Refused(refusal) => Self::refused(refusal.agent, refusal.reason, No::Refused(refusal)),
+            Claimed::Contended(contended) => Self::no(Some(agent), contended.pools_changed, No::Contended),
+            Claimed::Stale { incarnation: None } => Self::refused(agent, alloc::Reason::Gone, No::UnknownAgent(agent)),
+            Claimed::Stale { incarnation: Some(now) } => Self::no(Some(agent), false, No::Incarnation(now)),
+            Claimed::Taken(taken) => {
+                let mut told = Self::no(Some(agent), false, No::Taken(taken));
+                told.answer.taken(taken);
+                told
+            }
+        }
+    }
+
+    pub(crate) fn ganged(ganged: alloc::Ganged) -> Self {
+        match ganged {
+            alloc::Ganged::Granted { charged: alloc::Quantities { cpu_milli, mem_bytes } } => {
+                let answer = Answer { claim: NO_CLAIM, cpu_milli, mem_bytes, agent: NONE, ..Answer::default() };
+                Self::new(answer, Ok(()))
+            }
+            alloc::Ganged::Contended { pools_changed } => Self::no(None, pools_changed, No::Contended),
+            alloc::Ganged::Refused { why, pools_changed } => {
+                let mut told = Self::not_ganged(why);
+                told.answer.pools_changed = pools_changed.into();
+                told
+            }
+        }
+    }
+
+    fn not_ganged(why: alloc::NoGang) -> Self {
+        let no = No::Ganged(NotGanged(why));
+        match why {
+            alloc::NoGang::Agent(refusal) => Self::refused(refusal.agent, refusal.reason, no),
+            alloc::NoGang::Role(reason) => Self::refused_anywhere(reason, no),
+            alloc::NoGang::Invalid(invalid) => Self::refused_anywhere(alloc::Reason::Invalid(invalid), no),
+            alloc::NoGang::Room { .. } => {
+                let mut told = Self::no(None, false, no);
+                told.answer.reason = Reason::NoAgent as u32;
+                told
+            }
+        }
+    }
+
     pub(crate) fn restored(agent: alloc::AgentId, restored: Result<alloc::Grant, alloc::RestoreError>) -> Self {
         restored.map_or_else(|error| Self::no(Some(agent), false, error.into()), Self::granted)
     }
@@ -170,6 +246,26 @@ impl Answer {
         (self.what, self.which, self.asked, self.free) = (what as u32, which, asked, free);
         (self.best, self.machine) = (best, machine);
         (self.pool_pus, self.leaving_pus) = (pool_pus, leaving_pus);
+    }
+
+    /// What of an exact placement is not free.
+    fn taken(&mut self, taken: alloc::Taken) {
+        use alloc::Taken;
+        self.reason = Reason::Taken as u32;
+        let (what, which) = match taken {
+            Taken::Pu(pu) => (Resource::ExclusivePus, pu.get().into()),
+            Taken::Pool { numa_node, asked_milli, room_milli } => {
+                (self.asked, self.free) = (asked_milli.into(), room_milli.into());
+                (Resource::CpuMilli, of_numa_node(numa_node))
+            }
+            Taken::Memory { numa_node, asked_bytes, free_bytes } => {
+                (self.asked, self.free) = (asked_bytes, free_bytes);
+                (Resource::MemBytes, numa_node.get().into())
+            }
+            Taken::Closed { numa_node, .. } => (Resource::MemBytes, numa_node.get().into()),
+            Taken::Extra(what) => of_wanted(what),
+        };
+        (self.what, self.which) = (what as u32, which);
     }
 
     fn over_limit(&mut self, over: &alloc::OverLimit) {

@@ -10,6 +10,9 @@ pub const ABI_VERSION: u32 = 1;
 /// "None", of an id or label that may be absent.
 pub const NONE: u32 = 0xFFFF_FFFF;
 
+/// "No claim": never the id of one. 0 may be one.
+pub const NO_CLAIM: u64 = 0xFFFF_FFFF_FFFF_FFFF;
+
 /// "No limit", of a role.
 pub const NO_LIMIT: u64 = 0xFFFF_FFFF_FFFF_FFFF;
 
@@ -97,6 +100,18 @@ pub enum MemoryHold {
     Held = 2,
 }
 
+/// Where devices are to be, relative to the PUs.
+#[repr(u32)]
+#[derive(Clone, Copy, Debug)]
+pub enum DeviceLocality {
+    /// On NUMA nodes of the claim's cores or shares if possible, else as near as can be.
+    Preferred = 0,
+    /// Anywhere on the agent.
+    Any = 1,
+    /// On NUMA nodes of the claim's cores or shares, or not at all.
+    Required = 2,
+}
+
 /// Whom a NUMA node's memory serves.
 #[repr(u32)]
 #[derive(Clone, Copy, Debug)]
@@ -173,6 +188,10 @@ pub enum Reason {
     RecordsFull = 12,
     /// No agent can take it now; meros_explain tells why.
     NoAgent = 13,
+    /// Something of an exact claim is not free.
+    Taken = 14,
+    /// Two claims cannot be one; the message says why.
+    Unmergeable = 15,
 }
 
 /// What a code stands for, in the order of the codes.
@@ -208,6 +227,11 @@ pub(crate) fn locality(wish: u32, level_code: u32) -> Result<alloc::Locality, Ar
 pub(crate) fn memory_locality(code: u32) -> Result<alloc::MemoryLocality, Argument> {
     use alloc::MemoryLocality as Memory;
     pick("memory", code, &[Memory::Preferred, Memory::Any, Memory::Required])
+}
+
+pub(crate) fn device_locality(code: u32) -> Result<alloc::DeviceLocality, Argument> {
+    use alloc::DeviceLocality as Devices;
+    pick("extras.devices.locality", code, &[Devices::Preferred, Devices::Any, Devices::Required])
 }
 
 pub(crate) fn policy(code: u32) -> Result<alloc::Policy, Argument> {

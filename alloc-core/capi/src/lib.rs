@@ -11,29 +11,40 @@
 //! Rule 6: a function for a new verb of the core is a new small file: arguments → the core's types → the call → the answer.
 //!
 //! Reading order: `pointer`, `status`, `message`, `boundary`; `codes` (enums); `shape`, `table`, `role`, `agent`, `usage`; `request`,
-//! `answer`, `caller` (a table, or a thread's handle on it); `claim`, `place`, `placement`, `pool`, `restore`, `explain`.
+//! `answer`, `caller` (a table, or a thread's handle on it); `claim`, `place`, `placement`, `pool`, `restore`, `explain`; `merge`,
+//! `resize`, `gang`; `snapshot` and `agent_snapshot`, `claim_exact`. Huge pages, devices and the like are in `extras_spec` (of a shape),
+//! `wishes` (of a request) and `placed_extras` (of a placement).
 
 #[cfg(not(panic = "unwind"))]
 compile_error!("a panic must not end the caller's process: build with panic = \"unwind\"");
 
 pub mod agent;
+pub mod agent_snapshot;
 pub mod answer;
 pub mod boundary;
 pub mod caller;
 pub mod claim;
+pub mod claim_exact;
 pub mod codes;
 pub mod explain;
+pub mod extras_spec;
+pub mod gang;
+pub mod merge;
 pub mod message;
 pub mod place;
+pub mod placed_extras;
 pub mod placement;
 pub mod pointer;
 pub mod pool;
 pub mod request;
+pub mod resize;
 pub mod restore;
 pub mod role;
 pub mod shape;
+pub mod snapshot;
 pub mod status;
 pub mod table;
 #[cfg(test)]
 mod tests;
 pub mod usage;
+pub mod wishes;

@@ -5,9 +5,10 @@ use meros_alloc_core as alloc;
 use crate::boundary::call;
 use crate::codes::{memory_hold, of_memory_hold};
 use crate::message::Message;
-use crate::pointer::{Argument, In, Out, growing, narrow, plain, unused};
+use crate::placed_extras::{ExtrasRoom, PlacedExtras, placed_extras_of};
+use crate::pointer::{Argument, Frame, In, Out, growing, narrow, plain, unused};
 use crate::shape::{numa_node_id, of_numa_node};
-use crate::status::{No, Status};
+use crate::status::{Answered, No, Status};
 use crate::table::Table;
 
 /// A PU that a member holds exclusively.
@@ -47,7 +48,7 @@ pub struct NumaNodeMemory {
 }
 
 /// What a claim holds. Each list is sorted by member and id and names nothing twice. The library writes it in meros_placement, and reads it
-/// in meros_split_exact and meros_restore, where the lengths count and the capacities do not.
+/// in meros_split_exact, meros_claim_exact and meros_restore, where the lengths count and the capacities do not.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct Placement {
@@ -73,6 +74,8 @@ pub struct Placement {
     pub memory_capacity: usize,
     /// How many NUMA nodes there are.
     pub memory_len: usize,
+    /// What else is held.
+    pub extras: PlacedExtras,
 }
 
 plain!(PlacedPu, PoolShare, NumaNodeMemory);
@@ -89,21 +92,43 @@ pub extern "C" fn meros_placement_read(
     message: Out<Message>,
 ) -> Status {
     call(message, || {
-        let mut told = placement.read().growing("placement")?;
-        let (room, frame) = (told, placement.growing("placement")?);
+        let (room, claim) = (Room::new(&placement)?, alloc::ClaimId::from_u64(claim));
+        room.write(&table.handle("table")?.0.placement(claim).ok_or(No::UnknownClaim(claim))?)
+    })
+}
+
+/// The caller's placement and its arrays, checked.
+#[derive(Debug)]
+pub(crate) struct Room<'a> {
+    frame: Frame<'a, Placement>,
+    told: Placement,
+}
+
+impl<'a> Room<'a> {
+    pub(crate) fn new(placement: &'a Out<Placement>) -> Result<Self, Argument> {
+        let (told, frame) = (placement.read().growing("placement")?, placement.growing("placement")?);
+        told.pus.array(told.pus_capacity, "placement.pus")?;
+        told.shares.array(told.shares_capacity, "placement.shares")?;
+        told.memory.array(told.memory_capacity, "placement.memory")?;
+        ExtrasRoom::new(&told.extras)?;
+        Ok(Self { frame, told })
+    }
+
+    pub(crate) fn write(self, found: &alloc::Placement) -> Answered {
+        let Self { frame, mut told } = self;
+        let room = told;
         let mut pus = room.pus.array(room.pus_capacity, "placement.pus")?;
         let mut shares = room.shares.array(room.shares_capacity, "placement.shares")?;
         let mut memory = room.memory.array(room.memory_capacity, "placement.memory")?;
-        let claim = alloc::ClaimId::from_u64(claim);
-        let found = table.handle("table")?.0.placement(claim).ok_or(No::UnknownClaim(claim))?;
-        told.pus_len = pus.fill(pus_in(&found));
-        told.shares_len = shares.fill(shares_in(&found));
+        told.pus_len = pus.fill(pus_in(found));
+        told.shares_len = shares.fill(shares_in(found));
         told.memory_len = memory.fill(found.memory.iter().map(of_memory));
         told.memory_hold = of_memory_hold(found.memory_hold) as u32;
+        let extras_fit = ExtrasRoom::new(&room.extras)?.write(&found.extras, &mut told.extras);
         frame.put(told);
         let fits = pus.holds(told.pus_len) && shares.holds(told.shares_len) && memory.holds(told.memory_len);
-        if fits { Ok(()) } else { Err(No::TooSmall) }
-    })
+        if fits && extras_fit { Ok(()) } else { Err(No::TooSmall) }
+    }
 }
 
 fn pus_in(placement: &alloc::Placement) -> impl Iterator<Item = PlacedPu> {
@@ -121,7 +146,7 @@ fn shares_in(placement: &alloc::Placement) -> impl Iterator<Item = PoolShare> {
     })
 }
 
-fn of_memory(memory: &alloc::NumaNodeMemory) -> NumaNodeMemory {
+pub(crate) fn of_memory(memory: &alloc::NumaNodeMemory) -> NumaNodeMemory {
     NumaNodeMemory { mem_bytes: memory.mem_bytes, numa_node: memory.numa_node.get().into(), reserved: 0 }
 }
 
@@ -143,6 +168,7 @@ pub(crate) fn placement_of(placement: &In<Placement>) -> Result<alloc::Placement
     }
     let memory = memory.array(placement.memory_len, "placement.memory")?;
     made.memory = memory.iter().map(memory_of).collect::<Result<_, _>>()?;
+    made.extras = placed_extras_of(&placement.extras)?;
     Ok(made)
 }
 
@@ -164,7 +190,7 @@ fn parts_of<'a>(
     Ok((&mut parts.pus, &mut parts.pools))
 }
 
-fn memory_of(memory: &NumaNodeMemory) -> Result<alloc::NumaNodeMemory, Argument> {
+pub(crate) fn memory_of(memory: &NumaNodeMemory) -> Result<alloc::NumaNodeMemory, Argument> {
     let NumaNodeMemory { mem_bytes, numa_node, reserved } = *memory;
     unused("placement.memory.reserved", &[u64::from(reserved)])?;
     let numa_node = narrow("placement.memory.numa_node", numa_node, u32::from(u16::MAX))?;

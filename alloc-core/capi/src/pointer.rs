@@ -92,6 +92,12 @@ pub enum Argument {
     OtherTable,
     /// A thread's handle is in a call of another thread.
     LocalInUse,
+    /// A snapshot is read while it is refreshed, or refreshed while it is read or refreshed.
+    SnapshotInUse,
+    /// A wish names devices whole and in thousandths.
+    WholeAndMilli,
+    /// A wish names numbers and how many of any.
+    CountAndSpans,
 }
 
 impl fmt::Display for Argument {
@@ -108,6 +114,11 @@ impl fmt::Display for Argument {
             Self::Range { name, value, most } => write!(f, "{name} is {value}: give at most {most}"),
             Self::TwoAmounts => write!(f, "a member has pus, cores or cpu_milli: set one of them, leave the others 0"),
             Self::OtherTable => write!(f, "local is a handle on another table: make one for this table"),
+            Self::SnapshotInUse => {
+                write!(f, "snapshot is in another thread's refresh, or read during one: refresh it alone")
+            }
+            Self::WholeAndMilli => write!(f, "extras.devices has whole and milli: set one of them, leave the other 0"),
+            Self::CountAndSpans => write!(f, "a wish has count and spans: set one of them, leave the other 0"),
             Self::LocalInUse => write!(f, "local is in a call of another thread: make one per thread"),
         }
     }

@@ -5,6 +5,7 @@ use meros_alloc_core as alloc;
 use crate::codes::{core_kind, flag, locality, memory_locality, smt};
 use crate::pointer::{Argument, In, growing, plain, unused};
 use crate::role::role_id;
+use crate::wishes::{Wishes, wishes_of};
 
 /// CPU wanted by one member of a pod. Exactly one of `pus`, `cores` and `cpu_milli` is set.
 #[repr(C)]
@@ -44,6 +45,8 @@ pub struct Request {
     pub members: In<Member>,
     /// How many members, at most 8.
     pub members_len: usize,
+    /// What else is wanted.
+    pub extras: Wishes,
 }
 
 /// Who holds a claim, and which role is charged for it.
@@ -79,12 +82,13 @@ growing!(Request, HoldLimit);
 
 pub(crate) fn request_of(request: &In<Request>) -> Result<alloc::Request, Argument> {
     let request = request.growing("request")?;
-    let Request { size: _, level_wish, level, memory, mem_bytes, members, members_len } = request;
+    let Request { size: _, level_wish, level, memory, mem_bytes, members, members_len, extras } = request;
     let members = members.array(members_len, "request.members")?;
     // What is beyond the most members is only counted: the core refuses it.
     let members: alloc::Members = members.iter().map(cpus_of).collect::<Result<_, _>>()?;
     let (locality, memory) = (locality(level_wish, level)?, memory_locality(memory)?);
-    Ok(alloc::Request::new(members, mem_bytes).with_locality(locality).with_memory(memory))
+    let request = alloc::Request::new(members, mem_bytes).with_locality(locality).with_memory(memory);
+    Ok(request.with_extras(wishes_of(&extras)?))
 }
 
 fn cpus_of(member: &Member) -> Result<alloc::Cpus, Argument> {

@@ -4,6 +4,7 @@ use meros_alloc_core as alloc;
 
 use crate::boundary::{call, call_quietly};
 use crate::codes::NONE;
+use crate::extras_spec::{ExtrasSpec, HugePages, add_extras, huge_pages_of};
 use crate::message::Message;
 use crate::pointer::{Argument, In, Out, growing, narrow, plain, unused};
 use crate::status::Status;
@@ -35,10 +36,14 @@ pub struct CoreSpec {
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct NumaNodeSpec {
-    /// Memory to be given out, in bytes; rounded down to whole pages of 4096.
+    /// Memory to be given out, in bytes, huge pages not included; rounded down to whole pages of 4096.
     pub mem_bytes: u64,
+    /// Huge pages to be given out.
+    pub huge_pages: HugePages,
+    /// 0 for ordinary memory; else the kind of special memory, a number of the caller's choice.
+    pub kind: u32,
     /// 0.
-    pub reserved: [u64; 7],
+    pub reserved: [u32; 9],
 }
 
 /// A machine.
@@ -61,6 +66,8 @@ pub struct ShapeSpec {
     pub distances: In<u32>,
     /// How many distances: 0, or `numa_nodes_len` squared.
     pub distances_len: usize,
+    /// What else there is.
+    pub extras: ExtrasSpec,
 }
 
 /// What a shape comes to.
@@ -119,12 +126,14 @@ fn spec_of(spec: &ShapeSpec) -> Result<alloc::ShapeSpec, Argument> {
     unused("spec.reserved", &[u64::from(spec.reserved)])?;
     let cores = spec.cores.array(spec.cores_len, "spec.cores")?;
     let numa_nodes = spec.numa_nodes.array(spec.numa_nodes_len, "spec.numa_nodes")?;
-    Ok(alloc::ShapeSpec {
+    let mut made = alloc::ShapeSpec {
         cores: cores.iter().map(core_of).collect::<Result<_, _>>()?,
         numa_nodes: numa_nodes.iter().map(numa_node_of).collect::<Result<_, _>>()?,
         distances: spec.distances.array(spec.distances_len, "spec.distances")?.to_vec(),
         ..Default::default()
-    })
+    };
+    add_extras(&spec.extras, &mut made)?;
+    Ok(made)
 }
 
 fn core_of(core: &CoreSpec) -> Result<alloc::CoreSpec, Argument> {
@@ -136,8 +145,9 @@ fn core_of(core: &CoreSpec) -> Result<alloc::CoreSpec, Argument> {
 }
 
 fn numa_node_of(numa_node: &NumaNodeSpec) -> Result<alloc::NumaNodeSpec, Argument> {
-    unused("numa_nodes.reserved", &numa_node.reserved)?;
-    Ok(alloc::NumaNodeSpec::ordinary(numa_node.mem_bytes))
+    let NumaNodeSpec { mem_bytes, huge_pages, kind, reserved } = *numa_node;
+    unused("numa_nodes.reserved", &reserved.map(u64::from))?;
+    Ok(alloc::NumaNodeSpec { mem_bytes, huge_pages: huge_pages_of(huge_pages), kind })
 }
 
 /// A NUMA node, or none.

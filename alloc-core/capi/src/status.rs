@@ -4,6 +4,8 @@ use core::fmt;
 
 use meros_alloc_core as alloc;
 
+use crate::gang::NotGanged;
+use crate::merge::NotMerged;
 use crate::pointer::Argument;
 
 /// What came of a call. 0 is the only success; for the others, `message` has a sentence.
@@ -20,7 +22,7 @@ pub enum Status {
     Gone = 3,
     /// The claim is somebody else's; the answer says whose.
     NotOwner = 4,
-    /// A newer pool order exists: send that one. Nothing was freed.
+    /// A newer pool order exists: send that one, nothing was freed. Or the agent is another incarnation than an exact claim says.
     Stale = 5,
     /// The table has no room for more of these: its capacity says how many.
     Full = 6,
@@ -44,6 +46,10 @@ pub(crate) enum No {
     Refused(alloc::Refusal),
     Unplaced(alloc::Unplaced),
     Restore(alloc::RestoreError),
+    Merged(NotMerged),
+    Ganged(NotGanged),
+    Taken(alloc::Taken),
+    Unplanned(alloc::Unplanned),
     Validate(alloc::ValidateError),
     UnknownPool,
     UnknownRole(alloc::RoleId),
@@ -53,6 +59,8 @@ pub(crate) enum No {
     Stale {
         epoch: u32,
     },
+    /// The agent is another incarnation by now.
+    Incarnation(u32),
     Contended,
     TooSmall,
     /// Of many, some were not granted or released; the answers tell each.
@@ -74,13 +82,16 @@ impl No {
             Self::Refused(refusal) => of_reason(&refusal.reason),
             Self::Unplaced(unplaced) => of_unplaced(unplaced),
             Self::Restore(error) => of_restore(error),
+            Self::Merged(no) => no.status(),
+            Self::Ganged(no) => no.status(),
+            Self::Unplanned(no) => of_unplanned(no),
             Self::Validate(_) => Status::Inconsistent,
             Self::UnknownAgent(_) | Self::UnknownClaim(_) => Status::Gone,
             Self::NotOwner(_) => Status::NotOwner,
-            Self::Stale { .. } => Status::Stale,
+            Self::Stale { .. } | Self::Incarnation(_) => Status::Stale,
             Self::Contended => Status::Contended,
             Self::TooSmall => Status::TooSmall,
-            Self::Partly { .. } => Status::Refused,
+            Self::Partly { .. } | Self::Taken(_) => Status::Refused,
         }
     }
 }
@@ -116,6 +127,15 @@ pub(crate) const fn of_unplaced(unplaced: &alloc::Unplaced) -> Status {
     }
 }
 
+const fn of_unplanned(unplanned: &alloc::Unplanned) -> Status {
+    use alloc::Unplanned;
+    match unplanned {
+        Unplanned::Gone => Status::Gone,
+        Unplanned::Invalid(_) => Status::InvalidArgument,
+        Unplanned::Closed(_) | Unplanned::Cpus | Unplanned::Memory | Unplanned::Extra(_) => Status::Refused,
+    }
+}
+
 const fn of_restore(error: &alloc::RestoreError) -> Status {
     use alloc::RestoreError as Error;
     match error {
@@ -146,6 +166,13 @@ impl fmt::Display for No {
                 f.write_str("no agent can take it now: meros_explain tells why")
             }
             Self::Restore(error) => write!(f, "{error}"),
+            Self::Merged(no) => write!(f, "{no}"),
+            Self::Ganged(no) => write!(f, "{no}"),
+            Self::Taken(taken) => write!(f, "{taken}"),
+            Self::Unplanned(no) => write!(f, "{no}"),
+            Self::Incarnation(now) => {
+                write!(f, "the agent is incarnation {now} by now: refresh the snapshot, and choose again")
+            }
             Self::Validate(error) => write!(f, "{error}"),
             Self::UnknownPool => f.write_str("the agent is unknown or has no such pool"),
             Self::UnknownRole(role) => write!(f, "role {role} is unknown"),
@@ -179,5 +206,6 @@ from!(
     Table(alloc::TableError),
     Desks(alloc::DesksFull),
     Restore(alloc::RestoreError),
+    Unplanned(alloc::Unplanned),
     Validate(alloc::ValidateError)
 );

@@ -96,12 +96,12 @@ pub extern "C" fn meros_usage_read(table: In<Table>, agent: u32, usage: Out<Usag
     })
 }
 
-fn of_pool(pool: &alloc::PoolUsage) -> PoolUsage {
+pub(crate) fn of_pool(pool: &alloc::PoolUsage) -> PoolUsage {
     let alloc::PoolUsage { numa_node, capacity_milli, committed_milli, epoch } = *pool;
     PoolUsage { numa_node: of_numa_node(numa_node), capacity_milli, committed_milli, epoch, reserved: [0; 4] }
 }
 
-fn of_memory(memory: &alloc::MemoryUsage) -> MemoryUsage {
+pub(crate) fn of_memory(memory: &alloc::MemoryUsage) -> MemoryUsage {
     let alloc::MemoryUsage { numa_node, total_bytes, free_bytes, mode } = *memory;
     let mode = of_memory_mode(mode) as u32;
     MemoryUsage { numa_node: u32::from(numa_node.get()), mode, total_bytes, free_bytes, reserved: 0 }

@@ -189,7 +189,7 @@ fn config(types: &[String]) -> Config {
     // Enums whose values come as uint32_t are named by no function.
     config.export.include = types.to_vec();
     config.export.rename = types.iter().map(|name| (name.clone(), c_name(name))).collect();
-    for name in ["ABI_VERSION", "NONE", "NO_LIMIT"] {
+    for name in ["ABI_VERSION", "NONE", "NO_CLAIM", "NO_LIMIT"] {
         config.export.rename.insert(name.to_owned(), format!("MEROS_{name}"));
     }
     config

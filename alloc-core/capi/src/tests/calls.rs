@@ -1,7 +1,8 @@
 //! What the functions do, in the order a scheduler would call them.
 
 use super::{
-    CORE, Fixture, HOLDER, SHARE, TWO_PUS, bytes_of, first, first_mut, input, none, ok, output, request, told,
+    CORE, Fixture, HOLDER, SHARE, TWO_PUS, bytes_of, empty_placement, first, first_mut, input, none, ok, output,
+    request, told,
 };
 use crate::agent::{AgentInfo, meros_agent_read, meros_agent_remove, meros_agent_return, meros_agents};
 use crate::answer::Answer;
@@ -10,7 +11,7 @@ use crate::claim::{
     Claimed, meros_claim, meros_claim_holder, meros_claims, meros_hold, meros_release, meros_release_many, meros_split,
     meros_split_exact, meros_transfer,
 };
-use crate::codes::{NONE, Reason, Resource};
+use crate::codes::{NO_CLAIM, NONE, Reason, Resource};
 use crate::explain::{Explanation, meros_explain};
 use crate::message::Message;
 use crate::place::meros_place_many;
@@ -23,22 +24,6 @@ use crate::role::{Quantities, meros_role_set_limit, meros_role_used};
 use crate::status::Status;
 use crate::table::meros_validate;
 use crate::usage::{MemoryUsage, PoolUsage, Usage, meros_usage_read};
-
-fn empty_placement() -> Placement {
-    Placement {
-        size: bytes_of::<Placement>(),
-        memory_hold: 0,
-        pus: Out::null(),
-        pus_capacity: 0,
-        pus_len: 0,
-        shares: Out::null(),
-        shares_capacity: 0,
-        shares_len: 0,
-        memory: Out::null(),
-        memory_capacity: 0,
-        memory_len: 0,
-    }
-}
 
 fn validate(fixture: &Fixture) {
     ok(|message| meros_validate(fixture.table(), message));
@@ -85,7 +70,7 @@ fn a_refusal_has_its_figures() {
     assert_eq!((status, text.as_str()), (Status::Refused, "wants 9 exclusive PUs; agent a0 has 8 when it is empty"));
     assert_eq!((answer.status, answer.reason), (Status::Refused as u32, Reason::LargerThanMachine as u32));
     assert_eq!((answer.what, answer.asked, answer.machine), (Resource::ExclusivePus as u32, 9, 8));
-    assert_eq!((answer.permanent, answer.claim, answer.agent), (1, 0, 0));
+    assert_eq!((answer.permanent, answer.claim, answer.agent), (1, NO_CLAIM, 0));
 
     let (mut figures, mut line) = (Explanation { size: 16, agents: 0, feasible: 9, never_fits: 0 }, [0; 8]);
     let mut text = Message { text: first_mut(&mut line), capacity: 8, length: 0 };
@@ -130,7 +115,7 @@ fn a_handle_places_many() {
     });
     assert_eq!((status, text.as_str()), (Status::Refused, "4 of 70 were done: each answer has its own status"));
     assert!(answers[..4].iter().all(|answer| answer.status == 0 && answer.cpu_milli == 2000));
-    assert!(answers[4..].iter().all(|answer| answer.reason == Reason::NoAgent as u32 && answer.claim == 0));
+    assert!(answers[4..].iter().all(|answer| answer.reason == Reason::NoAgent as u32 && answer.claim == NO_CLAIM));
     let stranger = Fixture::new();
     let refused = told(|message| meros_release(stranger.table(), local.read(), 0, 0, Out::null(), message));
     assert_eq!(refused.1, "local is a handle on another table: make one for this table");

@@ -2,13 +2,18 @@
 
 mod bad_input;
 mod calls;
+mod extras;
 mod panics;
 mod sizes;
+mod snapshots;
+mod verbs;
 
 use crate::agent::meros_agent_add;
 use crate::answer::Answer;
+use crate::extras_spec::HugePages;
 use crate::message::Message;
-use crate::pointer::{In, Out};
+use crate::placement::Placement;
+use crate::pointer::{In, Out, Plain};
 use crate::request::{Holder, Member, Request};
 use crate::role::meros_role_add;
 use crate::shape::{CoreSpec, NumaNodeSpec, Shape, ShapeSpec, meros_shape_free, meros_shape_new};
@@ -65,10 +70,21 @@ fn ok(call: impl FnOnce(Out<Message>) -> Status) {
 }
 
 const CORE: CoreSpec = CoreSpec { pus: 2, l3: 0, numa_node: 0, package: 0, kind: 0, reserved: [0; 3] };
-const NUMA_NODE: NumaNodeSpec = NumaNodeSpec { mem_bytes: 8 << 30, reserved: [0; 7] };
+const NUMA_NODE: NumaNodeSpec =
+    NumaNodeSpec { mem_bytes: 8 << 30, huge_pages: HugePages { mib2: 0, gib1: 0 }, kind: 0, reserved: [0; 9] };
 const HOLDER: Holder = Holder { owner: 7, role: 0, reserved: 0 };
 const TWO_PUS: Member = Member { pus: 2, cores: 0, cpu_milli: 0, smt: 0, kind_wish: 0, kind: 0, reserved: [0; 2] };
 const SHARE: Member = Member { pus: 0, cpu_milli: 500, ..TWO_PUS };
+
+/// A struct as C programs begin with it.
+fn zeroed<T: Plain>() -> T {
+    // SAFETY: any bits are a value, also all zero (`Plain`).
+    unsafe { core::mem::zeroed() }
+}
+
+fn empty_placement() -> Placement {
+    Placement { size: bytes_of::<Placement>(), ..zeroed() }
+}
 
 fn bytes_of<T>() -> u32 {
     u32::try_from(size_of::<T>()).unwrap()
@@ -77,25 +93,21 @@ fn bytes_of<T>() -> u32 {
 fn spec(cores: &[CoreSpec], numa_nodes: &[NumaNodeSpec]) -> ShapeSpec {
     ShapeSpec {
         size: bytes_of::<ShapeSpec>(),
-        reserved: 0,
         cores: first(cores),
         cores_len: cores.len(),
         numa_nodes: first(numa_nodes),
         numa_nodes_len: numa_nodes.len(),
-        distances: none(),
-        distances_len: 0,
+        ..zeroed()
     }
 }
 
 fn request(members: &[Member]) -> Request {
     Request {
         size: bytes_of::<Request>(),
-        level_wish: 0,
-        level: 0,
-        memory: 0,
         mem_bytes: 1 << 30,
         members: first(members),
         members_len: members.len(),
+        ..zeroed()
     }
 }
 
@@ -110,9 +122,13 @@ struct Fixture {
 
 impl Fixture {
     fn new() -> Self {
-        let (cores, numa_nodes) = ([CORE; 4], [NUMA_NODE]);
+        Self::of(&spec(&[CORE; 4], &[NUMA_NODE]))
+    }
+
+    /// The same with an agent of this shape.
+    fn of(spec: &ShapeSpec) -> Self {
         let mut made = Self { table: Out::null(), shape: Out::null() };
-        ok(|message| meros_shape_new(input(&spec(&cores, &numa_nodes)), output(&mut made.shape), message));
+        ok(|message| meros_shape_new(input(spec), output(&mut made.shape), message));
         let mut capacity = Capacity { size: bytes_of::<Capacity>(), ..CAPACITY };
         ok(|message| meros_capacity_for_agents(2, made.shape.read(), output(&mut capacity), message));
         ok(|message| meros_table_new(input(&capacity), output(&mut made.table), message));

@@ -2,7 +2,7 @@
 
 use core::ptr;
 
-use super::{Fixture, TWO_PUS, bytes_of, first_mut, ok, output, told};
+use super::{Fixture, TWO_PUS, bytes_of, empty_placement, first_mut, ok, output, told};
 use crate::message::Message;
 use crate::placement::{NumaNodeMemory, PlacedPu, Placement, meros_placement_read};
 use crate::pointer::{In, Out};
@@ -56,19 +56,7 @@ fn a_struct_is_written_as_far_as_it_goes() {
 fn a_short_array_tells_what_is_needed() {
     let fixture = Fixture::new();
     let claim = fixture.place(TWO_PUS).claim;
-    let mut placement = Placement {
-        size: bytes_of::<Placement>(),
-        memory_hold: 9,
-        pus: Out::null(),
-        pus_capacity: 0,
-        pus_len: 0,
-        shares: Out::null(),
-        shares_capacity: 0,
-        shares_len: 0,
-        memory: Out::null(),
-        memory_capacity: 0,
-        memory_len: 0,
-    };
+    let mut placement = Placement { memory_hold: 9, ..empty_placement() };
     let (status, _) = told(|message| meros_placement_read(fixture.table(), claim, output(&mut placement), message));
     assert_eq!((status, placement.pus_len, placement.memory_len), (Status::TooSmall, 2, 1));
     let mut pus = [PlacedPu { pu: 99, member: 99 }; 3];

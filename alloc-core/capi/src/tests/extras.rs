@@ -1,0 +1,216 @@
+//! Huge pages, special memory, devices, disk, scalars, ranges and sets, from a shape through a request into a placement and back.
+
+use super::{
+    CORE, Fixture, HOLDER, NUMA_NODE, TWO_PUS, empty_placement, first, first_mut, input, none, ok, output, request,
+    spec, told, zeroed,
+};
+use crate::answer::Answer;
+use crate::claim::{meros_claim, meros_release};
+use crate::codes::{Reason, Resource};
+use crate::extras_spec::{DeviceSpec, ExtrasSpec, HugePages, RangesSpec, Scalar, SetSpec, Span};
+use crate::placed_extras::{DeviceShare, NumaNodeHugePages, Picked};
+use crate::placement::{NumaNodeMemory, PlacedPu, Placement, meros_placement_read};
+use crate::pointer::Out;
+use crate::restore::meros_restore;
+use crate::shape::NumaNodeSpec;
+use crate::status::Status;
+use crate::table::meros_validate;
+use crate::wishes::{DeviceWish, PickWish, SpecialMemoryWish, Wishes};
+
+const GPU: u32 = 1;
+const HBM: u32 = 2;
+const LICENCES: u32 = 0;
+const PORTS: u32 = 1;
+const CARDS: u32 = 2;
+const TEN_PORTS: [Span; 1] = [Span { first: 31_000, last: 31_009 }];
+
+/// A table with one agent that has some of everything.
+fn fixture() -> Fixture {
+    let huge = NumaNodeSpec { huge_pages: HugePages { mib2: 8, gib1: 1 }, ..NUMA_NODE };
+    let special = NumaNodeSpec { kind: HBM, ..NUMA_NODE };
+    let devices = [DeviceSpec { kind: GPU, numa_node: 0, reserved: [0; 2] }; 2];
+    let scalars = [Scalar { milli: 5000, name: LICENCES, reserved: 0 }];
+    let ranges = [RangesSpec { name: PORTS, reserved: 0, spans: first(&TEN_PORTS), spans_len: 1 }];
+    let sets = [SetSpec { name: CARDS, items: 4, reserved: [0; 2] }];
+    let (cores, numa_nodes) = ([CORE; 4], [huge, special]);
+    let mut spec = spec(&cores, &numa_nodes);
+    spec.extras = ExtrasSpec {
+        disk_bytes: 1 << 30,
+        devices: first(&devices),
+        devices_len: 2,
+        scalars: first(&scalars),
+        scalars_len: 1,
+        ranges: first(&ranges),
+        ranges_len: 1,
+        sets: first(&sets),
+        sets_len: 1,
+    };
+    Fixture::of(&spec)
+}
+
+fn claim(fixture: &Fixture, extras: Wishes) -> (Status, String, Answer) {
+    let (members, mut answer) = ([TWO_PUS], Answer::default());
+    let mut wanted = request(&members);
+    wanted.extras = extras;
+    let (status, text) = told(|message| {
+        let (holder, answer) = (input(&HOLDER), output(&mut answer));
+        meros_claim(fixture.table(), none(), 0, holder, input(&wanted), answer, message)
+    });
+    (status, text, answer)
+}
+
+/// Arrays for a placement of little.
+struct Arrays {
+    pus: [PlacedPu; 2],
+    memory: [NumaNodeMemory; 2],
+    huge_pages: [NumaNodeHugePages; 1],
+    special_memory: [NumaNodeMemory; 1],
+    devices: [DeviceShare; 2],
+    scalars: [Scalar; 1],
+    ranges: [Picked; 2],
+    sets: [Picked; 2],
+}
+
+impl Arrays {
+    fn new() -> Self {
+        Self {
+            pus: zeroed_array(),
+            memory: zeroed_array(),
+            huge_pages: zeroed_array(),
+            special_memory: zeroed_array(),
+            devices: zeroed_array(),
+            scalars: zeroed_array(),
+            ranges: zeroed_array(),
+            sets: zeroed_array(),
+        }
+    }
+
+    fn placement(&mut self) -> Placement {
+        let mut placement = empty_placement();
+        (placement.pus, placement.pus_capacity) = (first_mut(&mut self.pus), 2);
+        (placement.memory, placement.memory_capacity) = (first_mut(&mut self.memory), 2);
+        let extras = &mut placement.extras;
+        (extras.huge_pages, extras.huge_pages_capacity) = (first_mut(&mut self.huge_pages), 1);
+        (extras.special_memory, extras.special_memory_capacity) = (first_mut(&mut self.special_memory), 1);
+        (extras.devices, extras.devices_capacity) = (first_mut(&mut self.devices), 2);
+        (extras.scalars, extras.scalars_capacity) = (first_mut(&mut self.scalars), 1);
+        (extras.ranges, extras.ranges_capacity) = (first_mut(&mut self.ranges), 2);
+        (extras.sets, extras.sets_capacity) = (first_mut(&mut self.sets), 2);
+        placement
+    }
+}
+
+fn zeroed_array<T: crate::pointer::Plain, const N: usize>() -> [T; N] {
+    [zeroed(); N]
+}
+
+#[test]
+fn what_is_wished_is_placed_and_restored() {
+    let fixture = fixture();
+    let special_memory = [SpecialMemoryWish { mem_bytes: 4096, kind: HBM, reserved: 0 }];
+    let devices = [DeviceWish { kind: GPU, whole: 0, milli: 300, locality: 2 }];
+    let scalars = [Scalar { milli: 1500, name: LICENCES, reserved: 0 }];
+    let two = [Span { first: 31_001, last: 31_001 }, Span { first: 31_004, last: 31_005 }];
+    let ranges = [PickWish { name: PORTS, count: 0, spans: first(&two), spans_len: 2 }];
+    let sets = [PickWish { name: CARDS, count: 3, spans: none(), spans_len: 0 }];
+    let (status, text, answer) = claim(
+        &fixture,
+        Wishes {
+            huge_pages: HugePages { mib2: 3, gib1: 0 },
+            disk_bytes: 5000,
+            special_memory: first(&special_memory),
+            special_memory_len: 1,
+            devices: first(&devices),
+            devices_len: 1,
+            scalars: first(&scalars),
+            scalars_len: 1,
+            ranges: first(&ranges),
+            ranges_len: 1,
+            sets: first(&sets),
+            sets_len: 1,
+        },
+    );
+    assert_eq!((status, answer.mem_bytes > 1 << 30), (Status::Ok, true), "{text}");
+    let mut arrays = Arrays::new();
+    let mut placement = arrays.placement();
+    ok(|message| meros_placement_read(fixture.table(), answer.claim, output(&mut placement), message));
+    assert_eq!((arrays.huge_pages[0].pages.mib2, arrays.huge_pages[0].numa_node), (3, 0));
+    assert_eq!((arrays.special_memory[0].mem_bytes, arrays.special_memory[0].numa_node), (4096, 1));
+    assert_eq!((arrays.devices[0].device, arrays.devices[0].milli, placement.extras.devices_len), (0, 300, 1));
+    assert_eq!((arrays.scalars[0].milli, placement.extras.disk_bytes), (1500, 8192));
+    assert_eq!(
+        arrays.ranges.map(|span| (span.name, span.first, span.last)),
+        [(PORTS, 31_001, 31_001), (PORTS, 31_004, 31_005)]
+    );
+    assert_eq!((arrays.sets[0].first, arrays.sets[0].last, placement.extras.sets_len), (0, 2, 1));
+
+    let mut again = Answer::default();
+    let restore =
+        |answer, message| meros_restore(fixture.table(), 0, input(&HOLDER), input(&placement), answer, message);
+    assert_eq!(told(|message| restore(output(&mut again), message)).0, Status::Refused);
+    ok(|message| meros_release(fixture.table(), none(), answer.claim, 7, Out::null(), message));
+    ok(|message| restore(output(&mut again), message));
+    assert_eq!((again.cpu_milli, again.mem_bytes), (answer.cpu_milli, answer.mem_bytes));
+    ok(|message| meros_validate(fixture.table(), message));
+}
+
+#[test]
+fn a_list_of_extras_that_is_too_short_tells_what_is_needed() {
+    let fixture = fixture();
+    let ranges = [PickWish { name: PORTS, count: 2, spans: none(), spans_len: 0 }];
+    let answer = claim(&fixture, Wishes { ranges: first(&ranges), ranges_len: 1, ..zeroed() }).2;
+    let mut arrays = Arrays::new();
+    let mut placement = arrays.placement();
+    placement.extras.ranges_capacity = 0;
+    let read = |placement, message| meros_placement_read(fixture.table(), answer.claim, placement, message);
+    assert_eq!(told(|message| read(output(&mut placement), message)).0, Status::TooSmall);
+    assert_eq!((placement.extras.ranges_len, placement.pus_len), (1, 2));
+}
+
+#[test]
+fn a_shortage_says_of_what() {
+    let fixture = fixture();
+    let devices = [DeviceWish { kind: GPU, whole: 3, milli: 0, locality: 0 }];
+    let (status, text, answer) = claim(&fixture, Wishes { devices: first(&devices), devices_len: 1, ..zeroed() });
+    assert_eq!((status, answer.reason), (Status::Refused, Reason::LargerThanMachine as u32), "{text}");
+    assert_eq!((answer.what, answer.which, answer.asked), (Resource::Devices as u32, GPU, 3));
+    let sets = [PickWish { name: CARDS, count: 9, spans: none(), spans_len: 0 }];
+    let (_, _, answer) = claim(&fixture, Wishes { sets: first(&sets), sets_len: 1, ..zeroed() });
+    assert_eq!((answer.what, answer.which, answer.asked), (Resource::Items as u32, CARDS, 9));
+}
+
+#[test]
+fn wishes_that_cannot_be_meant() {
+    let fixture = fixture();
+    let refused = |expected: &str, extras: Wishes| {
+        let (status, text, _) = claim(&fixture, extras);
+        assert_eq!(status, Status::InvalidArgument, "{expected}: {text}");
+        assert!(text.contains(expected), "`{text}` does not say `{expected}`");
+    };
+    let device = DeviceWish { kind: GPU, whole: 0, milli: 300, locality: 0 };
+    for (expected, wish) in [
+        ("whole and milli", DeviceWish { whole: 1, ..device }),
+        ("extras.devices.milli is 70000: give at most 1000", DeviceWish { milli: 70_000, ..device }),
+        ("device", DeviceWish { milli: 1001, ..device }),
+        ("device", DeviceWish { milli: 0, ..device }),
+        ("extras.devices.locality is 3", DeviceWish { locality: 3, ..device }),
+    ] {
+        refused(expected, Wishes { devices: first(&[wish]), devices_len: 1, ..zeroed() });
+    }
+    let pick = PickWish { name: PORTS, count: 0, spans: first(&TEN_PORTS), spans_len: 1 };
+    for (expected, wish) in [
+        ("count and spans", PickWish { count: 1, ..pick }),
+        ("range", PickWish { spans_len: 0, ..pick }),
+        ("extras.spans is null", PickWish { spans: none(), ..pick }),
+        ("extras.ranges.spans", PickWish { spans: first(&[Span { first: 2, last: 1 }]), ..pick }),
+    ] {
+        refused(expected, Wishes { ranges: first(&[wish]), ranges_len: 1, ..zeroed() });
+    }
+    let special = SpecialMemoryWish { mem_bytes: 1, kind: 0, reserved: 0 };
+    refused("kind", Wishes { special_memory: first(&[special]), special_memory_len: 1, ..zeroed() });
+    let special = SpecialMemoryWish { reserved: 1, ..special };
+    refused("reserved", Wishes { special_memory: first(&[special]), special_memory_len: 1, ..zeroed() });
+    refused("extras.sets is null", Wishes { sets_len: 1, ..zeroed() });
+    refused("extras.scalars is longer", Wishes { scalars: first(&[zeroed()]), scalars_len: usize::MAX, ..zeroed() });
+    ok(|message| meros_validate(fixture.table(), message));
+}
