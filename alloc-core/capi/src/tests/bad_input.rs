@@ -2,15 +2,16 @@
 
 use super::{
     CORE, Fixture, HOLDER, NUMA_NODE, TWO_PUS, bytes_of, first, input, none, ok, output, request, spec, told, wild,
+    zeroed,
 };
 use crate::agent::{meros_agent_add_in, meros_agent_set_state};
 use crate::answer::Answer;
-use crate::claim::{meros_claim, meros_release};
+use crate::claim::{meros_claim, meros_hold, meros_release};
 use crate::message::Message;
 use crate::place::{meros_place, meros_place_many};
 use crate::pointer::{In, Out};
 use crate::pool::meros_pool_confirm;
-use crate::request::{Holder, Member, Request};
+use crate::request::{HoldLimit, Holder, Member, Request};
 use crate::role::{Quantities, meros_role_set_limit};
 use crate::shape::{CoreSpec, NumaNodeSpec, ShapeSpec, meros_shape_new};
 use crate::status::Status;
@@ -49,6 +50,17 @@ fn shapes() {
         shape("cores.reserved is not used yet", |_, cores, _| cores[0].reserved[2] = 1),
         shape("numa_nodes.reserved is not used yet", |_, _, numa_nodes| numa_nodes[0].reserved[0] = 1),
         shape("spec.reserved is not used yet", |spec, _, _| spec.reserved = 1),
+        shape("numa_nodes[0].huge_pages is too large", |_, _, numa_nodes| numa_nodes[0].huge_pages.mib2 = u64::MAX),
+        shape("cores[0].numa_node is n0, whose kind is not 0", |_, _, numa_nodes| numa_nodes[0].kind = 1),
+        shape("disk_bytes", |spec, _, _| spec.extras.disk_bytes = u64::MAX),
+        shape("spec.extras.devices is null", |spec, _, _| spec.extras.devices_len = 1),
+        shape("spec.extras.scalars is null", |spec, _, _| spec.extras.scalars_len = 1),
+        shape("spec.extras.ranges is not aligned", |spec, _, _| {
+            (spec.extras.ranges, spec.extras.ranges_len) = (wild(9).read(), 1);
+        }),
+        shape("spec.extras.sets is longer than memory", |spec, _, _| {
+            (spec.extras.sets, spec.extras.sets_len) = (wild(16).read(), usize::MAX);
+        }),
         shape("spec.size is 8", |spec, _, _| spec.size = 8),
         shape("spec.size is 5000", |spec, _, _| spec.size = 5000),
         shape("spec.distances is null", |spec, _, _| spec.distances_len = 1),
@@ -127,7 +139,7 @@ fn requests() {
 #[test]
 fn pointers_of_a_claim() {
     let fixture = Fixture::new();
-    let (members, mut answer) = ([TWO_PUS], Answer::default());
+    let (members, mut answer, mut held) = ([TWO_PUS], Answer::default(), Answer::default());
     let wanted = request(&members);
     let mut claim = |expected, holder: In<Holder>, request: In<Request>, write: bool| {
         let answer = if write { output(&mut answer) } else { Out::null() };
@@ -144,6 +156,10 @@ fn pointers_of_a_claim() {
         case("answers is null", |message| {
             let holders = [HOLDER];
             meros_place_many(fixture.table(), none(), first(&holders), 1, input(&wanted), 0, Out::null(), message)
+        }),
+        case("limit.extras is 2: give at most 1", |message| {
+            let limit = HoldLimit { size: bytes_of::<HoldLimit>(), extras: 2, ..zeroed() };
+            meros_hold(fixture.table(), none(), 0, input(&HOLDER), input(&limit), output(&mut held), message)
         }),
         case("policy is 2", |message| {
             meros_place_many(fixture.table(), none(), none(), 0, input(&wanted), 2, Out::null(), message)

@@ -1,16 +1,17 @@
 //! Huge pages, special memory, devices, disk, scalars, ranges and sets, from a shape through a request into a placement and back.
 
 use super::{
-    CORE, Fixture, HOLDER, NUMA_NODE, TWO_PUS, empty_placement, first, first_mut, input, none, ok, output, request,
-    spec, told, zeroed,
+    CORE, Fixture, HOLDER, NUMA_NODE, TWO_PUS, bytes_of, empty_placement, first, first_mut, input, none, ok, output,
+    request, spec, told, zeroed,
 };
 use crate::answer::Answer;
-use crate::claim::{meros_claim, meros_release};
+use crate::claim::{meros_claim, meros_hold, meros_release};
 use crate::codes::{Reason, Resource};
 use crate::extras_spec::{DeviceSpec, ExtrasSpec, HugePages, RangesSpec, Scalar, SetSpec, Span};
-use crate::placed_extras::{DeviceShare, NumaNodeHugePages, Picked};
+use crate::placed_extras::{DeviceShare, NumaNodeHugePages, Picked, PlacedExtras};
 use crate::placement::{NumaNodeMemory, PlacedPu, Placement, meros_placement_read};
 use crate::pointer::Out;
+use crate::request::HoldLimit;
 use crate::restore::meros_restore;
 use crate::shape::NumaNodeSpec;
 use crate::status::Status;
@@ -57,6 +58,18 @@ fn claim(fixture: &Fixture, extras: Wishes) -> (Status, String, Answer) {
         meros_claim(fixture.table(), none(), 0, holder, input(&wanted), answer, message)
     });
     (status, text, answer)
+}
+
+/// What is answered to a placement that is restored with these extras.
+fn restored(fixture: &Fixture, extras: PlacedExtras) -> (Status, String) {
+    let mut pus = [PlacedPu { pu: 0, member: 0 }, PlacedPu { pu: 1, member: 0 }];
+    let mut placement = Placement { extras, ..empty_placement() };
+    (placement.pus, placement.pus_len) = (first_mut(&mut pus), 2);
+    let mut answer = Answer::default();
+    told(|message| {
+        let (holder, answer) = (input(&HOLDER), output(&mut answer));
+        meros_restore(fixture.table(), 0, holder, input(&placement), answer, message)
+    })
 }
 
 /// Arrays for a placement of little.
@@ -213,4 +226,54 @@ fn wishes_that_cannot_be_meant() {
     refused("extras.sets is null", Wishes { sets_len: 1, ..zeroed() });
     refused("extras.scalars is longer", Wishes { scalars: first(&[zeroed()]), scalars_len: usize::MAX, ..zeroed() });
     ok(|message| meros_validate(fixture.table(), message));
+}
+
+#[test]
+fn placed_extras_that_cannot_be_meant() {
+    let fixture = fixture();
+    let picked = |name, first, last| Picked { first, last, name, reserved: 0 };
+    for mut entries in [
+        [picked(PORTS, 31_005, 31_004), picked(PORTS, 31_006, 31_006)],
+        [picked(PORTS, 31_005, 31_005), picked(PORTS, 31_005, 31_005)],
+        [picked(PORTS, 31_005, 31_005), picked(PORTS, 32_000, 32_000)],
+        [picked(PORTS, 0, u64::MAX), picked(PORTS, 0, u64::MAX)],
+        [picked(77, 0, 0), picked(78, 0, 0)],
+        [Picked { reserved: 1, ..picked(PORTS, 31_005, 31_005) }; 2],
+    ] {
+        let said = restored(&fixture, PlacedExtras { ranges: first_mut(&mut entries), ranges_len: 2, ..zeroed() });
+        assert_eq!(said.0, Status::InvalidArgument, "{entries:?}: {}", said.1);
+        let said = restored(&fixture, PlacedExtras { sets: first_mut(&mut entries), sets_len: 2, ..zeroed() });
+        assert_eq!(said.0, Status::InvalidArgument, "{entries:?}: {}", said.1);
+    }
+    for (device, milli) in [(2, 1000), (1 << 16, 1000), (0, 0), (0, 1001), (0, 1 << 16)] {
+        let mut devices = [DeviceShare { device, milli }];
+        let said = restored(&fixture, PlacedExtras { devices: first_mut(&mut devices), devices_len: 1, ..zeroed() });
+        assert_eq!(said.0, Status::InvalidArgument, "{devices:?}: {}", said.1);
+    }
+    let said = restored(&fixture, PlacedExtras { disk_bytes: 1, ..zeroed() });
+    assert_eq!(said.0, Status::InvalidArgument, "{}", said.1);
+    for (milli, status) in [(0, Status::InvalidArgument), (1000, Status::Ok)] {
+        let mut scalars = [Scalar { milli, name: LICENCES, reserved: 0 }];
+        let said = restored(&fixture, PlacedExtras { scalars: first_mut(&mut scalars), scalars_len: 1, ..zeroed() });
+        assert_eq!(said.0, status, "{scalars:?}: {}", said.1);
+    }
+    ok(|message| meros_validate(fixture.table(), message));
+}
+
+#[test]
+fn a_hold_takes_extras_along_if_it_is_asked_to() {
+    let fixture = fixture();
+    for (extras, devices) in [(0, 0), (1, 2)] {
+        let (mut held, all) = (Answer::default(), u32::MAX);
+        let size = bytes_of::<HoldLimit>();
+        let limit = HoldLimit { size, exclusive_pus: all, pool_milli: 0, extras, mem_bytes: 0 };
+        ok(|message| {
+            let (holder, limit) = (input(&HOLDER), input(&limit));
+            meros_hold(fixture.table(), none(), 0, holder, limit, output(&mut held), message)
+        });
+        let mut placement = empty_placement();
+        let short = told(|message| meros_placement_read(fixture.table(), held.claim, output(&mut placement), message));
+        assert_eq!((short.0, placement.extras.devices_len), (Status::TooSmall, devices));
+        ok(|message| meros_release(fixture.table(), none(), held.claim, 7, Out::null(), message));
+    }
 }

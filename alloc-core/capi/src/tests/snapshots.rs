@@ -169,3 +169,28 @@ fn bad_input() {
     assert_ne!(status, Status::Ok, "{text}");
     meros_snapshot_free(Out::null());
 }
+
+#[test]
+fn a_snapshot_is_not_refreshed_while_it_is_read() {
+    let copy = Copy::new();
+    let handle = copy.read();
+    let reading = handle.handle("snapshot").unwrap().read().unwrap();
+    let (status, text) = told(|message| meros_snapshot_refresh(copy.read(), Out::null(), message));
+    assert_eq!(status, Status::InvalidArgument);
+    assert_eq!(text, "snapshot is in another thread's refresh, or read during one: refresh it alone");
+    let mut len = 9;
+    ok(|message| meros_snapshot_agents(copy.read(), Out::null(), 0, output(&mut len), message));
+    drop(reading);
+    copy.refresh();
+}
+
+#[test]
+fn a_snapshot_outlives_its_table() {
+    let mut snapshot = Out::null();
+    {
+        let fixture = Fixture::new();
+        ok(|message| meros_snapshot_new(fixture.table(), 0, output(&mut snapshot), message));
+    }
+    ok(|message| meros_snapshot_refresh(snapshot.read(), Out::null(), message));
+    meros_snapshot_free(snapshot);
+}
