@@ -1697,6 +1697,138 @@ typedef struct meros_capacity {
 } meros_capacity;
 
 /**
+ * Huge pages of a NUMA node.
+ */
+typedef struct meros_huge_usage {
+    /**
+     * All of them.
+     */
+    struct meros_huge_pages total;
+    /**
+     * Those that are free.
+     */
+    struct meros_huge_pages free;
+    /**
+     * The NUMA node.
+     */
+    uint32_t numa_node;
+    /**
+     * 0.
+     */
+    uint32_t reserved;
+} meros_huge_usage;
+
+/**
+ * A device.
+ */
+typedef struct meros_device_usage {
+    /**
+     * The device: its position in the shape.
+     */
+    uint32_t device;
+    /**
+     * Thousandths that are free, of 1000.
+     */
+    uint32_t free_milli;
+} meros_device_usage;
+
+/**
+ * A named quantity.
+ */
+typedef struct meros_name_usage {
+    /**
+     * All of it: thousandths of a scalar, numbers of a range, items of a set.
+     */
+    uint64_t total;
+    /**
+     * What is free.
+     */
+    uint64_t free;
+    /**
+     * Its name.
+     */
+    uint32_t name;
+    /**
+     * 0.
+     */
+    uint32_t reserved;
+} meros_name_usage;
+
+/**
+ * What an agent has besides PUs and memory. A list may be NULL when its capacity is 0.
+ */
+typedef struct meros_extras_usage {
+    /**
+     * Disk, in bytes.
+     */
+    uint64_t disk_total_bytes;
+    /**
+     * Disk that is free.
+     */
+    uint64_t disk_free_bytes;
+    /**
+     * Huge pages of the NUMA nodes that have any.
+     */
+    struct meros_huge_usage *huge_pages;
+    /**
+     * The room of `huge_pages`.
+     */
+    size_t huge_pages_capacity;
+    /**
+     * How many such NUMA nodes there are. Set by the library, as all lengths here.
+     */
+    size_t huge_pages_len;
+    /**
+     * Every device.
+     */
+    struct meros_device_usage *devices;
+    /**
+     * The room of `devices`.
+     */
+    size_t devices_capacity;
+    /**
+     * How many devices there are.
+     */
+    size_t devices_len;
+    /**
+     * Named scalars.
+     */
+    struct meros_name_usage *scalars;
+    /**
+     * The room of `scalars`.
+     */
+    size_t scalars_capacity;
+    /**
+     * How many scalars there are.
+     */
+    size_t scalars_len;
+    /**
+     * Named ranges.
+     */
+    struct meros_name_usage *ranges;
+    /**
+     * The room of `ranges`.
+     */
+    size_t ranges_capacity;
+    /**
+     * How many ranges there are.
+     */
+    size_t ranges_len;
+    /**
+     * Named sets.
+     */
+    struct meros_name_usage *sets;
+    /**
+     * The room of `sets`.
+     */
+    size_t sets_capacity;
+    /**
+     * How many sets there are.
+     */
+    size_t sets_len;
+} meros_extras_usage;
+
+/**
  * What an agent has.
  */
 typedef struct meros_usage {
@@ -1748,6 +1880,10 @@ typedef struct meros_usage {
      * How many NUMA nodes there are. Set by the library.
      */
     size_t memory_len;
+    /**
+     * Everything else.
+     */
+    struct meros_extras_usage extras;
 } meros_usage;
 
 #ifdef __cplusplus

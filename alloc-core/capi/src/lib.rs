@@ -13,7 +13,7 @@
 //! Reading order: `pointer`, `status`, `message`, `boundary`; `codes` (enums); `shape`, `table`, `role`, `agent`, `usage`; `request`,
 //! `answer`, `caller` (a table, or a thread's handle on it); `claim`, `place`, `placement`, `pool`, `restore`, `explain`; `merge`,
 //! `resize`, `gang`; `snapshot` and `agent_snapshot`, `claim_exact`. Huge pages, devices and the like are in `extras_spec` (of a shape),
-//! `wishes` (of a request) and `placed_extras` (of a placement).
+//! `wishes` (of a request), `placed_extras` (of a placement) and `extras_usage`.
 
 #[cfg(not(panic = "unwind"))]
 compile_error!("a panic must not end the caller's process: build with panic = \"unwind\"");
@@ -28,6 +28,7 @@ pub mod claim_exact;
 pub mod codes;
 pub mod explain;
 pub mod extras_spec;
+pub mod extras_usage;
 pub mod gang;
 pub mod merge;
 pub mod message;

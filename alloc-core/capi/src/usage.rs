@@ -4,6 +4,7 @@ use meros_alloc_core as alloc;
 
 use crate::boundary::call;
 use crate::codes::of_memory_mode;
+use crate::extras_usage::{ExtrasUsage, ExtrasUsageRoom};
 use crate::message::Message;
 use crate::pointer::{In, Out, growing, plain};
 use crate::shape::of_numa_node;
@@ -70,6 +71,8 @@ pub struct Usage {
     pub memory_capacity: usize,
     /// How many NUMA nodes there are. Set by the library.
     pub memory_len: usize,
+    /// Everything else.
+    pub extras: ExtrasUsage,
 }
 
 plain!(PoolUsage, MemoryUsage);
@@ -85,14 +88,16 @@ pub extern "C" fn meros_usage_read(table: In<Table>, agent: u32, usage: Out<Usag
         let (room, frame) = (told, usage.growing("usage")?);
         let mut pools = room.pools.array(room.pools_capacity, "usage.pools")?;
         let mut memory = room.memory.array(room.memory_capacity, "usage.memory")?;
+        let extras = ExtrasUsageRoom::new(&room.extras)?;
         let agent = alloc::AgentId::new(agent);
         let found = table.handle("table")?.0.usage(agent).ok_or(No::UnknownAgent(agent))?;
         told.pools_len = pools.fill(found.pools.iter().map(of_pool));
         told.memory_len = memory.fill(found.memory.iter().map(of_memory));
         (told.pus_free, told.pus_exclusive) = (found.pus_free, found.pus_exclusive);
         (told.pus_pool, told.pus_leaving) = (found.pus_pool, found.pus_leaving);
+        let extras_written = extras.write(&found.extras, &mut told.extras);
         frame.put(told);
-        if pools.holds(told.pools_len) && memory.holds(told.memory_len) { Ok(()) } else { Err(No::TooSmall) }
+        if pools.holds(told.pools_len) && memory.holds(told.memory_len) { extras_written } else { Err(No::TooSmall) }
     })
 }
 

@@ -2,7 +2,7 @@
 
 use super::{
     CORE, Fixture, HOLDER, SHARE, TWO_PUS, bytes_of, empty_placement, first, first_mut, input, none, ok, output,
-    request, told,
+    request, told, zeroed,
 };
 use crate::agent::{AgentInfo, meros_agent_read, meros_agent_remove, meros_agent_return, meros_agents};
 use crate::answer::Answer;
@@ -170,17 +170,11 @@ fn usage(fixture: &Fixture) -> Usage {
     let mut memory = [MemoryUsage { numa_node: 9, mode: 9, total_bytes: 0, free_bytes: 0, reserved: 0 }];
     let mut usage = Usage {
         size: bytes_of::<Usage>(),
-        pus_free: 0,
-        pus_exclusive: 0,
-        pus_pool: 0,
-        pus_leaving: 0,
-        reserved: 0,
         pools: first_mut(&mut pools),
         pools_capacity: 1,
-        pools_len: 0,
         memory: first_mut(&mut memory),
         memory_capacity: 1,
-        memory_len: 0,
+        ..zeroed()
     };
     ok(|message| meros_usage_read(fixture.table(), 0, output(&mut usage), message));
     assert_eq!((usage.pools_len, usage.memory_len, memory[0].total_bytes), (1, 1, 8 << 30));

@@ -8,6 +8,7 @@ use crate::answer::Answer;
 use crate::claim::{meros_claim, meros_hold, meros_release};
 use crate::codes::{Reason, Resource};
 use crate::extras_spec::{DeviceSpec, ExtrasSpec, HugePages, RangesSpec, Scalar, SetSpec, Span};
+use crate::extras_usage::{DeviceUsage, HugeUsage, NameUsage};
 use crate::placed_extras::{DeviceShare, NumaNodeHugePages, Picked, PlacedExtras};
 use crate::placement::{NumaNodeMemory, PlacedPu, Placement, meros_placement_read};
 use crate::pointer::Out;
@@ -16,6 +17,7 @@ use crate::restore::meros_restore;
 use crate::shape::NumaNodeSpec;
 use crate::status::Status;
 use crate::table::meros_validate;
+use crate::usage::{MemoryUsage, PoolUsage, Usage, meros_usage_read};
 use crate::wishes::{DeviceWish, PickWish, SpecialMemoryWish, Wishes};
 
 const GPU: u32 = 1;
@@ -276,4 +278,35 @@ fn a_hold_takes_extras_along_if_it_is_asked_to() {
         assert_eq!((short.0, placement.extras.devices_len), (Status::TooSmall, devices));
         ok(|message| meros_release(fixture.table(), none(), held.claim, 7, Out::null(), message));
     }
+}
+
+#[test]
+fn usage_tells_what_is_free_of_extras() {
+    let fixture = fixture();
+    let devices = [DeviceWish { kind: GPU, whole: 0, milli: 300, locality: 0 }];
+    let ranges = [PickWish { name: PORTS, count: 3, spans: none(), spans_len: 0 }];
+    let wishes = Wishes { huge_pages: HugePages { mib2: 3, gib1: 0 }, disk_bytes: 4096, ..zeroed() };
+    let (devices_len, ranges_len) = (1, 1);
+    claim(&fixture, Wishes { devices: first(&devices), devices_len, ranges: first(&ranges), ranges_len, ..wishes });
+    let (mut pools, mut memory) = (zeroed_array::<PoolUsage, 1>(), zeroed_array::<MemoryUsage, 2>());
+    let (mut huge_pages, mut devices) = (zeroed_array::<HugeUsage, 1>(), zeroed_array::<DeviceUsage, 2>());
+    let [mut scalars, mut ranges, mut sets] = [zeroed_array::<NameUsage, 1>(); 3];
+    let mut usage = Usage { size: bytes_of::<Usage>(), ..zeroed() };
+    (usage.pools, usage.pools_capacity) = (first_mut(&mut pools), 1);
+    (usage.memory, usage.memory_capacity) = (first_mut(&mut memory), 2);
+    (usage.extras.devices, usage.extras.devices_capacity) = (first_mut(&mut devices), 2);
+    (usage.extras.scalars, usage.extras.scalars_capacity) = (first_mut(&mut scalars), 1);
+    (usage.extras.ranges, usage.extras.ranges_capacity) = (first_mut(&mut ranges), 1);
+    (usage.extras.sets, usage.extras.sets_capacity) = (first_mut(&mut sets), 1);
+    let short = told(|message| meros_usage_read(fixture.table(), 0, output(&mut usage), message));
+    assert_eq!((short.0, usage.extras.huge_pages_len), (Status::TooSmall, 1));
+    (usage.extras.huge_pages, usage.extras.huge_pages_capacity) = (first_mut(&mut huge_pages), 1);
+    ok(|message| meros_usage_read(fixture.table(), 0, output(&mut usage), message));
+    assert_eq!((huge_pages[0].total.mib2, huge_pages[0].free.mib2, huge_pages[0].free.gib1), (8, 5, 1));
+    assert_eq!(devices.map(|device| device.free_milli), [700, 1000]);
+    assert_eq!(
+        [scalars, ranges, sets].map(|[of]| (of.name, of.total, of.free)),
+        [(LICENCES, 5000, 5000), (PORTS, 10, 7), (CARDS, 4, 4)]
+    );
+    assert_eq!((usage.extras.disk_total_bytes, usage.extras.disk_free_bytes), (1 << 30, (1 << 30) - 4096));
 }
