@@ -35,7 +35,8 @@ bench: setup ## run a bench, NAME=name (no NAME: list them)
 demo: setup ## a cluster on this machine: pods on their own cores, drawn and explained
 	@scripts/demo.sh
 
-codegen: setup ## write wire/src/generated.rs from wire/schema
+codegen: setup ## write what is generated: wire/src/generated.rs, alloc-core/capi/include/meros_alloc.h
+	cargo run --package meros-alloc-capi-codegen
 	cargo run --package meros-wire-codegen
 
 clean: ## remove everything that was built

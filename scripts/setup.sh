@@ -4,9 +4,10 @@
 # libhwloc-dev, libudev-dev, pkg-config: the topology library and how it is found (libudev is named at link time)
 # gcc, g++, make, cmake:                 C code of dependencies; the schema compiler is C++
 # busybox-static:                        what pods run in demo and tests
+# python3:                               calls the C ABI in a test
 . "$(dirname "$0")/lib.sh"
 
-packages=(libhwloc-dev libudev-dev pkg-config busybox-static gcc g++ make cmake)
+packages=(libhwloc-dev libudev-dev pkg-config busybox-static gcc g++ make cmake python3)
 
 # How a command becomes root's: nothing, sudo, or sudo that asks at the terminal. Ends the script when there is no way.
 find_root() {

@@ -15,6 +15,7 @@ steps=(
     "lint     | scripts/lint.sh"
     "unit     | cargo test --lib --bins -- --show-output"
     "docs     | cargo test --doc"
+    "capi     | scripts/capi.sh"
     "loom     | scripts/loom.sh"
     "real     | cargo test --test '*' -- --show-output --skip house::"
     "demo     | MEROS_BIN=\$(cd $target_dir/debug && pwd) scripts/demo.sh"

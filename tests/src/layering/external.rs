@@ -20,12 +20,19 @@ struct Allowed {
 /// What any test may use.
 const TEST_TOOLS: [&str; 5] = ["proptest", "tempfile", "serde_json", "libc", "seccompiler"];
 
-const ALLOWED: [Allowed; 10] = [
+const ALLOWED: [Allowed; 12] = [
     Allowed {
         name: "alloc-core",
         normal: &["loom"],
         dev: &["proptest"],
         belongs: "std only, and loom for its own models",
+    },
+    Allowed { name: "alloc-capi", normal: &[], dev: &[], belongs: "what alloc-core has, and nothing else" },
+    Allowed {
+        name: "alloc-capi-codegen",
+        normal: &["cbindgen", "tempfile", "thiserror"],
+        dev: &[],
+        belongs: "the header's generator",
     },
     Allowed {
         name: "wire",

@@ -1,0 +1,79 @@
+//! Roles: who is charged, and up to what.
+
+use meros_alloc_core as alloc;
+
+use crate::boundary::call;
+use crate::codes::NO_LIMIT;
+use crate::message::Message;
+use crate::pointer::{Argument, In, Out, growing, narrow};
+use crate::status::{No, Status};
+use crate::table::Table;
+
+/// CPU and memory: of a role's limit, or what it is charged.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct Quantities {
+    /// sizeof(meros_quantities).
+    pub size: u32,
+    /// 0.
+    pub reserved: u32,
+    /// CPU, in thousandths of a PU; of a limit perhaps `MEROS_NO_LIMIT`.
+    pub cpu_milli: u64,
+    /// Memory, in bytes; of a limit perhaps `MEROS_NO_LIMIT`.
+    pub mem_bytes: u64,
+}
+
+growing!(Quantities);
+
+/// Adds a role with a limit, or with none for NULL. Any thread.
+// SAFETY: the prefix meros_ is this library's own: no other symbol has the name.
+#[unsafe(no_mangle)]
+pub extern "C" fn meros_role_add(
+    table: In<Table>,
+    limit: In<Quantities>,
+    role: Out<u32>,
+    message: Out<Message>,
+) -> Status {
+    call(message, || {
+        let (place, table) = (role.place("role")?, table.handle("table")?);
+        place.put(u32::from(table.0.add_role(limit_of(&limit)?)?.get()));
+        Ok(())
+    })
+}
+
+/// Changes a role's limit; NULL for none. What it has already stays, even beyond it. Any thread.
+// SAFETY: the prefix meros_ is this library's own: no other symbol has the name.
+#[unsafe(no_mangle)]
+pub extern "C" fn meros_role_set_limit(
+    table: In<Table>,
+    role: u32,
+    limit: In<Quantities>,
+    message: Out<Message>,
+) -> Status {
+    call(message, || Ok(table.handle("table")?.0.set_limit(role_id(role)?, limit_of(&limit)?)?))
+}
+
+/// What a role is charged at this moment. Any thread.
+// SAFETY: the prefix meros_ is this library's own: no other symbol has the name.
+#[unsafe(no_mangle)]
+pub extern "C" fn meros_role_used(table: In<Table>, role: u32, used: Out<Quantities>, message: Out<Message>) -> Status {
+    call(message, || {
+        let (frame, table, role) = (used.growing("used")?, table.handle("table")?, role_id(role)?);
+        let alloc::Quantities { cpu_milli, mem_bytes } = table.0.role_used(role).ok_or(No::UnknownRole(role))?;
+        frame.put(Quantities { size: 0, reserved: 0, cpu_milli, mem_bytes });
+        Ok(())
+    })
+}
+
+pub(crate) fn role_id(role: u32) -> Result<alloc::RoleId, Argument> {
+    narrow("role", role, u32::from(u16::MAX)).map(alloc::RoleId::new)
+}
+
+fn limit_of(limit: &In<Quantities>) -> Result<alloc::Limit, Argument> {
+    if limit.is_null() {
+        return Ok(alloc::Limit::default());
+    }
+    let Quantities { cpu_milli, mem_bytes, .. } = limit.growing("limit")?;
+    let some = |figure: u64| (figure != NO_LIMIT).then_some(figure);
+    Ok(alloc::Limit { cpu_milli: some(cpu_milli), mem_bytes: some(mem_bytes) })
+}
