@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::{AGENT, ROLE, holder, table};
 use crate::desk::Desks;
+use crate::index::{Index, Span};
 use crate::leaf::{self, PuState};
 use crate::ledger::{ChargeError, Ledger};
 use crate::memory::{self, MemoryWord, Seat};
@@ -432,27 +433,48 @@ fn memory_given_back_is_shown_again() {
     });
 }
 
+/// A leaf's free PUs as the index knows of them, without all else that a machine tells.
+struct OneLeaf {
+    index: Index,
+    free: Word64,
+}
+
+impl OneLeaf {
+    fn new() -> Self {
+        let leaf = Self { index: Index::new(1), free: Word64::new(0) };
+        leaf.index.set_active(Span::one(0), true);
+        leaf
+    }
+
+    fn free(&self) -> u32 {
+        // Acquire: pairs with the Release half in `put`.
+        u32::try_from(self.free.load(Ordering::Acquire)).unwrap()
+    }
+
+    fn put(&self, free: u32) {
+        // AcqRel, Relaxed on failure: as a leaf's own changes.
+        let before = self.free.update(Ordering::AcqRel, Ordering::Relaxed, |_| Some(u64::from(free))).unwrap();
+        self.index.leaf_changed(0, (u32::try_from(before).unwrap(), free), || self.free());
+    }
+
+    fn search(&self) -> bool {
+        self.index.next(self.index.query(0, None), 0, self.index.rows()).is_some()
+    }
+}
+
 /// A row that a search finds empty, and clears above, while a leaf of it is given back.
 #[test]
 fn an_empty_row_is_found_again_once_it_is_not() {
     model_bounded(2, |first| {
-        let words = Arc::new(loose(1));
-        assert!(words.machine().shift(0, 1, PuState::Free, PuState::Held));
-        both(first, &words, |words, me| {
-            for _ in 0..2 {
-                if me == 0 {
-                    let _found = words.search(1);
-                } else {
-                    words.machine().put(0, 1, PuState::Free);
-                    assert!(words.machine().shift(0, 1, PuState::Free, PuState::Held));
-                }
-            }
-            if me == 1 {
-                words.machine().put(0, 1, PuState::Free);
+        let leaf = Arc::new(OneLeaf::new());
+        both(first, &leaf, |leaf, me| {
+            if me == 0 {
+                let _found = (leaf.search(), leaf.search());
+            } else {
+                [1, 0, 1].into_iter().for_each(|free| leaf.put(free));
             }
         });
-        assert!(words.machine().is_indexed());
-        assert_eq!(words.search(1), Some(0));
+        assert!(leaf.index.has_leaf(0, 1) && leaf.search());
     });
 }
 
