@@ -3,28 +3,32 @@
 #[cfg(not(loom))]
 mod fitting;
 mod interleave;
+pub(crate) mod machines;
 #[cfg(not(loom))]
 mod members;
+#[cfg(not(loom))]
+mod misuse;
+#[cfg(not(loom))]
+mod op;
 #[cfg(not(loom))]
 mod oracle;
 #[cfg(not(loom))]
 mod property;
 #[cfg(not(loom))]
 mod scenario;
+mod script;
+#[cfg(not(loom))]
+mod sequences;
 #[cfg(not(loom))]
 mod stress;
 #[cfg(not(loom))]
 mod unwind;
+#[cfg(not(loom))]
+mod wish;
 
 use crate::testing::Machine;
-use crate::{AgentId, Capacity, Grant, Holder, Limit, Outcome, Owner, RoleId, Table};
-
-pub(super) const ROLE: RoleId = RoleId::new(0);
-pub(super) const AGENT: AgentId = AgentId::new(0);
-
-pub(super) fn holder(owner: u64) -> Holder {
-    Holder { owner: Owner::new(owner), role: ROLE }
-}
+use crate::{Capacity, Grant, Limit, Outcome, Table};
+use machines::{AGENT, ROLE, holder};
 
 /// A table of one role and these machines.
 pub(super) fn table(claims: u32, limit: Limit, machines: &[Machine]) -> Table {

@@ -1,151 +1,66 @@
-//! Random calls on a table, each checked against the [`oracle`](super::oracle), on machines of every odd kind.
+//! The property: an [`Op`] run on a table of one agent, and what must hold of its answer and of the table after it, by the
+//! [`oracle`](super::oracle).
+//!
+//! It uses what is public only: the fuzzer runs it as well, from outside of this crate. What the calls must refuse whatever the state
+//! is in [`misuse`](super::misuse).
 
 use std::collections::BTreeSet;
 
-use proptest::collection::vec;
-use proptest::prelude::*;
-
+use super::machines::{self, AGENT, ROLE, holder};
+use super::op::Op;
 use super::oracle::{Known, Oracle};
-use super::{AGENT, ROLE, holder};
-use crate::testing::{Machine, spec};
-use crate::{
-    Capacity, ClaimId, Confirmed, CoreKind, Cpus, HoldLimit, Level, Limit, Locality, Members, MemoryHold,
-    MemoryLocality, Outcome, Owner, Placed, Placement, Policy, Reason, Released, Request, Shape, ShapeSpec, Smt, Table,
+use super::script::Script;
+use super::wish;
+use meros_alloc_core::{
+    AgentState, Capacity, ClaimId, Confirmed, Grant, HoldLimit, Limit, Local, MemoryHold, Outcome, Owner, PAGE_BYTES,
+    Placed, Placement, Policy, Quantities, Reason, Released, Request, Resource, Shape, ShapeError, ShapeSpec, Table,
     Transferred, Unplaced, Wanted,
 };
 
-/// One call. Claims and pools are named by position among those there are.
-#[derive(Clone, Debug)]
-enum Op {
-    Claim(Request),
-    Place(Request, Policy),
-    Hold(HoldLimit),
-    Split(usize, Request),
-    SplitHalf(usize),
-    Transfer(usize, u64),
-    Release(usize),
-    ReleaseOfAnother(usize),
-    Confirm(usize),
-    ConfirmOld(usize),
-    Restart,
-}
-
-fn request() -> impl Strategy<Value = Request> {
-    let level = prop_oneof![Just(Level::Core), Just(Level::L3), Just(Level::NumaNode), Just(Level::Package)];
-    let locality = prop_oneof![
-        2 => Just(Locality::Any),
-        1 => level.clone().prop_map(Locality::Preferred),
-        1 => level.prop_map(Locality::Required),
-    ];
-    let memory =
-        prop_oneof![Just(MemoryLocality::Any), Just(MemoryLocality::Preferred), Just(MemoryLocality::Required),];
-    let bytes = prop_oneof![Just(0_u64), 1..6 * 4096_u64, 4096..40 * 4096_u64];
-    (members(), bytes, locality, memory).prop_map(|(members, mem_bytes, locality, memory)| Request {
-        members,
-        mem_bytes,
-        locality,
-        memory,
-    })
-}
-
-fn members() -> impl Strategy<Value = Members> {
-    let kind = prop_oneof![
-        4 => Just(CoreKind::Any),
-        1 => (0..2_u32).prop_map(CoreKind::Preferred),
-        1 => (0..2_u32).prop_map(CoreKind::Required),
-    ];
-    let smt = prop_oneof![2 => Just(Smt::Whole), 1 => Just(Smt::Kept), 1 => Just(Smt::Split)];
-    let cpus = |most: u32| {
-        prop_oneof![
-            4 => (1..most, smt.clone(), kind.clone())
-                .prop_map(|(pus, smt, kind)| Cpus::Exclusive { pus, smt, kind }),
-            1 => (1..most / 2, kind.clone()).prop_map(|(cores, kind)| Cpus::Cores { cores, kind }),
-            2 => (1..most * 450).prop_map(Cpus::shared),
-        ]
-    };
-    prop_oneof![2 => cpus(9).prop_map(Members::one), 1 => vec(cpus(5), 2..4).prop_map(|cpus| cpus.into_iter().collect())]
-}
-
-fn op() -> impl Strategy<Value = Op> {
-    let hold = prop_oneof![
-        Just(HoldLimit::ALL),
-        (0..6_u32, 0..2000_u32, 0..90_000_u64).prop_map(|(exclusive_pus, pool_milli, mem_bytes)| HoldLimit {
-            exclusive_pus,
-            pool_milli,
-            mem_bytes
-        }),
-    ];
-    prop_oneof![
-        6 => request().prop_map(Op::Claim),
-        1 => (request(), prop_oneof![Just(Policy::Pack), Just(Policy::Spread)]).prop_map(|(r, p)| Op::Place(r, p)),
-        2 => hold.prop_map(Op::Hold),
-        4 => (any::<usize>(), request()).prop_map(|(at, request)| Op::Split(at, request)),
-        1 => any::<usize>().prop_map(Op::SplitHalf),
-        1 => (any::<usize>(), 1..5_u64).prop_map(|(at, to)| Op::Transfer(at, to)),
-        5 => any::<usize>().prop_map(Op::Release),
-        1 => any::<usize>().prop_map(Op::ReleaseOfAnother),
-        2 => any::<usize>().prop_map(Op::Confirm),
-        1 => any::<usize>().prop_map(Op::ConfirmOld),
-        1 => Just(Op::Restart),
-    ]
-}
-
-/// Machines of every odd kind, small.
-fn machines() -> Vec<ShapeSpec> {
-    let regular = Machine { cores: 8, pus_per_core: 2, l3: 4, numa_nodes: 4, packages: 2, mem_bytes: 16 * 4096 };
-    let mut odd = vec![
-        spec(1, 1, 1, 8 * 4096),
-        spec(2, 1, 1, 16 * 4096),
-        regular.spec(),
-        Machine { cores: 12, pus_per_core: 4, l3: 0, numa_nodes: 1, packages: 1, mem_bytes: 1 << 20 }.spec(),
-        Machine { cores: 4, pus_per_core: 8, l3: 4, numa_nodes: 2, packages: 2, mem_bytes: 16 * 4096 }.spec(),
-        // One L3 over two NUMA nodes; one NUMA node over two packages.
-        Machine { cores: 6, pus_per_core: 1, l3: 1, numa_nodes: 2, packages: 3, mem_bytes: 16 * 4096 }.spec(),
-    ];
-    // Two kinds of cores, as wide as they like; then some cores in no NUMA node, then none in one.
-    let mut hybrid = spec(6, 2, 2, 16 * 4096);
-    for core in &mut hybrid.cores[2..] {
-        (core.pus, core.kind) = (1, 1);
+/// Runs a script: a machine, and calls on its table.
+pub(super) fn run(bytes: &[u8]) {
+    let mut script = Script(bytes);
+    let Some(spec) = machines::read(&mut script) else { return };
+    let Ok(mut world) = World::new(spec) else { return };
+    for op in Op::sequence(script) {
+        world.run(&op);
+        world.check();
     }
-    let mut outside = hybrid.clone();
-    (outside.cores[0].numa_node, outside.cores[5].numa_node, outside.cores[5].package) = (None, None, None);
-    let mut nowhere = hybrid.clone();
-    for core in &mut nowhere.cores {
-        (core.numa_node, core.package) = (None, None);
-    }
-    // A NUMA node without cores, and distances.
-    let mut memory_only = regular.spec();
-    memory_only.numa_nodes.push(crate::NumaNodeSpec { mem_bytes: 64 * 4096 + 17 });
-    memory_only.distances = (0..25).map(|at| if at % 6 == 0 { 10 } else { 40 - at }).collect();
-    odd.extend([hybrid, outside, nowhere, memory_only]);
-    odd
+    world.check_claims();
 }
 
-struct World {
+/// Records of the table: nearly always enough.
+pub(super) const CLAIMS: u32 = 96;
+
+/// A table of one agent, and the oracle's idea of it.
+pub(super) struct World {
     spec: ShapeSpec,
-    table: Table,
-    oracle: Oracle,
-}
-
-fn new_table(spec: &ShapeSpec) -> Table {
-    let shape = Shape::new(spec).unwrap();
-    let table = Table::new(Capacity { claims: 200, ..Capacity::for_agents(1, &shape) }).unwrap();
-    table.add_role(Limit::default()).unwrap();
-    table.add_agent(shape).unwrap();
-    table
+    pub(super) table: Table,
+    pub(super) oracle: Oracle,
+    state: AgentState,
+    limit: Limit,
+    /// Claims that are gone, with their last owner.
+    pub(super) stale: Vec<(ClaimId, u64)>,
 }
 
 impl World {
-    fn new(spec: ShapeSpec) -> Self {
-        Self { table: new_table(&spec), oracle: Oracle::new(spec.clone()), spec }
+    /// An error when there can be no such machine.
+    pub(super) fn new(spec: ShapeSpec) -> Result<Self, ShapeError> {
+        let table = new_table(&Shape::new(&spec)?);
+        let oracle = Oracle::new(spec.clone());
+        Ok(Self { spec, table, oracle, state: AgentState::Active, limit: Limit::default(), stale: Vec::new() })
     }
 
-    fn nth(&self, at: usize) -> Option<(ClaimId, Known)> {
+    fn shape(&self) -> Shape {
+        Shape::new(&self.spec).unwrap()
+    }
+
+    pub(super) fn nth(&self, at: usize) -> Option<(ClaimId, Known)> {
         let (id, known) = self.oracle.claims.iter().nth(at.checked_rem(self.oracle.claims.len())?)?;
         Some((ClaimId::from_u64(*id), known.clone()))
     }
 
-    fn follow(&mut self, given: &BTreeSet<u16>) {
+    pub(super) fn follow(&mut self, given: &BTreeSet<u16>) {
         self.oracle.follow_pools(&self.table.pool_orders(AGENT), given);
     }
 
@@ -154,13 +69,20 @@ impl World {
         assert!(self.oracle.claims.insert(claim.as_u64(), known).is_none());
     }
 
-    fn granted(&mut self, request: Option<&Request>, grant: crate::Grant) {
+    pub(super) fn granted(&mut self, request: Option<&Request>, grant: Grant) {
         let placement = self.table.placement(grant.claim).unwrap();
         assert_eq!(grant.charged, placement.quantities());
+        assert_eq!(self.state, AgentState::Active, "granted by an agent that takes no claims");
         if let Some(request) = request {
             assert!(self.oracle.fits(request), "granted what does not fit");
             self.oracle.check_grant(request, &placement);
         }
+        self.adopted(grant, placement);
+        assert!(over(self.oracle.charged(), self.limit).is_none(), "granted beyond the role's limit");
+    }
+
+    /// A claim came to be: of PUs that were free.
+    pub(super) fn adopted(&mut self, grant: Grant, placement: Placement) {
         let free = self.oracle.free();
         assert!(placement.all_pus().iter().all(|pu| free.contains(&pu.get())), "{placement:?}");
         self.add(grant.claim, placement);
@@ -168,7 +90,9 @@ impl World {
     }
 
     fn refused(&mut self, request: &Request, reason: Reason) {
-        if matches!(reason, Reason::Invalid(_)) || !self.oracle.is_exact(request) {
+        let invalid = matches!(reason, Reason::Invalid(_));
+        assert_eq!(invalid, !wish::can_be_meant(request), "{reason:?}");
+        if invalid || self.refused_for_other_reasons(reason) || !self.oracle.is_exact(request) {
             return;
         }
         assert!(!self.oracle.fits(request), "refused what fits: {reason:?}");
@@ -181,6 +105,43 @@ impl World {
         assert!(shortage.what != Wanted::ExclusivePus || shortage.free == free, "{shortage:?}");
     }
 
+    /// Whether it is refused for something else than what the agent has free.
+    fn refused_for_other_reasons(&self, reason: Reason) -> bool {
+        self.refused_by_state(reason) || self.refused_by_limit(reason) || self.refused_for_records(reason)
+    }
+
+    /// Whether the records are used up; no claim of these machines takes more than four.
+    pub(super) fn refused_for_records(&self, reason: Reason) -> bool {
+        let full = matches!(reason, Reason::RecordsFull { records: CLAIMS });
+        assert!(!full || self.oracle.claims.len() >= CLAIMS as usize / 4, "there are records");
+        full
+    }
+
+    /// Whether the agent's state is the reason; it must be when it takes no claims.
+    fn refused_by_state(&self, reason: Reason) -> bool {
+        let closed = match self.state {
+            AgentState::Active => None,
+            AgentState::Inactive => Some(Reason::Inactive),
+            AgentState::Draining => Some(Reason::Draining),
+        };
+        let by_state = matches!(reason, Reason::Inactive | Reason::Draining);
+        assert_eq!(closed, by_state.then_some(reason).or(closed), "{reason:?}");
+        by_state
+    }
+
+    /// Whether the role's limit is the reason; its figures must be true then.
+    fn refused_by_limit(&self, reason: Reason) -> bool {
+        let Reason::RoleLimit(told) = reason else { return false };
+        let used = self.oracle.charged();
+        let (used, limit) = match told.resource {
+            Resource::CpuMilli => (used.cpu_milli, self.limit.cpu_milli),
+            Resource::MemBytes => (used.mem_bytes, self.limit.mem_bytes),
+        };
+        assert_eq!((told.role, told.used, Some(told.limit)), (ROLE, used, limit));
+        assert!(told.used.saturating_add(told.asked) > told.limit, "{told:?} is within the limit");
+        true
+    }
+
     fn claim(&mut self, request: &Request) {
         match self.table.claim(AGENT, holder(1), request) {
             Outcome::Granted(grant) => self.granted(Some(request), grant),
@@ -190,11 +151,26 @@ impl World {
     }
 
     fn place(&mut self, request: &Request, policy: Policy) {
-        match self.table.place(holder(1), request, policy) {
+        let placed = self.table.place(holder(1), request, policy);
+        self.placed(request, placed);
+    }
+
+    /// Through a handle of the thread's own.
+    fn place_many(&mut self, count: u8, request: &Request, policy: Policy) {
+        let mut placed = Vec::new();
+        let local = Local::new(&self.table, 0).unwrap();
+        local.place_many(&vec![holder(1); count.into()], request, policy, |at, outcome| placed.push((at, outcome)));
+        drop(local);
+        assert!(placed.iter().map(|(at, _)| *at).eq(0..count.into()), "told of each, in order");
+        placed.into_iter().for_each(|(_, placed)| self.placed(request, placed));
+    }
+
+    fn placed(&mut self, request: &Request, placed: Placed) {
+        match placed {
             Placed::Granted(grant) => self.granted(Some(request), grant),
-            Placed::Refused(Unplaced::Invalid(_)) => {}
-            Placed::Refused(why) => {
-                assert_eq!(why, Unplaced::NoAgent);
+            Placed::Refused(Unplaced::Invalid(invalid)) => self.refused(request, Reason::Invalid(invalid)),
+            Placed::Refused(Unplaced::Role(reason)) => assert!(self.refused_by_limit(reason), "{reason:?}"),
+            Placed::Refused(Unplaced::NoAgent) => {
                 let why = self.table.explain(ROLE, request);
                 assert_eq!((why.agents, why.feasible), (1, 0));
                 self.refused(request, why.nearest.unwrap().reason);
@@ -214,6 +190,7 @@ impl World {
                 }
                 self.granted(None, grant);
             }
+            Outcome::Refused(no) if self.refused_for_other_reasons(no.reason) => {}
             Outcome::Refused(_) => {
                 assert!(limit != HoldLimit::ALL || self.oracle.whole(&self.oracle.free()).is_empty());
             }
@@ -222,7 +199,7 @@ impl World {
     }
 
     /// What a claim lost by a split: to the child, or to a pool.
-    fn split_off(&mut self, parent: ClaimId, before: &Placement, grant: crate::Grant) {
+    fn split_off(&mut self, parent: ClaimId, before: &Placement, grant: Grant) {
         let (rest, child) = (self.table.placement(parent).unwrap(), self.table.placement(grant.claim).unwrap());
         let sum = rest.quantities().checked_add(child.quantities());
         assert_eq!((sum, grant.charged), (Some(before.quantities()), child.quantities()));
@@ -250,7 +227,9 @@ impl World {
                 self.split_off(parent, &before, grant);
             }
             Outcome::Refused(refusal)
-                if matches!(refusal.reason, Reason::Invalid(_)) || !self.oracle.is_exact(request) => {}
+                if matches!(refusal.reason, Reason::Invalid(_))
+                    || self.refused_for_records(refusal.reason)
+                    || !self.oracle.is_exact(request) => {}
             Outcome::Refused(refusal) => {
                 assert!(!self.oracle.fits_claim(request, &before), "{refusal} but it has {before:?}");
             }
@@ -269,8 +248,10 @@ impl World {
         piece.pus = before.pus[..before.pus.len().div_ceil(2)].to_vec();
         piece.pools = before.pools.clone();
         piece.pools.truncate(1);
-        let Outcome::Granted(grant) = self.table.split_exact(parent, Owner::new(known.owner), &piece) else {
-            panic!("it is inside")
+        let grant = match self.table.split_exact(parent, Owner::new(known.owner), &piece) {
+            Outcome::Granted(grant) => grant,
+            Outcome::Refused(no) if self.refused_for_records(no.reason) => return,
+            other => panic!("it is inside: {other:?}"),
         };
         assert_eq!(self.table.placement(grant.claim).unwrap().pus, piece.pus);
         self.split_off(parent, &before, grant);
@@ -278,16 +259,40 @@ impl World {
 
     fn release(&mut self, at: usize) {
         let Some((claim, known)) = self.nth(at) else { return };
-        let Released::Released { refunded, .. } = self.table.release(claim, Owner::new(known.owner)) else {
-            panic!("it is live")
-        };
-        assert_eq!(refunded, known.placement.quantities());
+        let released = self.table.release(claim, Owner::new(known.owner));
+        self.released(&[(claim, known.owner)], &[released]);
         assert_eq!(self.table.release(claim, Owner::new(known.owner)), Released::Gone);
-        self.oracle.claims.remove(&claim.as_u64());
+    }
+
+    /// Through a handle of the thread's own, the first one twice.
+    fn release_many(&mut self, at: usize, count: u8) {
+        let chosen = (0..count.into()).filter_map(|further| self.nth(at.wrapping_add(further)));
+        let mut claims: Vec<(ClaimId, u64)> = chosen.map(|(claim, known)| (claim, known.owner)).collect();
+        claims.extend(claims.first().copied());
+        let mut released = Vec::new();
+        let local = Local::new(&self.table, 0).unwrap();
+        let asked: Vec<_> = claims.iter().map(|(claim, owner)| (*claim, Owner::new(*owner))).collect();
+        local.release_many(&asked, |_, outcome| released.push(outcome));
+        drop(local);
+        self.released(&claims, &released);
+    }
+
+    /// Claims were released, one after the other: those that were live, once.
+    fn released(&mut self, claims: &[(ClaimId, u64)], released: &[Released]) {
+        let mut touched = BTreeSet::new();
+        for ((claim, owner), released) in claims.iter().zip(released) {
+            let Some(known) = self.oracle.claims.remove(&claim.as_u64()) else {
+                assert_eq!(*released, Released::Gone);
+                continue;
+            };
+            let Released::Released { refunded, .. } = *released else { panic!("it is live: {released:?}") };
+            assert_eq!(refunded, known.placement.quantities());
+            self.stale.push((*claim, *owner));
+            touched.extend(known.placement.members().flat_map(|(_, pools)| pools).map(|share| share.numa_node));
+        }
+        assert_eq!(claims.len(), released.len());
         self.follow(&BTreeSet::new());
-        let touched =
-            |pool| known.placement.members().any(|(_, pools)| pools.iter().any(|share| share.numa_node == pool));
-        self.oracle.check_trimmed(touched);
+        self.oracle.check_trimmed(|pool| touched.contains(&pool));
     }
 
     fn confirm(&mut self, at: usize, old: bool) {
@@ -305,7 +310,8 @@ impl World {
 
     /// A new table that learns everything anew.
     fn restart(&mut self) {
-        let table = new_table(&self.spec);
+        let table = new_table(&self.shape());
+        table.set_limit(ROLE, self.limit).unwrap();
         for order in self.table.pool_orders(AGENT) {
             table.restore_pool(AGENT, order.numa_node, &order.pus).unwrap();
         }
@@ -315,7 +321,10 @@ impl World {
             assert_eq!(table.placement(grant.claim).as_ref(), Some(&known.placement));
             claims.insert(grant.claim.as_u64(), known.clone());
         }
+        table.set_state(AGENT, self.state).unwrap();
         self.table = table;
+        // A new table knows nothing of the ids of the old one.
+        self.stale.clear();
         self.oracle.claims = claims;
         self.oracle.leaving.clear();
         self.table.trim_pools(AGENT);
@@ -323,10 +332,36 @@ impl World {
         self.oracle.check_trimmed(|_| true);
     }
 
-    fn run(&mut self, op: &Op) {
+    fn set_state(&mut self, state: AgentState) {
+        self.table.set_state(AGENT, state).unwrap();
+        self.state = state;
+        assert_eq!(self.table.state(AGENT), Some(state));
+    }
+
+    /// What the role has stays, even beyond the limit.
+    fn set_limit(&mut self, limit: Limit) {
+        self.table.set_limit(ROLE, limit).unwrap();
+        self.limit = limit;
+    }
+
+    /// The agent goes with all that is on it, and comes back fresh.
+    fn return_agent(&mut self) {
+        let incarnation = self.table.incarnation(AGENT).unwrap();
+        let claims = u32::try_from(self.oracle.claims.len()).unwrap();
+        assert_eq!(self.table.remove_agent(AGENT), Ok(claims));
+        assert_eq!((self.table.state(AGENT), self.table.role_used(ROLE)), (None, Some(Quantities::default())));
+        self.stale.extend(self.oracle.claims.iter().map(|(id, known)| (ClaimId::from_u64(*id), known.owner)));
+        self.table.return_agent(AGENT, self.shape()).unwrap();
+        assert_eq!(self.table.incarnation(AGENT), Some(incarnation + 1));
+        self.oracle = Oracle::new(self.spec.clone());
+        self.state = AgentState::Active;
+    }
+
+    pub(super) fn run(&mut self, op: &Op) {
         match op {
             Op::Claim(request) => self.claim(request),
             Op::Place(request, policy) => self.place(request, *policy),
+            Op::PlaceMany(count, request, policy) => self.place_many(*count, request, *policy),
             Op::Hold(limit) => self.hold(*limit),
             Op::Split(at, request) => self.split(*at, request),
             Op::SplitHalf(at) => self.split_half(*at),
@@ -337,6 +372,13 @@ impl World {
                 self.oracle.claims.insert(claim.as_u64(), Known { owner: *to, ..known });
             }
             Op::Release(at) => self.release(*at),
+            Op::ReleaseMany(at, count) => self.release_many(*at, *count),
+            Op::UseStale(at) => self.use_stale(*at),
+            Op::UseUnknown(which) => self.use_unknown(*which),
+            Op::Restore(placement) => self.restore(placement),
+            Op::SetState(state) => self.set_state(*state),
+            Op::SetLimit(limit) => self.set_limit(*limit),
+            Op::Return => self.return_agent(),
             Op::ReleaseOfAnother(at) => {
                 let Some((claim, known)) = self.nth(*at) else { return };
                 let owner = Owner::new(known.owner);
@@ -349,13 +391,17 @@ impl World {
     }
 
     /// What must hold between any two calls.
-    fn check(&self) {
+    pub(super) fn check(&self) {
         self.table.validate().unwrap();
         let usage = self.table.usage(AGENT).unwrap();
         let counts = [self.oracle.free().len(), self.oracle.pooled.len(), self.oracle.leaving.len()];
         let [free, pooled, leaving] = counts.map(|count| u32::try_from(count).unwrap());
         assert_eq!((usage.pus_free, usage.pus_pool, usage.pus_leaving), (free, pooled, leaving));
         assert_eq!(self.table.role_used(ROLE), Some(self.oracle.charged()));
+    }
+
+    /// What must hold of each claim.
+    pub(super) fn check_claims(&self) {
         assert_eq!(self.table.claims_on(AGENT).count(), self.oracle.claims.len());
         for (id, known) in &self.oracle.claims {
             assert_eq!(self.table.placement(ClaimId::from_u64(*id)).as_ref(), Some(&known.placement));
@@ -364,42 +410,18 @@ impl World {
     }
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 384, failure_persistence: None, ..ProptestConfig::default() })]
+fn new_table(shape: &Shape) -> Table {
+    let table =
+        Table::new(Capacity { claims: CLAIMS, threads: 2, roles: 2, shapes: 2, ..Capacity::for_agents(1, shape) });
+    let table = table.unwrap();
+    table.add_role(Limit::default()).unwrap();
+    table.add_agent(shape.clone()).unwrap();
+    table
+}
 
-    #[test]
-    fn the_table_answers_as_the_oracle(machine in 0..machines().len(), ops in vec(op(), 1..50)) {
-        let mut world = World::new(machines()[machine].clone());
-        for op in &ops {
-            world.run(op);
-            world.check();
-        }
-    }
-
-    #[test]
-    fn any_placement_is_restored_or_refused(
-        pus in vec(0..70_u16, 0..6),
-        memory in vec((0..6_u16, any::<u64>()), 0..4),
-        share in proptest::option::of((proptest::option::of(0..6_u16), any::<u32>())),
-        hold in 0..3_usize,
-    ) {
-        let table = new_table(&machines()[2]);
-        let placement = Placement {
-            pus: pus.into_iter().map(crate::PuId::new).collect(),
-            pools: share.into_iter().map(|(numa_node, cpu_milli)| crate::PoolShare {
-                numa_node: numa_node.map(crate::NumaNodeId::new),
-                cpu_milli,
-            }).collect(),
-            memory: memory.into_iter().map(|(numa_node, mem_bytes)| crate::NumaNodeMemory {
-                numa_node: crate::NumaNodeId::new(numa_node),
-                mem_bytes,
-            }).collect(),
-            further: Vec::new(),
-            memory_hold: [MemoryHold::Held, MemoryHold::Loose, MemoryHold::Strict][hold],
-        };
-        if let Ok(grant) = table.restore(AGENT, holder(1), &placement) {
-            prop_assert_eq!(table.placement(grant.claim).map(|placement| placement.pus), Some(placement.pus));
-        }
-        table.validate().unwrap();
-    }
+/// Which of a role's limits is exceeded.
+fn over(charged: Quantities, limit: Limit) -> Option<Resource> {
+    let cpus = limit.cpu_milli.is_some_and(|limit| charged.cpu_milli > limit);
+    let memory = limit.mem_bytes.is_some_and(|limit| charged.mem_bytes > limit / PAGE_BYTES * PAGE_BYTES);
+    if cpus { Some(Resource::CpuMilli) } else { memory.then_some(Resource::MemBytes) }
 }

@@ -1,0 +1,144 @@
+//! Sequences of [`Op`]s for the [`property`](super::property): by example, and at random. The fuzzer's are in `fuzz/corpus/claims`.
+//!
+//! A random sequence is bytes, so that it shrinks as bytes do, and so that a failing one is a file for the fuzzer's corpus: the
+//! message shows the bytes and what they say.
+
+use std::fmt;
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::test_runner::{Config, TestRunner};
+
+use super::machines::{self, Machine};
+use super::op::Op;
+use super::property::{World, run};
+use super::script::Script;
+use meros_alloc_core::{
+    AgentState, CoreSpec, HoldLimit, Level, Limit, Locality, NumaNodeId, NumaNodeSpec, Policy, Request, ShapeSpec,
+};
+
+/// Random sequences of each of the tests below, of which there are four: together they are the 100,000 that `make test` runs.
+const SEQUENCES: u32 = 25_000;
+
+/// A sequence that says what it does.
+#[derive(Clone)]
+struct Told(Vec<u8>);
+
+impl fmt::Debug for Told {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut script = Script(&self.0);
+        write!(f, "{:?}: on {:?}", self.0, machines::read(&mut script))?;
+        Op::sequence(script).try_for_each(|op| write!(f, "\n    {op:?}"))
+    }
+}
+
+fn at_random(sequences: u32) {
+    let config = Config { cases: sequences, failure_persistence: None, ..Config::default() };
+    let bytes = vec(any::<u8>(), 1..120).prop_map(Told);
+    TestRunner::new(config)
+        .run(&bytes, |told| {
+            run(&told.0);
+            Ok(())
+        })
+        .unwrap_or_else(|failure| panic!("{failure}"));
+}
+
+/// Four, so that they run at the same time.
+#[test]
+fn random_sequences_1() {
+    at_random(SEQUENCES);
+}
+
+#[test]
+fn random_sequences_2() {
+    at_random(SEQUENCES);
+}
+
+#[test]
+fn random_sequences_3() {
+    at_random(SEQUENCES);
+}
+
+#[test]
+fn random_sequences_4() {
+    at_random(SEQUENCES);
+}
+
+/// Runs ops that are written down.
+fn by_example(spec: ShapeSpec, ops: &[Op]) {
+    let mut world = World::new(spec).unwrap();
+    for op in ops {
+        world.run(op);
+        world.check();
+        world.check_claims();
+    }
+}
+
+const LARGE: Machine = Machine { cores: 8, pus_per_core: 2, l3: 4, numa_nodes: 4, packages: 2, mem_bytes: 1 << 20 };
+
+#[test]
+fn an_offer_is_split_among_owners_and_the_rest_released() {
+    let core = Request::exclusive(2, 4096).with_locality(Locality::Required(Level::Core));
+    by_example(
+        LARGE.spec(),
+        &[
+            Op::Hold(HoldLimit::ALL),
+            Op::Split(0, core),
+            Op::Transfer(1, 2),
+            Op::SplitHalf(0),
+            Op::ReleaseOfAnother(1),
+            Op::Release(0),
+            Op::UseStale(0),
+            Op::Restart,
+            Op::ReleaseMany(0, 3),
+        ],
+    );
+}
+
+#[test]
+fn pools_come_and_go_with_shared_claims_through_limits_states_and_returns() {
+    by_example(
+        LARGE.spec(),
+        &[
+            Op::Claim(Request::shared(3500, 0)),
+            Op::SetLimit(Limit { cpu_milli: Some(4000), mem_bytes: None }),
+            Op::Claim(Request::shared(600, 0)),
+            Op::SetLimit(Limit::default()),
+            Op::PlaceMany(3, Request::shared(600, 4096), Policy::Spread),
+            Op::Release(0),
+            Op::ConfirmOld(0),
+            Op::Confirm(0),
+            Op::SetState(AgentState::Draining),
+            Op::Claim(Request::exclusive(1, 0)),
+            Op::Restart,
+            Op::Return,
+            Op::UseStale(1),
+            Op::Claim(Request::exclusive(16, 0)),
+        ],
+    );
+}
+
+/// Found by the fuzzer: of an L3 domain that reaches beyond the NUMA nodes looked at, cores outside of these were counted.
+#[test]
+fn an_l3_domain_is_counted_as_far_as_the_scope_has_it() {
+    let core = |pus, l3, numa_node: Option<u16>, package| CoreSpec {
+        pus,
+        l3,
+        numa_node: numa_node.map(NumaNodeId::new),
+        package,
+        kind: 0,
+    };
+    let spec = ShapeSpec {
+        cores: vec![
+            core(1, None, Some(0), None),
+            core(1, Some(2), None, Some(2)),
+            core(2, Some(2), Some(0), Some(1)),
+            core(1, None, Some(0), None),
+            core(3, Some(2), Some(0), Some(2)),
+            core(1, Some(2), Some(1), None),
+        ],
+        numa_nodes: vec![NumaNodeSpec { mem_bytes: 0 }, NumaNodeSpec { mem_bytes: 25 * 4096 }],
+        distances: vec![],
+    };
+    by_example(spec, &[Op::Claim(Request::exclusive(6, 22_590))]);
+}
