@@ -477,6 +477,15 @@ pub(crate) const fn pages_of(steps: u8) -> u64 {
 
 #[cfg(not(loom))]
 #[cfg(test)]
+impl Index {
+    /// The first word of each plane on level 1 or 2.
+    pub(crate) fn upper_words(&self, level: u32) -> impl Iterator<Item = &Word64> + Clone {
+        let level = if level == 1 { &self.level1 } else { &self.level2 };
+        (0..PLANES).map(move |plane| level.word(Plane(plane), 0))
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
 

@@ -9,6 +9,7 @@ mod proof {
     mod fitting;
     mod machines;
     mod misuse;
+    mod odd;
     mod op;
     mod oracle;
     mod property;

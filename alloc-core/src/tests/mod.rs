@@ -1,7 +1,13 @@
 //! Tests of the whole table: by example, against an oracle, with panics injected, on real threads, and under loom.
 
 #[cfg(not(loom))]
+mod bad_input;
+#[cfg(not(loom))]
+mod crowd;
+#[cfg(not(loom))]
 mod fitting;
+#[cfg(not(loom))]
+mod hand;
 mod interleave;
 pub(crate) mod machines;
 #[cfg(not(loom))]
@@ -9,18 +15,25 @@ mod members;
 #[cfg(not(loom))]
 mod misuse;
 #[cfg(not(loom))]
+mod odd;
+#[cfg(not(loom))]
 mod op;
 #[cfg(not(loom))]
 mod oracle;
 #[cfg(not(loom))]
 mod property;
 #[cfg(not(loom))]
+mod rest;
+#[cfg(not(loom))]
 mod scenario;
+#[cfg(not(loom))]
 mod script;
 #[cfg(not(loom))]
 mod sequences;
 #[cfg(not(loom))]
 mod stress;
+#[cfg(not(loom))]
+mod traps;
 #[cfg(not(loom))]
 mod unwind;
 #[cfg(not(loom))]

@@ -6,7 +6,8 @@
 
 use std::collections::BTreeSet;
 
-use super::machines::{self, AGENT, ROLE, holder};
+use super::machines::{AGENT, ROLE, holder};
+use super::odd;
 use super::op::Op;
 use super::oracle::{Known, Oracle};
 use super::script::Script;
@@ -20,7 +21,7 @@ use meros_alloc_core::{
 /// Runs a script: a machine, and calls on its table.
 pub(super) fn run(bytes: &[u8]) {
     let mut script = Script(bytes);
-    let Some(spec) = machines::read(&mut script) else { return };
+    let Some(spec) = odd::read(&mut script) else { return };
     let Ok(mut world) = World::new(spec) else { return };
     for op in Op::sequence(script) {
         world.run(&op);

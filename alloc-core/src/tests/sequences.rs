@@ -9,7 +9,8 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 
-use super::machines::{self, Machine};
+use super::machines::Machine;
+use super::odd;
 use super::op::Op;
 use super::property::{World, run};
 use super::script::Script;
@@ -27,7 +28,7 @@ struct Told(Vec<u8>);
 impl fmt::Debug for Told {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut script = Script(&self.0);
-        write!(f, "{:?}: on {:?}", self.0, machines::read(&mut script))?;
+        write!(f, "{:?}: on {:?}", self.0, odd::read(&mut script))?;
         Op::sequence(script).try_for_each(|op| write!(f, "\n    {op:?}"))
     }
 }
@@ -45,22 +46,22 @@ fn at_random(sequences: u32) {
 
 /// Four, so that they run at the same time.
 #[test]
-fn random_sequences_1() {
+fn the_table_answers_as_the_oracle() {
     at_random(SEQUENCES);
 }
 
 #[test]
-fn random_sequences_2() {
+fn the_table_answers_as_the_oracle_2() {
     at_random(SEQUENCES);
 }
 
 #[test]
-fn random_sequences_3() {
+fn the_table_answers_as_the_oracle_3() {
     at_random(SEQUENCES);
 }
 
 #[test]
-fn random_sequences_4() {
+fn the_table_answers_as_the_oracle_4() {
     at_random(SEQUENCES);
 }
 
