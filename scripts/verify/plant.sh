@@ -2,7 +2,7 @@
 # Plants mistakes in a copy of the tree, one at a time, and demands that the model checker finds each. CONTRIBUTING.md, "Does the
 # model checker look?", has them one by one.
 #
-# A plant is `name | file of alloc-core/src | sed script | models`; the models are run once without any plant, too. A plant that
+# A plant is `name | file of alloc-core/src | sed script | model`; the models are run once without any plant, too. A plant that
 # changes nothing, or does not compile, is a failure: the code moved on and the plant has to follow.
 . "$(dirname "$0")/../lib.sh"
 
@@ -18,24 +18,27 @@ copy=$(mktemp -d)
 trap 'rm -rf "$copy"' EXIT
 git ls-files -z --cached --others --exclude-standard | tar --null --files-from=- --create | tar --extract --directory="$copy"
 
-# model FILTER: runs models of the copy; the log is in $copy/log. A target folder of its own: cargo takes another checkout's fresh
-# binary for this one's.
+# model NAME…: runs models of the copy, quickly built; the log is in $copy/log. In a target folder of its own: cargo takes another
+# checkout's fresh binary for this one's.
 model() {
-    (cd "$copy" && env -u CARGO_TARGET_DIR timeout 900 scripts/loom.sh "$1") >"$copy/log" 2>&1
+    local quick=(--config 'profile.release.lto=false' --config 'profile.release.codegen-units=16')
+    (cd "$copy" && env -u CARGO_TARGET_DIR scripts/loom.sh "${quick[@]}" -- "$@") >"$copy/log" 2>&1
 }
 
 trimmed() { sed 's/^ *//; s/ *$//' <<<"$1"; }
 
+mapfile -t models < <(printf '%s\n' "${plants[@]}" | sed 's/.*| *//' | sort -u)
+model "${models[@]}" || { tail -n 40 "$copy/log"; fail "plant: a model fails with nothing planted"; }
+
 for plant in "${plants[@]}"; do
-    IFS='|' read -r name file script models <<<"$plant"
-    name=$(trimmed "$name") file=$(trimmed "$file") script=$(trimmed "$script") models=$(trimmed "$models")
+    IFS='|' read -r name file script model <<<"$plant"
+    name=$(trimmed "$name") file=$(trimmed "$file") script=$(trimmed "$script") model=$(trimmed "$model")
     source=$copy/alloc-core/src/$file
-    model "$models" || { tail -n 40 "$copy/log"; fail "plant: $models fails with nothing planted"; }
     cp "$source" "$copy/sound"
     sed -i "$script" "$source"
     cmp -s "$source" "$copy/sound" && fail "plant: '$name' changes nothing in $file: the code moved on, let the plant follow"
-    model "$models" && fail "plant: '$name' is not found by $models"
+    model "$model" && fail "plant: '$name' is not found by $model"
     grep -q '^test result: FAILED' "$copy/log" || { tail -n 40 "$copy/log"; fail "plant: '$name' does not compile"; }
     cp "$copy/sound" "$source"
-    echo "found by $models: $name"
+    echo "found by $model: $name"
 done

@@ -5,11 +5,11 @@
 //! | 1: upper index levels shared by threads | [`trap_1_the_upper_index_levels_have_lines_of_their_own`] |
 //! | 2: the tightest class of all shards first | [`trap_2_the_home_shard_comes_first_with_all_its_classes`] |
 //! | 3: a home shard runs dry | [`trap_3_a_dry_home_shard_gets_work_done_elsewhere`], [`trap_3_threads_start_apart`] |
-//! | 4: hints lost between truth and index | models `the_index_tells_what_is_free_at_rest`, `memory_given_back_is_shown_again`, `an_empty_row_is_found_again_once_it_is_not` of [`interleave`](super::interleave); mistakes planted by `make verify NAME=plant` |
+//! | 4: hints lost between truth and index | the models of the index in [`interleave`](super::interleave), `make verify NAME=plant` |
 //! | 5: an index without memory | [`trap_5_the_index_knows_memory`] |
 //! | 6: ids that serialise misses; batches | [`trap_6_batches_equal_the_calls_one_by_one`]; that the id names the agent: `ids::tests` |
 //! | 7: credit that strands capacity | [`trap_7_credit_strands_nothing`], `ledger::tests::credit_never_strands_what_fits` |
-//! | 8: an epoch that wraps | [`trap_8_a_pools_epoch_wraps_and_nothing_is_lost`], `pool::tests::the_epoch_moves_with_the_cores_and_skips_zero` |
+//! | 8: an epoch that wraps | [`trap_8_a_pools_epoch_wraps_and_nothing_is_lost`] |
 //! | 9: more leaves, or larger ones, than a summary holds | [`trap_9_many_leaves_and_large_ones_are_all_found`] |
 
 use std::collections::BTreeSet;
