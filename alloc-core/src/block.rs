@@ -1,7 +1,8 @@
 //! Block: the words of one agent, in whole cache lines of its shard, and which word is where.
 //!
 //! NUMA node by NUMA node: the memory word, the pool word, the leaves. So a claim of cores and memory of one NUMA node touches one
-//! line where that has few leaves. Cores in no NUMA node come with a pool of their own; NUMA nodes without cores last.
+//! line where that has few leaves. Cores in no NUMA node come with a pool of their own; then NUMA nodes without cores. The words of
+//! the [extras](crate::extras) come last, so a machine without any needs no room for them.
 //!
 //! A line of a block stands for [`POSITIONS_PER_LINE`] positions of the index: leaf `i` of the block that starts at line `l` is at
 //! position `4 l + i`. A block has as many lines as its words or its leaves need. So a position tells the line (to be fetched while
@@ -13,6 +14,7 @@ use crate::layout::{Layout, LeafShape};
 use crate::leaf::Cores;
 use crate::memory::MemoryWord;
 use crate::request::Level;
+use crate::shape::Shape;
 use crate::sync::WORDS_PER_LINE;
 
 /// `WORDS_PER_LINE`, as places of words are counted.
@@ -71,13 +73,15 @@ pub(crate) struct BlockMap {
     memory: Box<[u16]>,
     /// Of each NUMA node's leaves, relative to the block.
     spans: Box<[Span]>,
+    /// The first word of the extras.
+    extras: u16,
     lines: u32,
 }
 
 impl BlockMap {
-    /// The places of the words of a machine with these leaves and pools, and so many NUMA nodes.
-    #[expect(clippy::cast_possible_truncation, reason = "1,024 leaves, 64 pools and 64 NUMA nodes at most")]
-    pub(crate) fn new(layout: &Layout, numa_nodes: usize) -> Self {
+    /// The places of the words of a machine with these leaves and pools, so many NUMA nodes, and so many words of extras.
+    #[expect(clippy::cast_possible_truncation, reason = "1,024 leaves, 64 pools, 64 NUMA nodes, 3,400 extras at most")]
+    pub(crate) fn new(layout: &Layout, numa_nodes: usize, extra_words: usize) -> Self {
         let mut leaves: Box<[LeafPlace]> = layout.leaves.iter().map(LeafPlace::new).collect();
         let mut pools = vec![0; layout.pools.len()];
         let (mut memory, mut spans) = (vec![None; numa_nodes], vec![Span { first: 0, len: 0 }; numa_nodes]);
@@ -97,9 +101,10 @@ impl BlockMap {
             }
         }
         let memory = memory.into_iter().map(|word| word.unwrap_or_else(&mut next)).collect();
-        let lines = (usize::from(next()).div_ceil(WORDS_PER_LINE) as u32)
+        let extras = next();
+        let lines = ((usize::from(extras) + extra_words).div_ceil(WORDS_PER_LINE) as u32)
             .max((layout.leaves.len() as u32).div_ceil(POSITIONS_PER_LINE));
-        Self { leaves, pools: pools.into(), memory, spans: spans.into(), lines }
+        Self { leaves, pools: pools.into(), memory, spans: spans.into(), extras, lines }
     }
 
     #[inline]
@@ -129,6 +134,11 @@ impl BlockMap {
         usize::from(self.memory[numa_node])
     }
 
+    /// The word of the extras at a position of theirs.
+    pub(crate) fn extra(&self, position: usize) -> usize {
+        usize::from(self.extras) + position
+    }
+
     /// The positions of a NUMA node's leaves, in the block that starts at position `first`.
     #[inline]
     pub(crate) fn span(&self, numa_node: usize, first: u32) -> Span {
@@ -143,11 +153,14 @@ impl BlockMap {
 }
 
 /// The values of a fresh block's words: everything free, pools empty. In the order of the words' places, with their places.
-pub(crate) fn fresh(map: &BlockMap, layout: &Layout, pages: &[u64]) -> Vec<(usize, u64)> {
-    let leaves = (0..).zip(&layout.leaves).map(|(at, leaf)| (map.leaf(at), crate::leaf::fresh(leaf.bits.all())));
-    let pools = (0..).zip(&layout.pools).map(|(at, _)| (map.pool(at), crate::pool::FRESH));
-    let memory = pages.iter().enumerate().map(|(at, &pages)| (map.memory(at), MemoryWord::fresh(pages).pack()));
-    let mut words: Vec<(usize, u64)> = leaves.chain(pools).chain(memory).collect();
+pub(crate) fn fresh(shape: &Shape) -> Vec<(usize, u64)> {
+    let Shape { layout, block, extras, .. } = shape;
+    let leaves = (0..).zip(&layout.leaves).map(|(at, leaf)| (block.leaf(at), crate::leaf::fresh(leaf.bits.all())));
+    let pools = (0..).zip(&layout.pools).map(|(at, _)| (block.pool(at), crate::pool::FRESH));
+    let memory = shape.pages().iter().enumerate();
+    let memory = memory.map(|(at, &pages)| (block.memory(at), MemoryWord::fresh(pages).pack()));
+    let extras = extras.words().iter().enumerate().map(|(at, &(_, all))| (block.extra(at), all));
+    let mut words: Vec<(usize, u64)> = leaves.chain(pools).chain(memory).chain(extras).collect();
     words.sort_unstable();
     words
 }
@@ -176,10 +189,12 @@ mod tests {
         let mut spec = crate::testing::spec(70, 1, 2, 1 << 30);
         spec.cores[69].numa_node = None;
         spec.numa_nodes.push(spec.numa_nodes[0]);
+        spec.disk_bytes = 1 << 30;
+        spec.sets = vec![crate::SetSpec { name: crate::NameId::new(0), items: 100 }];
         let shape = crate::Shape::new(&spec).unwrap();
-        let words = super::fresh(&shape.block, &shape.layout, shape.pages());
+        let words = super::fresh(&shape);
         let places: Vec<usize> = words.iter().map(|(at, _)| *at).collect();
         assert_eq!(places, (0..words.len()).collect::<Vec<_>>());
-        assert_eq!(words.len(), shape.layout.leaves.len() + 3 + 3);
+        assert_eq!(words.len(), shape.layout.leaves.len() + 3 + 3 + 4);
     }
 }

@@ -118,7 +118,7 @@ fn try_claim(site: &Site<'_>, holder: Holder, ask: Ask<'_>, watch: Option<Watch>
         return match lack {
             Lack::Records => refuse(site.hands.full()),
             Lack::Moved => Try::Again { pools_changed: false },
-            Lack::Cpus | Lack::Memory => match ask.why(site.machine) {
+            Lack::Cpus | Lack::Memory | Lack::Extra(_) => match ask.why(site.machine) {
                 Some(reason) => refuse(reason),
                 None => Try::Again { pools_changed: false },
             },
@@ -156,28 +156,38 @@ pub(crate) fn take<'a>(site: &Site<'a>, record: &mut OpenRecord<'a>, charged: Qu
     Ok(Grant { claim, charged, pools_changed: taking.keep() })
 }
 
-/// Ends a claim: its words are given back, its role refunded; tells what came of it.
+/// Ends a claim: its words are given back, its role refunded.
 #[inline(always)]
-pub(crate) fn release(hands: &Hands<'_>, claim: ClaimId, owner: Owner, tell: impl FnOnce(Released)) {
-    match hands.shard.records.lock_head(claim.slot(), claim.generation()) {
-        Ok(locked) if locked.is_of(owner, claim.agent()) => match quick::end(hands, &locked) {
-            // Told from here, so that the answer is made where it is looked at (see `quick`).
-            Some(refunded) => tell(Released::Released { refunded, pools_changed: false }),
-            None => tell(release_in_general(hands, Ok(locked), claim, owner)),
-        },
-        locked => tell(release_in_general(hands, locked, claim, owner)),
+pub(crate) fn release(hands: &Hands<'_>, claim: ClaimId, owner: Owner) -> Released {
+    match try_release(hands, claim, owner) {
+        Ok(refunded) => Released::Released { refunded, pools_changed: false },
+        Err(locked) => release_in_general(hands, locked, claim, owner),
     }
 }
 
+/// A claim that is not released straight on, and how far it came.
+pub(crate) type Unreleased<'a> = Result<Locked<'a>, Unlocked>;
+
+/// Releases straight on; tells what was refunded.
+#[inline(always)]
+pub(crate) fn try_release<'a>(hands: &Hands<'a>, claim: ClaimId, owner: Owner) -> Result<Quantities, Unreleased<'a>> {
+    let locked = hands.shard.records.lock_head(claim.slot(), claim.generation()).map_err(Err)?;
+    if !locked.is_of(owner, claim.agent()) {
+        return Err(Ok(locked));
+    }
+    quick::end(hands, &locked).ok_or(Ok(locked))
+}
+
+/// Releases any claim.
 #[cold]
 #[inline(never)]
-fn release_in_general<'a>(
+pub(crate) fn release_in_general<'a>(
     hands: &Hands<'a>,
-    locked: Result<Locked<'a>, Unlocked>,
+    unreleased: Unreleased<'a>,
     claim: ClaimId,
     owner: Owner,
 ) -> Released {
-    let opened = locked.map_err(Unopened::Unlocked).and_then(|locked| hands.open_locked(locked, claim, owner));
+    let opened = unreleased.map_err(Unopened::Unlocked).and_then(|locked| hands.open_locked(locked, claim, owner));
     match opened {
         Ok(record) => end(*hands, record),
         Err(Unopened::NotOwner(owner)) => Released::NotOwner { owner },

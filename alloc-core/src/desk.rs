@@ -11,6 +11,8 @@
 //! flight on and no count moved since before it read the words, knows that none of what it saw taken was given back, or will be,
 //! by an undo.
 //! Rule 3: a desk belongs to one handle, or to one call, at a time.
+//! Rule 4: a gang (see [`gang`](crate::gang)) is a flight around those of its claims. It stands for every block, is announced before
+//! the first of them, and ends after the last; what is released of it on the way is one undo, counted before it ends.
 
 use crate::ids::RoleId;
 use crate::sync::{self, Ordering, Padded, Word64};
@@ -21,11 +23,14 @@ struct Desk {
     /// `on:1 | shard:8 | role:16 | line:28`.
     flight: Word64,
     undone: Word64,
+    /// `on:1 | gang:1 | 0:18 | role:16 | 0:28`.
+    gang: Word64,
 }
 
 const LINE_BITS: u32 = 28;
 const ROLE_BITS: u32 = 16;
 const ON: u64 = 1 << 63;
+const GANG: u64 = 1 << 62;
 
 /// Which block: shard and first line.
 pub(crate) type BlockAt = (u8, u32);
@@ -45,7 +50,7 @@ pub(crate) struct Desks {
 
 impl Desks {
     pub(crate) fn new(desks: u16) -> Self {
-        let desk = || Padded(Desk { flight: Word64::new(0), undone: Word64::new(0) });
+        let desk = || Padded(Desk { flight: Word64::new(0), undone: Word64::new(0), gang: Word64::new(0) });
         Self {
             desks: (0..desks).map(|_| desk()).collect(),
             taken: (0..desks.div_ceil(64)).map(|_| Word64::new(0)).collect(),
@@ -83,7 +88,15 @@ impl Desks {
         let desk = &self.desks[desk].0;
         // Relaxed: the change of the first word releases it (rule 1); so does the change of the role's counter.
         desk.flight.store(pack(block, role), Ordering::Relaxed);
-        Flight { desk }
+        Flight { desk, word: &desk.flight }
+    }
+
+    /// Announces a gang; it is over on drop.
+    pub(crate) fn gang(&self, desk: usize, role: RoleId) -> Flight<'_> {
+        let desk = &self.desks[desk].0;
+        // Relaxed: the change of the first word of the first claim releases it (rules 1 and 4).
+        desk.gang.store(GANG | pack((0, 0), role), Ordering::Relaxed);
+        Flight { desk, word: &desk.gang }
     }
 
     /// The undos of all desks so far.
@@ -93,9 +106,9 @@ impl Desks {
     }
 
     fn any(&self, mut is: impl FnMut(usize, u64) -> bool) -> bool {
-        let mut desks = self.desks.iter().enumerate();
+        let mut words = self.desks.iter().enumerate().flat_map(|(at, desk)| [(at, &desk.0.flight), (at, &desk.0.gang)]);
         // Acquire: pairs with the Release that ended the flight, so that what it did is seen when it is seen over.
-        desks.any(|(at, desk)| is(at, desk.0.flight.load(Ordering::Acquire)))
+        words.any(|(at, word)| is(at, word.load(Ordering::Acquire)))
     }
 
     /// Whether another desk has a flight on for a role.
@@ -114,6 +127,8 @@ impl Desks {
 #[derive(Debug)]
 pub(crate) struct Flight<'a> {
     desk: &'a Desk,
+    /// The desk's word that says so.
+    word: &'a Word64,
 }
 
 impl Flight<'_> {
@@ -130,7 +145,7 @@ impl Drop for Flight<'_> {
     #[inline]
     fn drop(&mut self) {
         // Release: rule 1 and 2: ends after all that was done in it; pairs with the Acquire of `any`.
-        self.desk.flight.store(0, Ordering::Release);
+        self.word.store(0, Ordering::Release);
     }
 }
 
@@ -154,7 +169,8 @@ impl Watch {
     pub(crate) fn was_quiet(self, desks: &Desks, block: Option<BlockAt>, but: usize) -> bool {
         // The role's bits do not matter here.
         let mask = !(u64::from(u16::MAX) << LINE_BITS);
-        let here = |flight: u64| block.is_none_or(|block| flight & mask == pack(block, RoleId::new(0)));
+        let is_of = |flight: u64, block| flight & mask == pack(block, RoleId::new(0));
+        let here = |flight: u64| flight & GANG != 0 || block.is_none_or(|block| is_of(flight, block));
         let on = desks.any(|at, flight| at != but && flight != 0 && here(flight));
         // Rule 2: flights first, then the counts.
         !on && desks.undone() == self.0
@@ -190,5 +206,20 @@ mod tests {
         assert!(watch.was_quiet(&desks, Some(here), 0));
         desks.flight(1, there, RoleId::new(3)).count_undone();
         assert!(!watch.was_quiet(&desks, Some(here), 0), "who knows where it was");
+    }
+
+    #[test]
+    fn a_gang_is_everywhere_until_it_is_over() {
+        let desks = Desks::new(2);
+        let (here, role) = ((0, 7), RoleId::new(3));
+        let watch = Watch::start(&desks);
+        let gang = desks.gang(1, role);
+        drop(desks.flight(1, (1, 7), role));
+        assert!(!watch.was_quiet(&desks, Some(here), 0) && !watch.was_quiet(&desks, None, 0));
+        assert!(watch.was_quiet(&desks, Some(here), 1) && desks.in_flight_for(role, 0) && desks.any_in_flight());
+        gang.count_undone();
+        drop(gang);
+        assert!(!desks.any_in_flight() && !watch.was_quiet(&desks, Some(here), 0));
+        assert!(Watch::start(&desks).was_quiet(&desks, Some(here), 0));
     }
 }

@@ -1,13 +1,13 @@
 //! Exact: a placement in the caller's ids, as parts of a record, and back. The only file that knows both.
 
-use std::collections::BTreeMap;
-
 use crate::PAGE_BYTES;
+use crate::extras;
+use crate::field::LeafSet;
 use crate::ids::{NumaNodeId, PuId};
 use crate::member::MAX_MEMBERS;
 use crate::memory::{MAX_PAGES, Seat};
 use crate::nodeset::NodeSet;
-use crate::part::Part;
+use crate::part::{MAX_INDEX, Part};
 use crate::placement::{MemberPlacement, MemoryHold, NumaNodeMemory, Placement, PoolShare};
 use crate::plan::Sink;
 use crate::pool::MILLI_BITS;
@@ -67,6 +67,10 @@ pub(crate) fn placement(shape: &Shape, parts: impl Iterator<Item = Part>) -> Pla
                 let numa_node = pool_numa_node(shape, pool);
                 lists(&mut placement, member).1.push(PoolShare { numa_node, cpu_milli });
             }
+            Part::Memory { numa_node, pages, .. } if shape.extras.kind(numa_node) != 0 => {
+                let memory = NumaNodeMemory { numa_node, mem_bytes: pages * PAGE_BYTES };
+                placement.extras.special_memory.push(memory);
+            }
             Part::Memory { numa_node, seat, pages } => {
                 placement.memory.push(NumaNodeMemory { numa_node, mem_bytes: pages * PAGE_BYTES });
                 placement.memory_hold = match seat {
@@ -75,6 +79,7 @@ pub(crate) fn placement(shape: &Shape, parts: impl Iterator<Item = Part>) -> Pla
                     Seat::SingleStrict | Seat::Group(_) => MemoryHold::Strict,
                 };
             }
+            Part::Extra { word, amount } => extras::exact::push(shape, word, amount, &mut placement.extras),
         }
     }
     for member in (0..).take(1 + placement.further.len()) {
@@ -83,6 +88,7 @@ pub(crate) fn placement(shape: &Shape, parts: impl Iterator<Item = Part>) -> Pla
         pools.sort_unstable_by_key(|share| share.numa_node);
     }
     placement.memory.sort_unstable_by_key(|memory| memory.numa_node);
+    extras::exact::sort(&mut placement.extras);
     placement
 }
 
@@ -92,11 +98,12 @@ pub(crate) fn parts(shape: &Shape, placement: &Placement, sink: &mut impl Sink) 
     if members > MAX_MEMBERS {
         return Err(Invalid::TooManyMembers { members: u32::try_from(members).unwrap_or(u32::MAX) }.into());
     }
-    if !placement.all_pus().is_sorted_by(|a, b| a < b) {
-        return Err(Invalid::NotSorted.into());
-    }
+    let mut all = LeafBits::default();
     for (member, (pus, pools)) in (0..).zip(placement.members()) {
-        for (leaf, pus) in leaf_bits(shape, pus)? {
+        for (leaf, pus) in leaf_bits(shape, pus)?.iter() {
+            if !all.add(leaf, pus) {
+                return Err(Invalid::NotSorted.into());
+            }
             sink.put(Part::Cores { leaf, member, pus })?;
         }
         share_parts(shape, member, pools, sink)?;
@@ -106,12 +113,15 @@ pub(crate) fn parts(shape: &Shape, placement: &Placement, sink: &mut impl Sink) 
     }
     for memory in &placement.memory {
         check_memory(shape, *memory)?;
+        if shape.extras.kind(memory.numa_node) != 0 {
+            return Err(Invalid::SpecialMemory(memory.numa_node).into());
+        }
     }
     let seat = seat(shape, placement)?;
     for memory in &placement.memory {
         sink.put(Part::Memory { numa_node: memory.numa_node, seat, pages: memory.mem_bytes / PAGE_BYTES })?;
     }
-    Ok(())
+    extras::exact::parts(shape, &placement.extras, sink)
 }
 
 fn share_parts(shape: &Shape, member: u8, shares: &[PoolShare], sink: &mut impl Sink) -> Result<(), Inexact> {
@@ -128,26 +138,55 @@ fn share_parts(shape: &Shape, member: u8, shares: &[PoolShare], sink: &mut impl 
     Ok(())
 }
 
+/// Bits of leaves, without memory to allocate.
+pub(crate) struct LeafBits {
+    leaves: LeafSet,
+    bits: [u32; MAX_INDEX],
+}
+
+impl Default for LeafBits {
+    fn default() -> Self {
+        Self { leaves: LeafSet::default(), bits: [0; MAX_INDEX] }
+    }
+}
+
+impl LeafBits {
+    /// Adds bits of a leaf; false when some were there.
+    fn add(&mut self, leaf: u16, pus: u32) -> bool {
+        self.leaves.add(leaf);
+        let bits = &mut self.bits[usize::from(leaf)];
+        let new = *bits & pus == 0;
+        *bits |= pus;
+        new
+    }
+
+    /// The leaves that have some, lowest first.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (u16, u32)> {
+        self.leaves.iter().map(|leaf| (leaf, self.bits[usize::from(leaf)]))
+    }
+}
+
 /// A list of PUs as bits per leaf.
-fn leaf_bits(shape: &Shape, pus: &[PuId]) -> Result<BTreeMap<u16, u32>, Invalid> {
+fn leaf_bits(shape: &Shape, pus: &[PuId]) -> Result<LeafBits, Invalid> {
     if !pus.is_sorted_by(|a, b| a < b) {
         return Err(Invalid::NotSorted);
     }
-    let mut leaves = BTreeMap::new();
+    let mut leaves = LeafBits::default();
     for &pu in pus {
         let at = shape.core_index(pu).ok_or(Invalid::UnknownPu(pu))?;
         let core = shape.core(usize::from(at)).ok_or(Invalid::UnknownPu(pu))?;
         let place = shape.layout.place(at);
         let own = 1 << (pu.get() - core.first_pu.get()) << place.pus.trailing_zeros();
-        *leaves.entry(place.leaf).or_insert(0) |= own;
+        // Sorted, so none comes twice.
+        let _new = leaves.add(place.leaf, own);
     }
     Ok(leaves)
 }
 
 /// As [`leaf_bits`], for a list that must be of whole cores: a pool's.
-pub(crate) fn whole_cores(shape: &Shape, pus: &[PuId]) -> Result<BTreeMap<u16, u32>, Invalid> {
+pub(crate) fn whole_cores(shape: &Shape, pus: &[PuId]) -> Result<LeafBits, Invalid> {
     let leaves = leaf_bits(shape, pus)?;
-    for (&leaf, &bits) in &leaves {
+    for (leaf, bits) in leaves.iter() {
         let torn = bits & !shape.layout.leaves[usize::from(leaf)].bits.whole(bits);
         let mut named = Vec::new();
         push_pus(shape, leaf, torn, &mut named);
@@ -158,7 +197,7 @@ pub(crate) fn whole_cores(shape: &Shape, pus: &[PuId]) -> Result<BTreeMap<u16, u
     Ok(leaves)
 }
 
-fn check_memory(shape: &Shape, memory: NumaNodeMemory) -> Result<(), Invalid> {
+pub(crate) fn check_memory(shape: &Shape, memory: NumaNodeMemory) -> Result<(), Invalid> {
     let NumaNodeMemory { numa_node, mem_bytes } = memory;
     if numa_node.index() >= shape.numa_nodes() {
         return Err(Invalid::UnknownNumaNode(numa_node));

@@ -1,6 +1,6 @@
 //! Field: the PUs a plan may draw on, read once, so that all its steps see the same; and regions of it.
 
-use crate::layout::Layout;
+use crate::layout::{Layout, LeafShape};
 use crate::part::MAX_INDEX;
 use crate::plan::Scope;
 use crate::stock::Stock;
@@ -23,23 +23,9 @@ impl<'a, const N: usize> Field<'a, N> {
         Self { layout, pus }
     }
 
-    /// How much of what a member takes `pus` of a leaf come to, in the unit of its grain.
-    fn units(&self, take: Take, leaf: u16, pus: u32) -> u32 {
-        let shape = &self.layout.leaves[usize::from(leaf)];
-        if take.kind.is_some_and(|kind| kind != shape.kind) {
-            return 0;
-        }
-        match take.grain {
-            Grain::Cores => shape.bits.count_whole(pus),
-            Grain::CoresByPu => shape.bits.count_whole(pus) * shape.bits.width,
-            Grain::Split => shape.bits.count_touched(pus),
-            Grain::Kept => pus.count_ones(),
-        }
-    }
-
     /// What a leaf has for a member.
     pub(crate) fn in_leaf(&self, take: Take, leaf: u16) -> u32 {
-        self.units(take, leaf, self.pus[usize::from(leaf)])
+        units(take, &self.layout.leaves[usize::from(leaf)], self.pus[usize::from(leaf)])
     }
 
     /// The PUs of a leaf that a region has.
@@ -49,7 +35,7 @@ impl<'a, const N: usize> Field<'a, N> {
 
     /// What a leaf has for a member within a region.
     pub(crate) fn in_region(&self, take: Take, region: &Region, leaf: u16) -> u32 {
-        self.units(take, leaf, self.pus_in(region, leaf))
+        units(take, &self.layout.leaves[usize::from(leaf)], self.pus_in(region, leaf))
     }
 
     /// The kinds of core of which a region alone has enough for a member: each with what it has.
@@ -60,6 +46,19 @@ impl<'a, const N: usize> Field<'a, N> {
         };
         let kinds = self.layout.kinds.iter().filter(move |kind| take.kind.is_none_or(|wanted| wanted == **kind));
         kinds.map(move |&kind| (has(kind), kind)).filter(move |(has, _)| *has >= take.amount)
+    }
+}
+
+/// How much of what a member takes `pus` of a leaf come to, in the unit of its grain.
+pub(crate) fn units(take: Take, leaf: &LeafShape, pus: u32) -> u32 {
+    if take.kind.is_some_and(|kind| kind != leaf.kind) {
+        return 0;
+    }
+    match take.grain {
+        Grain::Cores => leaf.bits.count_whole(pus),
+        Grain::CoresByPu => leaf.bits.count_whole(pus) * leaf.bits.width,
+        Grain::Split => leaf.bits.count_touched(pus),
+        Grain::Kept => pus.count_ones(),
     }
 }
 

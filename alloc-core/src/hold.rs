@@ -1,10 +1,12 @@
 //! Hold: a claim of what is free, for somebody to choose from: an offer, a reservation.
 //!
-//! A hold covers cores that are wholly free, the room pools have left, and memory that one task could use together. Nothing runs in
-//! it, so it takes no seats; a split takes the seats its request needs, and is refused where those who came meanwhile
-//! forbid it.
+//! A hold covers cores that are wholly free, the room pools have left, memory that one task could use together with the huge pages of
+//! the same NUMA nodes, and all that is free of the other [`extras`]; extras alone are not held, since no request is for them
+//! alone. Nothing runs in it, so it takes no seats; a split takes the seats its request needs, and is refused where those who
+//! came meanwhile forbid it.
 
 use crate::PAGE_BYTES;
+use crate::extras;
 use crate::memory::Seat;
 use crate::nodeset::NodeSet;
 use crate::part::Part;
@@ -19,7 +21,11 @@ pub(crate) const ANYTHING: Request = Request::exclusive(1, 0);
 pub(crate) fn plan(limit: HoldLimit, stock: &impl Stock, sink: &mut impl Sink) -> Result<(), Lack> {
     let cores = hold_cores(limit.exclusive_pus, stock, sink)?;
     let shares = hold_shares(limit.pool_milli, stock, sink)?;
-    let memory = hold_memory(limit.mem_bytes / PAGE_BYTES, stock, sink)?;
+    let nodeset = usable_together(stock);
+    let memory = hold_memory(limit.mem_bytes / PAGE_BYTES, nodeset, stock, sink)?;
+    if limit.extras {
+        extras::hold::plan(nodeset, stock, sink)?;
+    }
     if cores || shares || memory { Ok(()) } else { Err(Lack::Cpus) }
 }
 
@@ -47,9 +53,9 @@ fn hold_shares(most: u32, stock: &impl Stock, sink: &mut impl Sink) -> Result<bo
     Ok(left < most)
 }
 
-fn hold_memory(most: u64, stock: &impl Stock, sink: &mut impl Sink) -> Result<bool, Lack> {
+fn hold_memory(most: u64, nodeset: NodeSet, stock: &impl Stock, sink: &mut impl Sink) -> Result<bool, Lack> {
     let mut left = most;
-    for numa_node in usable_together(stock).iter() {
+    for numa_node in nodeset.iter() {
         let pages = stock.pages(numa_node).min(left);
         if pages > 0 {
             sink.put(Part::Memory { numa_node, seat: Seat::Held, pages })?;

@@ -59,6 +59,14 @@ define_id!(
     PuId, u16, "u"
 );
 define_id!(
+    /// A device: its position among the shape's devices. Prints as `d7`.
+    DeviceId, u16, "d"
+);
+define_id!(
+    /// The name of a scalar, a range or a set: a number that the caller gives each name once. Prints as `#4`.
+    NameId, u32, "#"
+);
+define_id!(
     /// A role: who is charged. Prints as `r5`.
     RoleId, u16, "r"
 );
@@ -157,6 +165,8 @@ mod tests {
         assert_eq!(AgentId::new(12).to_string(), "a12");
         assert_eq!(NumaNodeId::new(3).to_string(), "n3");
         assert_eq!(PuId::new(47).to_string(), "u47");
+        assert_eq!(DeviceId::new(7).to_string(), "d7");
+        assert_eq!(NameId::new(4).to_string(), "#4");
         assert_eq!(format!("{:?}", RoleId::new(5)), "r5");
         assert_eq!(FrameworkId::new(2).to_string(), "f2");
         assert_eq!(OfferId::new(9).to_string(), "o9");

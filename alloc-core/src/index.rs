@@ -41,19 +41,19 @@ pub(crate) const ROW: u32 = 64;
 
 /// One question of the index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Plane(usize);
+pub(crate) struct Plane(u8);
 
 /// The first word of a line says who is active; seven classes follow.
-const CLASSES_PER_LINE: usize = 7;
-const LEAF_CLASSES: usize = 2 * CLASSES_PER_LINE;
+const CLASSES_PER_LINE: u8 = 7;
+const LEAF_CLASSES: u8 = 2 * CLASSES_PER_LINE;
 /// The words that say who is active, one in each line of leaf classes.
 const ACTIVE: [Plane; 2] = [Plane(0), Plane(8)];
-const FIRST_STEP: usize = 16;
+const FIRST_STEP: u8 = 16;
 /// Steps of memory: 1/2, 3/4, 1, 3/2, 2, 3, 4, 6, … 64 and 96 GiB.
 pub(crate) const STEPS: usize = 16;
 /// Pages of the lowest step, as a power of two.
 const LOWEST_STEP: u32 = ((1_u64 << 29) / crate::PAGE_BYTES).ilog2();
-const PLANES: usize = FIRST_STEP + STEPS;
+const PLANES: usize = FIRST_STEP as usize + STEPS;
 const LINES_PER_ROW: usize = PLANES.div_ceil(WORDS_PER_LINE);
 
 /// The class of a leaf by its free PUs: 1 to 8 each its own, then by fours up to 32. `None` for none free.
@@ -79,24 +79,50 @@ pub(crate) const fn steps_up_to(pages: u64) -> u8 {
     if steps < STEPS { steps as u8 } else { STEPS as u8 }
 }
 
+/// The plane of a leaf by its free PUs, 0 to 32; `NO_PLANE` for none.
+const PLANE_OF: [Plane; 33] = {
+    let (mut planes, mut free) = ([NO_PLANE; 33], 1);
+    while free <= 32 {
+        if let Some(class) = leaf_class(free) {
+            planes[free as usize] = Plane::leaf(class);
+        }
+        free += 1;
+    }
+    planes
+};
+/// No plane of leaves: there is always somebody who is active or not.
+const NO_PLANE: Plane = ACTIVE[0];
+
+/// The plane of a leaf with so many free PUs.
+#[inline(always)]
+fn plane_of(free: u32) -> Plane {
+    PLANE_OF[free.min(32) as usize]
+}
+
 impl Plane {
     /// Leaves of this class.
     #[inline]
+    #[expect(clippy::cast_possible_truncation, reason = "14 classes")]
     pub(crate) const fn leaf(class: u32) -> Self {
-        let class = class as usize;
+        let class = class as u8;
         Self(1 + class + class / CLASSES_PER_LINE)
     }
 
     /// All classes in which leaves with at least so many free PUs are, tightest first.
     #[inline]
-    #[expect(clippy::cast_possible_truncation, reason = "14 classes")]
     pub(crate) fn leaf_classes_from(pus: u32) -> core::ops::Range<u32> {
-        leaf_class(pus).unwrap_or(0)..LEAF_CLASSES as u32
+        leaf_class(pus).unwrap_or(0)..u32::from(LEAF_CLASSES)
     }
 
     #[inline]
     const fn step(step: u8) -> Self {
-        Self(FIRST_STEP + step as usize)
+        Self(FIRST_STEP + step)
+    }
+
+    /// As a position.
+    #[inline(always)]
+    const fn index(self) -> usize {
+        self.0 as usize
     }
 
     /// The highest step every NUMA node with so many pages is at; `None` below the lowest.
@@ -142,32 +168,32 @@ impl Span {
 #[derive(Debug)]
 struct Level {
     lines: Box<[Line]>,
-    lines_per_plane: usize,
+    words_per_plane: usize,
 }
 
 impl Level {
     fn new(bits: u32) -> Self {
         let lines_per_plane = (bits as usize).div_ceil(64 * WORDS_PER_LINE).max(1);
-        Self { lines: sync::zeroed(lines_per_plane * PLANES), lines_per_plane }
+        let words_per_plane = lines_per_plane * WORDS_PER_LINE;
+        Self { lines: sync::zeroed(lines_per_plane * PLANES), words_per_plane }
     }
 
     #[inline]
     fn word(&self, plane: Plane, word: u32) -> &Word64 {
-        let word = word as usize;
-        &self.lines[plane.0 * self.lines_per_plane + word / WORDS_PER_LINE].0[word % WORDS_PER_LINE]
+        &sync::words_of(&self.lines)[plane.index() * self.words_per_plane + word as usize]
     }
 
     #[inline]
     fn words(&self) -> u32 {
-        u32::try_from(self.lines_per_plane * WORDS_PER_LINE).unwrap_or(u32::MAX)
+        u32::try_from(self.words_per_plane).unwrap_or(u32::MAX)
     }
 
     /// The bits of a word that are set in both planes.
     #[inline]
-    fn both(&self, (plane, filter): (Plane, Option<Plane>), word: u32) -> u64 {
-        // Relaxed: a hint where to look; what is looked at then is read with Acquire.
-        let bits = self.word(plane, word).load(Ordering::Relaxed);
-        filter.map_or(bits, |filter| bits & self.word(filter, word).load(Ordering::Relaxed))
+    fn both(&self, query: Query, word: u32) -> u64 {
+        // Relaxed, both: a hint where to look; what is looked at then is read with Acquire.
+        let bits = self.word(query.plane(), word).load(Ordering::Relaxed);
+        bits & self.word(query.filter(), word).load(Ordering::Relaxed)
     }
 }
 
@@ -201,6 +227,12 @@ impl Index {
         self.row_count
     }
 
+    /// The row that so large a part of the rows, in parts of 2³², comes before.
+    #[inline]
+    pub(crate) const fn row_at(&self, part: u32) -> u32 {
+        ((self.row_count as u64 * part as u64) >> 32) as u32
+    }
+
     /// The rows' lines.
     pub(crate) const fn row_lines(&self) -> &[Line] {
         &self.rows
@@ -213,7 +245,7 @@ impl Index {
 
     #[inline]
     fn word(&self, plane: Plane, row: u32) -> &Word64 {
-        &self.rows[row as usize * LINES_PER_ROW + plane.0 / WORDS_PER_LINE].0[plane.0 % WORDS_PER_LINE]
+        &sync::words_of(&self.rows)[row as usize * PLANES + plane.index()]
     }
 
     /// Asks for the lines of a row that a change of a leaf's class may touch.
@@ -230,23 +262,22 @@ impl Index {
     /// A leaf's free PUs changed.
     #[inline]
     pub(crate) fn leaf_changed(&self, position: u32, (before, after): (u32, u32), truth: impl Fn() -> u32) {
-        let (before, after) = (leaf_class(before), leaf_class(after));
-        if before != after {
-            self.moved(position, (before.map(Plane::leaf), after.map(Plane::leaf)), || leaf_class(truth()) == before);
+        let (from, to) = (plane_of(before), plane_of(after));
+        if from == to {
+            return;
         }
-    }
-
-    #[inline]
-    fn moved(&self, position: u32, (from, to): (Option<Plane>, Option<Plane>), came_back: impl Fn() -> bool) {
         let _calm = sync::calm();
         let (row, bit) = (position / ROW, 1 << (position % ROW));
-        if let Some(to) = to {
+        if to != NO_PLANE {
             self.set_in_row(to, row, bit);
         }
-        if let Some(from) = from {
-            self.clear_in_row(from, row, bit);
-            if came_back() {
+        if from != NO_PLANE {
+            let left = self.clear_in_row(from, row, bit);
+            if plane_of(truth()) == from {
                 self.set_in_row(from, row, bit);
+            } else if left == 0 {
+                // The row is at hand now; a search would have to come by for nothing.
+                self.lower(from, row);
             }
         }
     }
@@ -274,7 +305,7 @@ impl Index {
         }
         for (row, bits) in span.rows() {
             for plane in steps.clone().map(Plane::step) {
-                self.clear_in_row(plane, row, bits);
+                let _left = self.clear_in_row(plane, row, bits);
             }
         }
         for plane in (steps.start..shown().min(steps.end)).map(Plane::step) {
@@ -317,7 +348,7 @@ impl Index {
     #[inline]
     fn clear(&self, plane: Plane, span: Span, still: impl Fn() -> bool) {
         for (row, bits) in span.rows() {
-            self.clear_in_row(plane, row, bits);
+            let _left = self.clear_in_row(plane, row, bits);
         }
         if still() {
             self.set(plane, span);
@@ -333,11 +364,11 @@ impl Index {
         }
     }
 
+    /// Clears bits of a row; the bits that are left. Where none are, the bit above may stay: the next search that comes by clears it.
     #[inline]
-    fn clear_in_row(&self, plane: Plane, row: u32, bits: u64) {
+    fn clear_in_row(&self, plane: Plane, row: u32, bits: u64) -> u64 {
         // AcqRel: Acquire pairs with the Release half of `set_in_row`, so the second look at the truth sees what was set for.
-        // The bit above stays, though it may be the row's last: the next search that comes by clears it.
-        self.word(plane, row).clear_bits(bits, Ordering::AcqRel);
+        self.word(plane, row).clear_bits(bits, Ordering::AcqRel) & !bits
     }
 
     /// The row has bits: so its bit above, and the one above that.
@@ -373,8 +404,28 @@ impl Index {
     }
 }
 
-/// What a search looks for: a plane, and a second one that must agree.
-pub(crate) type Query = (Plane, Option<Plane>);
+/// What a search looks for: a plane, and a second one that must agree (the same again, if there is none): `filter:8 | plane:8`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Query(u32);
+
+impl Query {
+    #[inline]
+    pub(crate) fn new(plane: Plane, filter: Option<Plane>) -> Self {
+        Self(u32::from(filter.unwrap_or(plane).0) << 8 | u32::from(plane.0))
+    }
+
+    #[inline]
+    #[expect(clippy::cast_possible_truncation, reason = "the low 8 bits are asked for")]
+    pub(crate) const fn plane(self) -> Plane {
+        Plane(self.0 as u8)
+    }
+
+    #[inline]
+    #[expect(clippy::cast_possible_truncation, reason = "there are 16 bits")]
+    const fn filter(self) -> Plane {
+        Plane((self.0 >> 8) as u8)
+    }
+}
 
 /// Searches.
 impl Index {
@@ -383,16 +434,17 @@ impl Index {
     pub(crate) fn query(&self, class: u32, memory: Option<Plane>) -> Query {
         // Relaxed: a leaf that is found without the memory wanted is refused by its words.
         let hides = self.hidden.0.load(Ordering::Relaxed) != 0;
-        (Plane::leaf(class), memory.filter(|_| hides))
+        Query::new(Plane::leaf(class), memory.filter(|_| hides))
     }
 
     /// The positions of a row that answer a query, of agents that take new claims.
     #[inline]
-    pub(crate) fn row(&self, (plane, filter): Query, row: u32) -> u64 {
-        // Acquire: pairs with the Release half of `set_in_row`: the truth looked at next is at least as new as the bit.
+    pub(crate) fn row(&self, query: Query, row: u32) -> u64 {
+        let (plane, filter) = (query.plane(), query.filter());
+        // Acquire, all: pairs with the Release half of `set_in_row`: the truth looked at next is at least as new as the bit.
         let active = self.word(plane.active(), row).load(Ordering::Acquire);
         let bits = self.word(plane, row).load(Ordering::Acquire) & active;
-        filter.map_or(bits, |filter| bits & self.word(filter, row).load(Ordering::Acquire))
+        bits & self.word(filter, row).load(Ordering::Acquire)
     }
 
     /// The first row from `row` on, and before `end`, that has positions which answer; and these.
@@ -409,6 +461,7 @@ impl Index {
             if row >= end {
                 return None;
             }
+            self.prefetch_next(query, row, rows);
             let found = self.row(query, row);
             if found != 0 {
                 return Some((row, found));
@@ -419,10 +472,28 @@ impl Index {
         None
     }
 
+    /// Asks for the row that a search will come to after this one.
+    #[inline(always)]
+    pub(crate) fn prefetch_after(&self, query: Query, row: u32) {
+        let rows = self.level1.both(query, row / 64) & u64::MAX << (row % 64);
+        if rows != 0 {
+            self.prefetch_next(query, row, rows);
+        }
+    }
+
+    /// Asks for the row that a search will come to after this one, if it is of the same word of the level above.
+    #[inline(always)]
+    fn prefetch_next(&self, query: Query, row: u32, rows: u64) {
+        let next = (rows & (rows - 1)).trailing_zeros();
+        if next < 64 {
+            sync::prefetch(self.word(query.plane(), row / 64 * 64 + next));
+        }
+    }
+
     /// A search found nothing in a row: clears its bits above, where they are wrong.
     #[cold]
-    fn tidy(&self, (plane, filter): Query, row: u32) {
-        for plane in [Some(plane), filter].into_iter().flatten() {
+    fn tidy(&self, query: Query, row: u32) {
+        for plane in [query.plane(), query.filter()] {
             // Acquire: as in `lower`, which looks once more.
             if self.word(plane, row).load(Ordering::Acquire) == 0 {
                 self.lower(plane, row);
@@ -481,7 +552,7 @@ impl Index {
     /// The first word of each plane on level 1 or 2.
     pub(crate) fn upper_words(&self, level: u32) -> impl Iterator<Item = &Word64> + Clone {
         let level = if level == 1 { &self.level1 } else { &self.level2 };
-        (0..PLANES).map(move |plane| level.word(Plane(plane), 0))
+        (0..PLANES).map(move |plane| level.word(Plane(u8::try_from(plane).unwrap()), 0))
     }
 }
 
@@ -523,7 +594,7 @@ mod tests {
             index.set_active(Span::one(position), true);
             index.leaf_changed(position, (0, 8), || 8);
         }
-        let query = (Plane::leaf(7), None);
+        let query = Query::new(Plane::leaf(7), None);
         assert_eq!(index.next(query, 0, index.rows()), Some((0, 1 << 5)));
         assert_eq!(index.next(query, 1, index.rows()), Some((far / ROW, 1 << (far % ROW))));
         index.leaf_changed(far, (8, 0), || 0);
@@ -539,8 +610,8 @@ mod tests {
         let span = Span { first: 4, len: 2 };
         index.set_active(span, true);
         index.leaf_changed(4, (0, 8), || 8);
-        assert_eq!(index.query(7, Some(Plane::step(3))).1, None, "nothing is hidden");
-        let query = (Plane::leaf(7), Some(Plane::step(3)));
+        assert_eq!(index.query(7, Some(Plane::step(3))), Query::new(Plane::leaf(7), None), "nothing is hidden");
+        let query = Query::new(Plane::leaf(7), Some(Plane::step(3)));
         assert_eq!(index.row(query, 0), 0);
         index.memory_known(span, 5);
         assert_eq!(index.row(query, 0), 1 << 4);

@@ -42,6 +42,11 @@ impl LeafWord {
         Self((pool as u64) << 32 | free as u64)
     }
 
+    /// The value of a word that was copied.
+    pub(crate) const fn unpack(word: u64) -> Self {
+        Self(word)
+    }
+
     #[expect(clippy::cast_possible_truncation, reason = "the low half is what is asked for")]
     const fn free_bits(self) -> u32 {
         self.0 as u32

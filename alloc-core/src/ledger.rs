@@ -107,14 +107,27 @@ impl Account {
 /// One role: given out, and the limits; CPU, then pages. `u64::MAX` is no limit.
 #[derive(Debug)]
 struct Role {
+    /// Which way it is charged.
+    way: Word64,
     given: [Word64; 2],
     limit: [Word64; 2],
 }
 
+/// Ways of a role: it is not there; its desks tally; they spend credit.
+const NO_ROLE: u64 = 0;
+const BY_TALLY: u64 = 1;
+const BY_CREDIT: u64 = 2;
+
 impl Role {
     fn new() -> Self {
         let words = |value| core::array::from_fn(|_| Word64::new(value));
-        Self { given: words(0), limit: words(u64::MAX) }
+        Self { way: Word64::new(NO_ROLE), given: words(0), limit: words(u64::MAX) }
+    }
+
+    #[inline]
+    fn way(&self) -> u64 {
+        // Relaxed: who knows of a role was told by who added it; a limit that changes meanwhile may be met or missed.
+        self.way.load(Ordering::Relaxed)
     }
 
     fn given(&self, at: usize) -> u64 {
@@ -126,11 +139,6 @@ impl Role {
     fn limit(&self, at: usize) -> u64 {
         // Relaxed: a limit that changes meanwhile may be met or missed.
         self.limit[at].load(Ordering::Relaxed)
-    }
-
-    #[inline]
-    fn is_limited(&self) -> bool {
-        self.limit(0) != u64::MAX || self.limit(1) != u64::MAX
     }
 
     /// Raises a counter by `amount` if it and what is tallied then are within the limit.
@@ -202,17 +210,24 @@ pub(crate) struct Ledger {
     roles: Box<[Padded<Role>]>,
     /// How many there are.
     len: Word64,
-    /// Desk by desk, one per role.
-    accounts: Box<[Padded<Box<[Account]>>]>,
+    desks: usize,
+    /// Desk by desk, `stride` for each: one per role, and a gap, so that no two desks share a cache line.
+    accounts: Box<[Account]>,
+    stride: usize,
 }
+
+/// Accounts between two desks: at least two cache lines.
+const GAP: usize = 4;
 
 impl Ledger {
     pub(crate) fn new(roles: u16, desks: u16) -> Self {
-        let accounts = || Padded((0..roles).map(|_| Account::new()).collect());
+        let (desks, stride) = (usize::from(desks), usize::from(roles) + GAP);
         Self {
             roles: (0..roles).map(|_| Padded(Role::new())).collect(),
             len: Word64::new(0),
-            accounts: (0..desks).map(|_| accounts()).collect(),
+            desks,
+            accounts: (0..desks * stride).map(|_| Account::new()).collect(),
+            stride,
         }
     }
 
@@ -241,6 +256,9 @@ impl Ledger {
             // Relaxed: see `Role::limit`.
             word.store(limit.unwrap_or(u64::MAX), Ordering::Relaxed);
         }
+        let way = if limit == Limit::default() { BY_TALLY } else { BY_CREDIT };
+        // Relaxed: see `Role::way`.
+        self.roles[at].0.way.store(way, Ordering::Relaxed);
     }
 
     /// Sets the limit of a role; false when there is none. Under the table's lock.
@@ -259,7 +277,7 @@ impl Ledger {
 
     #[inline]
     fn account(&self, desk: usize, role: RoleId) -> &Account {
-        &self.accounts[desk].0[role.index()]
+        &self.accounts[desk * self.stride + role.index()]
     }
 
     #[inline]
@@ -269,7 +287,7 @@ impl Ledger {
 
     /// All desks' tallies of a role.
     fn tallied(&self, role: RoleId) -> [u64; 2] {
-        let accounts = || self.accounts.iter().map(|desk| &desk.0[role.index()]);
+        let accounts = || (0..self.desks).map(|desk| self.account(desk, role));
         // Relaxed: see `Account::count`.
         let sum = |at: usize| {
             accounts().fold(0_u64, |sum, account| sum.wrapping_add(account.tally[at].load(Ordering::Relaxed)))
@@ -280,7 +298,7 @@ impl Ledger {
     fn used_units(&self, id: RoleId) -> Option<[u64; 2]> {
         let role = self.role(id)?;
         let mut credit = [0; 2];
-        for desk in 0..self.accounts.len() {
+        for desk in 0..self.desks {
             // Relaxed: a figure to report.
             let Credit(more) = Credit::unpack(self.credit(desk, id).load(Ordering::Relaxed));
             credit = [credit[0] + more[0], credit[1] + more[1]];
@@ -315,23 +333,25 @@ impl Ledger {
         role: RoleId,
         amount: Quantities,
     ) -> Result<(), ChargeError> {
-        let line = self.role(role).ok_or(ChargeError::NoSuchRole)?;
         let owed = units(amount);
-        if self.charge_here(desk, (role, line), owed) {
-            Ok(())
-        } else {
-            self.charge_counter((desks, desk, flight), (role, line), owed)
+        if self.charge_here(desk, role, owed) {
+            return Ok(());
         }
+        let line = self.role(role).ok_or(ChargeError::NoSuchRole)?;
+        self.charge_counter((desks, desk, flight), (role, line), owed)
     }
 
-    /// Charges what needs no counter: a role without limits, or what the desk has credit for.
-    #[inline]
-    fn charge_here(&self, desk: usize, (id, role): (RoleId, &Role), owed: [u64; 2]) -> bool {
-        if role.is_limited() {
-            return self.spend(desk, id, owed);
+    /// Charges what needs no counter: a role without limits, or what the desk has credit for. False: it has to be charged in full.
+    #[inline(always)]
+    pub(crate) fn charge_here(&self, desk: usize, role: RoleId, owed: [u64; 2]) -> bool {
+        match self.roles.get(role.index()).map_or(NO_ROLE, |role| role.0.way()) {
+            BY_TALLY => {
+                self.account(desk, role).count(owed);
+                true
+            }
+            BY_CREDIT => self.spend(desk, role, owed),
+            _ => false,
         }
-        self.account(desk, id).count(owed);
-        true
     }
 
     #[inline]
@@ -378,7 +398,7 @@ impl Ledger {
 
     /// Takes all desks' credits of a role back to the counters.
     fn take_credits(&self, (id, role): (RoleId, &Role)) -> [u64; 2] {
-        (0..self.accounts.len()).fold([0; 2], |found, desk| {
+        (0..self.desks).fold([0; 2], |found, desk| {
             let credit = self.take_credit(desk, (id, role));
             [found[0] + credit[0], found[1] + credit[1]]
         })
@@ -395,7 +415,6 @@ impl Ledger {
     }
 
     /// Adds to a desk's credit; what would be too much goes back to the counters.
-    #[inline]
     fn give_credit(&self, desk: usize, (id, role): (RoleId, &Role), more: [u64; 2]) {
         // AcqRel: Release pairs with the Acquire half of `take_credits`. Relaxed on failure: nothing is read through it.
         let given = self
@@ -418,12 +437,17 @@ impl Ledger {
     /// Takes back a charge made earlier.
     #[inline]
     pub(crate) fn refund(&self, desk: usize, role: RoleId, amount: Quantities) {
-        let Some(line) = self.role(role) else { return };
-        let owed = units(amount);
-        if line.is_limited() {
-            self.give_credit(desk, (role, line), owed);
-        } else {
-            self.account(desk, role).count(owed.map(u64::wrapping_neg));
+        self.refund_units(desk, role, units(amount));
+    }
+
+    /// Takes back a charge made earlier, of thousandths of a PU and pages.
+    #[inline(always)]
+    pub(crate) fn refund_units(&self, desk: usize, id: RoleId, owed: [u64; 2]) {
+        let Some(role) = self.roles.get(id.index()) else { return };
+        match role.0.way() {
+            BY_TALLY => self.account(desk, id).count(owed.map(u64::wrapping_neg)),
+            BY_CREDIT => self.give_credit(desk, (id, &role.0), owed),
+            _ => {}
         }
     }
 

@@ -3,8 +3,9 @@
 //! # Words
 //!
 //! - **Agent**: a registered machine. Its [`Shape`] says what cores, PUs (hardware threads) and NUMA nodes it has.
-//! - **Claim**: PUs, pool shares and memory of one agent that an [`Owner`] holds and a role is charged for. It can be split,
-//!   transferred, released, and restored after a restart.
+//! - **Claim**: PUs, pool shares, memory and [extras](Extras) (devices, ports, disk, …) of one agent that an [`Owner`] holds
+//!   and a role is charged for. It can be split, merged, resized, transferred, released, and
+//!   restored after a restart.
 //! - **Member**: a part of a claim with CPU of its own, exclusive or shared. Most claims have one.
 //! - **Pool**: the cores of a NUMA node that shared claims run on. Cores join and leave it as shared claims come and go.
 //! - **Refused** is a no, with figures; **contended** means that others were in flight: ask again.
@@ -21,8 +22,8 @@
 //! let core = CoreSpec { pus: 2, l3: Some(0), numa_node: Some(NumaNodeId::new(0)), package: Some(0), kind: 0 };
 //! let shape = Shape::new(&ShapeSpec {
 //!     cores: vec![core; 4],
-//!     numa_nodes: vec![NumaNodeSpec { mem_bytes: 8 << 30 }],
-//!     distances: vec![],
+//!     numa_nodes: vec![NumaNodeSpec::ordinary(8 << 30)],
+//!     ..ShapeSpec::default()
 //! })?;
 //! let table = Table::new(Capacity::for_agents(1, &shape))?;
 //! let role = table.add_role(Limit::default())?;
@@ -61,12 +62,13 @@
 //! # Reading order
 //!
 //! The words, each with its protocol in its module's first lines: `sync` (the door to atomics), `leaf` (cores), `pool`,
-//! `memory`, `record` and `slots` (claims), `ledger` (roles), `desk` (who is in flight), `index` (where to look). Where they lie:
-//! `shape` and `layout` (a machine), `block`, `shard`; `machine` is one agent's words through its shape. Then what is made of
-//! them: `request` and `member` (what is asked), `stock` and `plan` (what it gets: `wants`, `field`, `search` with `bins` for the
-//! region, `pack` and `shared` for what is in it, `memory_plan`), `site`, `taking` and `claim` (getting it), `split`, `pooling` (how
-//! cores join and leave a pool), `restore`, `place`, `topology` (agents come and go), `why` and `explain`, `validate`. `table` and
-//! `local` are the calls.
+//! `memory`, `extras::word` (all else), `record` and `slots` (claims), `ledger` (roles), `desk` (who is in flight), `index` (where to
+//! look). Where they lie: `shape` and `layout` (a machine), `block`, `shard`; `machine` is one agent's words through its shape. Then
+//! what is made of them: `request` and `member` (what is asked), `stock` and `plan` (what it gets: `wants`, `field`, `search` with
+//! `bins` for the region, `pack` and `shared` for what is in it, `memory_plan`), `site`, `taking` and `claim` (getting it), `quick` and
+//! `walk` (getting it straight on), `split` and `merge`, `resize` (with `reshape` and its stock, `spare`), `gang`, `pooling` (how cores join and leave a pool), `restore`, `place`, `snapshot` with `agent_snapshot` and
+//! `claim_exact` (who searches on his own), `topology` (agents come and go), `why` and `explain`, `validate`.
+//! Beside them `extras`: huge pages, devices, disk, ports and the rest. `table`, `local` and `verbs` are the calls.
 //!
 //! Every rule is a pure function on a `Copy` value; every shared change is one read-modify-write that runs such a function.
 
@@ -74,13 +76,17 @@
 #[cfg(test)]
 extern crate self as meros_alloc_core;
 
+mod agent_snapshot;
 mod bins;
 mod block;
 mod claim;
+mod claim_exact;
 mod desk;
 mod exact;
 mod explain;
+mod extras;
 mod field;
+mod gang;
 mod hold;
 mod ids;
 mod index;
@@ -92,6 +98,7 @@ mod machine;
 mod member;
 mod memory;
 mod memory_plan;
+mod merge;
 mod nodeset;
 mod outcome;
 mod pack;
@@ -106,6 +113,8 @@ mod quick;
 mod reason;
 mod record;
 mod request;
+mod reshape;
+mod resize;
 mod restore;
 mod search;
 mod shape;
@@ -113,6 +122,8 @@ mod shard;
 mod shared;
 mod site;
 mod slots;
+mod snapshot;
+mod spare;
 mod split;
 mod stock;
 pub mod sync;
@@ -125,17 +136,26 @@ mod tests;
 mod topology;
 mod usage;
 mod validate;
+mod verbs;
 mod walk;
 mod wants;
 mod why;
 
+pub use agent_snapshot::{AgentSnapshot, DomainFree, LeafFree, Unplanned};
 pub use claim::Holder;
+pub use claim_exact::{ClaimedExact, Taken};
 pub use explain::Explanation;
-pub use ids::{AgentId, ClaimId, FrameworkId, NumaNodeId, OfferId, Owner, PuId, RoleId};
+pub use extras::{
+    DeviceAmount, DeviceLocality, DeviceShare, DeviceSpec, DeviceUsage, DeviceWish, Extras, ExtrasError, ExtrasUsage,
+    HugePages, HugeSize, HugeUsage, NameUsage, NumaNodeHugePages, Pick, PickWish, Picked, PlacedExtras, RangesSpec,
+    ScalarAmount, ScalarSpec, ScalarWish, SetSpec, Span, SpecialMemoryWish, Wishes,
+};
+pub use gang::{Ganged, NoGang};
+pub use ids::{AgentId, ClaimId, DeviceId, FrameworkId, NameId, NumaNodeId, OfferId, Owner, PuId, RoleId};
 pub use ledger::Limit;
 pub use local::{DesksFull, Local};
 pub use member::{CoreKind, Cpus, MAX_MEMBERS, Members, Smt};
-pub use outcome::{Confirmed, Contended, Grant, Outcome, Released, Transferred};
+pub use outcome::{Confirmed, Contended, Grant, Merged, Outcome, Released, Transferred};
 pub use place::{Placed, Unplaced};
 pub use placement::{MemberPlacement, MemoryHold, NumaNodeMemory, Placement, PoolOrder, PoolShare};
 pub use quantity::{MILLI_PER_PU, PAGE_BYTES, Quantities};
@@ -144,6 +164,7 @@ pub use request::{HoldLimit, Level, Locality, MemoryLocality, Policy, Request};
 pub use restore::RestoreError;
 pub use shape::{Core, CoreSpec, MAX_PUS, NumaNodeSpec, Shape, ShapeError, ShapeSpec};
 pub use shard::AgentState;
+pub use snapshot::{Refreshed, Snapshot};
 pub use table::{Capacity, Table, TableError};
 pub use usage::{MemoryMode, MemoryUsage, PoolUsage, Usage};
 pub use validate::ValidateError;

@@ -12,6 +12,7 @@ use crate::outcome::{Outcome, Released, Transferred};
 use crate::place::{self, Placed};
 use crate::placement::Placement;
 use crate::request::{HoldLimit, Policy, Request};
+use crate::shard::Shard;
 use crate::site::Hands;
 use crate::slots::Magazine;
 use crate::split::{self, Piece};
@@ -28,7 +29,15 @@ pub(crate) struct Caller<'a> {
     pub(crate) home: u8,
 }
 
-impl Caller<'_> {
+impl<'a> Caller<'a> {
+    /// What a thread that goes on working works with in a shard; `None` for a single call.
+    #[inline(always)]
+    pub(crate) fn hands_in(&self, shard_at: u8) -> Option<Hands<'a>> {
+        let (table, desk) = (self.table, self.desk);
+        let magazine = &self.magazines?[usize::from(shard_at)];
+        Some(Hands { table, shard_at, shard: table.shard(shard_at), desk, magazine })
+    }
+
     /// Works in a shard.
     #[inline]
     pub(crate) fn with<R>(&self, shard_at: u8, work: impl FnOnce(Hands<'_>) -> R) -> R {
@@ -72,7 +81,8 @@ impl Drop for Single<'_> {
 /// # use meros_alloc_core::*;
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let core = CoreSpec { pus: 2, l3: Some(0), numa_node: Some(NumaNodeId::new(0)), package: Some(0), kind: 0 };
-/// let spec = ShapeSpec { cores: vec![core; 8], numa_nodes: vec![NumaNodeSpec { mem_bytes: 32 << 30 }], distances: vec![] };
+/// let numa_nodes = vec![NumaNodeSpec::ordinary(32 << 30)];
+/// let spec = ShapeSpec { cores: vec![core; 8], numa_nodes, ..ShapeSpec::default() };
 /// let shape = Shape::new(&spec)?;
 /// let table = Table::new(Capacity::for_agents(2, &shape))?;
 /// let role = table.add_role(Limit::default())?;
@@ -141,8 +151,8 @@ impl<T: Borrow<Table>> Local<T> {
         self.table.borrow()
     }
 
-    #[inline]
-    fn caller(&self) -> Caller<'_> {
+    #[inline(always)]
+    pub(crate) fn caller(&self) -> Caller<'_> {
         Caller { table: self.table(), desk: self.desk, magazines: Some(&self.magazines), home: self.home }
     }
 
@@ -209,8 +219,8 @@ impl<T: Borrow<Table>> Drop for Local<T> {
 }
 
 /// How far ahead records are asked for, and how far ahead the lines they tell of.
-const AHEAD: usize = 8;
-const AHEAD_LINES: usize = 4;
+const AHEAD: usize = 12;
+const AHEAD_LINES: usize = 6;
 
 impl Caller<'_> {
     pub(crate) fn claim(&self, agent: AgentId, holder: Holder, ask: Ask<'_>) -> Outcome {
@@ -231,49 +241,55 @@ impl Caller<'_> {
     #[inline]
     pub(crate) fn release(&self, claim: ClaimId, owner: Owner) -> Released {
         let Some((shard, at)) = self.table.locate(claim.agent()) else { return Released::Gone };
-        let mut released = Released::Gone;
-        self.with(shard, |hands| {
-            // The record says which block; the cell most likely says the same, and is looked up beside it.
-            hands.shard.prefetch_block(hands.shard.cell(at).line);
-            claim::release(&hands, claim, owner, |answer| released = answer);
-        });
-        released
-    }
-
-    /// Asks for the words and the row of the index that a claim's release will touch, as far as its record tells.
-    fn prefetch_words(&self, shard: &crate::shard::Shard, claim: ClaimId) {
-        if let Some((place, part)) = shard.records.peek(claim.slot()) {
-            shard.prefetch_part(self.table.shape_at(place.shape), place.line, part);
-        }
+        let Some(hands) = self.hands_in(shard) else {
+            return self.with(shard, |hands| claim::release(&hands, claim, owner));
+        };
+        // The record says which block; the cell most likely says the same, and is looked up beside it.
+        hands.shard.prefetch_block(hands.shard.cell(at).line);
+        claim::release(&hands, claim, owner)
     }
 
     fn release_many(&self, claims: &[(ClaimId, Owner)], mut each: impl FnMut(usize, Released)) {
-        let shard = |claim: ClaimId| self.table.locate(claim.agent()).map(|(shard, _)| self.table.shard(shard));
-        let far = |claim: ClaimId| {
-            if let Some(shard) = shard(claim) {
+        let next = |at: usize| claims.get(at).and_then(|(claim, _)| Some((*claim, self.shard_of(*claim)?)));
+        let far = |at: usize| {
+            if let Some((claim, shard)) = next(at) {
                 shard.records.prefetch(claim.slot());
             }
         };
-        let near = |claim: ClaimId| {
-            if let Some(shard) = shard(claim) {
+        let near = |at: usize| {
+            if let Some((claim, shard)) = next(at) {
                 self.prefetch_words(shard, claim);
             }
         };
-        claims.iter().take(AHEAD).for_each(|(claim, _)| far(*claim));
-        claims.iter().take(AHEAD_LINES).for_each(|(claim, _)| near(*claim));
+        (0..AHEAD).for_each(far);
+        (0..AHEAD_LINES).for_each(near);
         for (at, &(claim, owner)) in claims.iter().enumerate() {
-            if let Some((next, _)) = claims.get(at + AHEAD) {
-                far(*next);
+            far(at + AHEAD);
+            near(at + AHEAD_LINES);
+            let hands = self.table.locate(claim.agent()).and_then(|(shard, _)| self.hands_in(shard));
+            let Some(hands) = hands else {
+                each(at, self.release(claim, owner));
+                continue;
+            };
+            match claim::try_release(&hands, claim, owner) {
+                Ok(refunded) => each(at, Released::Released { refunded, pools_changed: false }),
+                Err(unreleased) => each(at, claim::release_in_general(&hands, unreleased, claim, owner)),
             }
-            if let Some((next, _)) = claims.get(at + AHEAD_LINES) {
-                near(*next);
-            }
-            match self.table.locate(claim.agent()) {
-                Some((shard, _)) => {
-                    self.with(shard, |hands| claim::release(&hands, claim, owner, |released| each(at, released)));
-                }
-                None => each(at, Released::Gone),
-            }
+        }
+    }
+
+    #[inline(always)]
+    fn shard_of(&self, claim: ClaimId) -> Option<&Shard> {
+        self.table.locate(claim.agent()).map(|(shard, _)| self.table.shard(shard))
+    }
+
+    /// Asks for the words and the row of the index that a claim's release will touch, as far as its record tells.
+    #[inline(always)]
+    fn prefetch_words(&self, shard: &Shard, claim: ClaimId) {
+        if let Some((place, leaf)) = shard.records.peek(claim.slot())
+            && let Some(shape) = self.table.shape_if_known(place.shape)
+        {
+            shard.prefetch_leaf(shape, place.line, leaf);
         }
     }
 }

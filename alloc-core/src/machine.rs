@@ -4,6 +4,7 @@
 //! The words are those of a block (see [`block`](crate::block)). A `Machine` is cheap to copy and borrows everything.
 
 use crate::block::POSITIONS_PER_LINE;
+use crate::extras::word::{self, ExtraWord};
 use crate::ids::NumaNodeId;
 use crate::index::{Index, Plane, Span};
 use crate::leaf::{self, LeafWord, PuState};
@@ -38,6 +39,11 @@ impl<'a> Machine<'a> {
     #[inline]
     fn pool_word(&self, pool: u16) -> &'a Word64 {
         &self.words[self.shape.block.pool(pool)]
+    }
+
+    fn extra_word(&self, word: ExtraWord) -> Option<&'a Word64> {
+        let position = self.shape.extras.position(word)?;
+        Some(&self.words[self.shape.block.extra(position)])
     }
 
     #[inline]
@@ -197,6 +203,26 @@ impl Machine<'_> {
     }
 }
 
+/// Extras.
+impl Machine<'_> {
+    /// What is free of an extra word at this moment; nothing of what the machine has not.
+    pub(crate) fn extra(&self, word: ExtraWord) -> u64 {
+        self.extra_word(word).map_or(0, word::read)
+    }
+
+    /// Takes what an extra word counts; false when it is not all there.
+    #[must_use]
+    pub(crate) fn take_extra(&self, word: ExtraWord, amount: u64) -> bool {
+        self.extra_word(word).is_some_and(|of| word::change(of, |free| word.take(free, amount)))
+    }
+
+    /// Gives back what was taken.
+    pub(crate) fn give_extra(&self, word: ExtraWord, amount: u64) {
+        let given = self.extra_word(word).is_some_and(|of| word::change(of, |free| word.give(free, amount)));
+        assert!(given, "extras::word, rule 2: {amount:#x} of {word:?} was not taken");
+    }
+}
+
 impl Machine<'_> {
     /// The positions of all leaves.
     pub(crate) fn whole_span(&self) -> Span {
@@ -235,6 +261,7 @@ impl Machine<'_> {
         let pages = (0..).map(NumaNodeId::new).zip(self.shape.pages());
         leaves.clone().all(|(at, leaf)| self.pus_in(at, PuState::Free) == leaf.bits.all())
             && pages.clone().all(|(numa_node, &pages)| self.memory(numa_node).is_fresh(pages))
+            && self.shape.extras.words().iter().all(|&(word, all)| self.extra(word) == all)
     }
 
     /// Tells the index everything a block has: for a block in use for the first time, and again after a reset.
@@ -264,7 +291,7 @@ impl Machine<'_> {
 
     /// Writes a fresh block's words. Only while nobody else knows of the block.
     pub(crate) fn write_fresh(&self) {
-        for (at, value) in crate::block::fresh(&self.shape.block, &self.shape.layout, self.shape.pages()) {
+        for (at, value) in crate::block::fresh(self.shape) {
             // Relaxed: the cell that makes the block known releases it.
             self.words[at].store(value, crate::sync::Ordering::Relaxed);
         }

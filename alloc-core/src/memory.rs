@@ -88,6 +88,11 @@ impl MemoryWord {
         self.show_at(0).0 == pages
     }
 
+    /// The value with these bits.
+    pub(crate) const fn of(bits: u64) -> Self {
+        Self(bits)
+    }
+
     /// The word's bits.
     #[inline]
     pub(crate) const fn pack(self) -> u64 {

@@ -24,6 +24,10 @@ impl NodeSet {
         Self(self.0 | other.0)
     }
 
+    pub(crate) const fn without(self, numa_node: NumaNodeId) -> Self {
+        Self(self.0 & !Self::of(numa_node).0)
+    }
+
     pub(crate) const fn has(self, numa_node: NumaNodeId) -> bool {
         self.0 & Self::of(numa_node).0 != 0
     }

@@ -4,10 +4,10 @@
 //! moment during the call.
 
 use crate::Quantities;
-use crate::ids::{AgentId, ClaimId, Owner};
+use crate::ids::{AgentId, ClaimId, NumaNodeId, Owner, RoleId};
 use crate::reason::{Reason, Refusal};
 
-/// The answer to claim, hold and split.
+/// The answer to claim, hold, split and resize.
 #[must_use]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
@@ -35,10 +35,10 @@ impl Outcome {
     }
 }
 
-/// A claim that was made. What it holds exactly: [`Table::placement`](crate::Table::placement).
+/// A claim that was made, or resized. What it holds exactly: [`Table::placement`](crate::Table::placement).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Grant {
-    /// The new claim.
+    /// The claim.
     pub claim: ClaimId,
     /// What its role is charged for it.
     pub charged: Quantities,
@@ -108,4 +108,57 @@ pub enum Confirmed {
     },
     /// The agent is unknown or has no such pool.
     NoSuchPool,
+}
+
+/// The answer to merge.
+#[must_use]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Merged {
+    /// One claim has all of it; the other is gone.
+    Merged {
+        /// What its role is charged for the one that is left.
+        charged: Quantities,
+    },
+    /// Both ids name the same claim.
+    Same,
+    /// They are on different agents, or on two incarnations of one.
+    OtherAgent,
+    /// They are charged to different roles.
+    OtherRole {
+        /// The role of the claim that was to take it all.
+        into: RoleId,
+        /// The role of the claim that was to go.
+        from: RoleId,
+    },
+    /// This one names no live claim.
+    Gone {
+        /// Which.
+        claim: ClaimId,
+    },
+    /// This one is somebody else's.
+    NotOwner {
+        /// Which.
+        claim: ClaimId,
+        /// Whose.
+        owner: Owner,
+    },
+    /// Their members together are more than [`MAX_MEMBERS`](crate::MAX_MEMBERS).
+    TooManyMembers {
+        /// How many.
+        members: u32,
+    },
+    /// Memory of NUMA nodes was promised to one of them, and the other has memory of further ones.
+    MemoryTerms,
+    /// Those who are on this NUMA node do not admit the merged claim.
+    NotAdmitted {
+        /// Which.
+        numa_node: NumaNodeId,
+    },
+    /// The shard's claim records are used up.
+    RecordsFull {
+        /// How many the agent's shard has.
+        records: u32,
+    },
+    /// Others were in the way; ask again.
+    Contended,
 }

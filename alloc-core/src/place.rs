@@ -24,7 +24,7 @@ use crate::reason::{Invalid, Reason};
 use crate::request::{Policy, Request};
 use crate::site::{Hands, Site};
 use crate::stock::{View, WhatIf};
-use crate::walk::Walk;
+use crate::walk::{Ahead, Walk};
 use crate::{MILLI_PER_PU, PAGE_BYTES};
 
 /// How often everything is searched before the answer is `Contended`.
@@ -72,24 +72,32 @@ pub enum Unplaced {
 /// Finds an agent for a request and claims there.
 #[inline]
 pub(crate) fn place(caller: &Caller<'_>, holder: Holder, request: &Request, policy: Policy) -> Placed {
+    if let Some(need) = Need::of(request)
+        && let Some(hands) = caller.hands_in(caller.home)
+    {
+        let mut walk = Walk::new(&hands, &need, policy);
+        if let Some(grant) = walk.place(None, holder, &need) {
+            walk.prefetch_next();
+            return Placed::Granted(grant);
+        }
+    }
+    place_in_general(caller, holder, request, policy)
+}
+
+/// As [`place`], when the home shard is not known to serve.
+#[cold]
+#[inline(never)]
+fn place_in_general(caller: &Caller<'_>, holder: Holder, request: &Request, policy: Policy) -> Placed {
     if let Err(invalid) = check(request) {
         return Placed::Refused(Unplaced::Invalid(invalid));
     }
     if let Some(need) = Need::of(request) {
-        let placed = caller.with(caller.home, |hands| Walk::new(hands, &need, policy).place(holder, &need));
-        if let Some(grant) = placed.or_else(|| place_elsewhere(caller, holder, &need, policy)) {
+        let in_shard = |hands: Hands<'_>| Walk::new(&hands, &need, policy).place(None, holder, &need);
+        if let Some(grant) = shards(caller).find_map(|shard| caller.with(shard, in_shard)) {
             return Placed::Granted(grant);
         }
     }
     place_slowly(caller, holder, request, policy)
-}
-
-/// Looks in the other shards.
-#[cold]
-fn place_elsewhere(caller: &Caller<'_>, holder: Holder, need: &Need, policy: Policy) -> Option<Grant> {
-    shards(caller)
-        .skip(1)
-        .find_map(|shard| caller.with(shard, |hands| Walk::new(hands, need, policy).place(holder, need)))
 }
 
 /// Places one request for many holders.
@@ -101,19 +109,16 @@ pub(crate) fn place_many(
     mut each: impl FnMut(usize, Placed),
 ) {
     let mut done = 0;
-    if check(request).is_ok()
-        && let Some(need) = Need::of(request)
+    if let Some(need) = Need::of(request)
+        && let Some(hands) = caller.hands_in(caller.home)
     {
-        caller.with(caller.home, |hands| {
-            let mut walk = Walk::new(hands, &need, policy);
-            while done < holders.len() {
-                walk.look_ahead(holders.len() - done);
-                let Some(grant) = walk.place(holders[done], &need) else { break };
-                each(done, Placed::Granted(grant));
-                done += 1;
-                walk.stay(policy);
-            }
-        });
+        let (mut walk, mut ahead) = (Walk::new(&hands, &need, policy), Ahead::new());
+        while done < holders.len() {
+            ahead.fill(&mut walk, holders.len() - done);
+            let Some(grant) = walk.place(Some(&mut ahead), holders[done], &need) else { break };
+            each(done, Placed::Granted(grant));
+            done += 1;
+        }
     }
     for (at, holder) in holders.iter().enumerate().skip(done) {
         each(at, place(caller, *holder, request, policy));
@@ -145,7 +150,7 @@ pub(crate) fn claim_at_leaf(hands: Hands<'_>, at: u32, holder: Holder, request: 
         fits.then(|| (need.pus.next_multiple_of(shape.bits.width), (free & shape.bits.all()).count_ones(), leaf))
     });
     let (.., leaf) = fitting.min()?;
-    claim_leaf(&hands, machine.position(leaf), None, holder, &need).ok()
+    claim_leaf(&hands, machine.position(leaf), None, holder, &need).ok().map(|(grant, _)| grant)
 }
 
 /// Asks agent by agent, and says no only when it is final.
@@ -180,7 +185,7 @@ fn place_slowly(caller: &Caller<'_>, holder: Holder, request: &Request, policy: 
     Placed::Contended { pools_changed }
 }
 
-const fn is_of_role(reason: &Reason) -> bool {
+pub(crate) const fn is_of_role(reason: &Reason) -> bool {
     matches!(reason, Reason::RoleLimit(_) | Reason::NoSuchRole(_))
 }
 
@@ -194,7 +199,7 @@ fn select<'a>(hands: Hands<'a>, request: &Request, policy: Policy) -> Option<Sit
     }
 }
 
-fn is_feasible(site: &Site<'_>, request: &Request) -> bool {
+pub(crate) fn is_feasible(site: &Site<'_>, request: &Request) -> bool {
     let view = View { machine: site.machine, what_if: WhatIf::AsIs };
     site.closed().is_none() && plan(request, &view, &mut Nowhere).is_ok()
 }

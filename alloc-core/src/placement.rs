@@ -1,5 +1,6 @@
 //! Placement: what a claim holds, exactly. The answer to "where is it?", and what `restore` and `split_exact` take.
 
+use crate::extras::PlacedExtras;
 use crate::ids::{NumaNodeId, PuId};
 use crate::{MILLI_PER_PU, Quantities};
 
@@ -14,10 +15,13 @@ pub struct Placement {
     pub pools: Vec<PoolShare>,
     /// The second member and on; the last of them is not empty.
     pub further: Vec<MemberPlacement>,
-    /// Memory. The NUMA nodes listed are the ones the claim may use, also those with 0 bytes (in a strict group).
+    /// Ordinary memory. The NUMA nodes listed are the ones the claim may use, also those with 0 bytes (in a strict group, or
+    /// with huge pages only).
     pub memory: Vec<NumaNodeMemory>,
     /// On what terms the memory is held.
     pub memory_hold: MemoryHold,
+    /// What else is held.
+    pub extras: PlacedExtras,
 }
 
 impl Placement {
@@ -35,16 +39,17 @@ impl Placement {
         pus
     }
 
-    /// CPU and memory together, as charged.
+    /// CPU and memory together, special memory included, as charged.
     #[must_use]
     pub fn quantities(&self) -> Quantities {
         let member_milli = |(pus, pools): (&[PuId], &[PoolShare])| {
             let pool_milli: u64 = pools.iter().map(|share| u64::from(share.cpu_milli)).sum();
             pus.len() as u64 * u64::from(MILLI_PER_PU) + pool_milli
         };
+        let memory = self.memory.iter().chain(&self.extras.special_memory);
         Quantities {
             cpu_milli: self.members().map(member_milli).sum(),
-            mem_bytes: self.memory.iter().fold(0, |sum, memory| sum.saturating_add(memory.mem_bytes)),
+            mem_bytes: memory.fold(0, |sum, memory| sum.saturating_add(memory.mem_bytes)),
         }
     }
 }

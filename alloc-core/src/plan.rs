@@ -12,16 +12,21 @@
 //! A kind of core that is preferred is at first taken as required, and comes before memory and locality that are only
 //! preferred.
 //!
+//! **Devices** that are required beside the PUs are part of the choice of scope: a scope whose PUs have too few devices on
+//! their NUMA nodes does not serve, and the next is tried. Preferred ones are first taken for required. What else is asked of
+//! the agent comes last, as near to the PUs as can be (see [`extras::plan`]).
+//!
 //! A plan goes to a [`Sink`], part by part: into the claim's record, or nowhere when only feasibility is asked.
 
+use crate::extras::beside::Beside;
+use crate::extras::{self, DeviceLocality, figures};
 use crate::field::{Field, Region};
 use crate::ids::NumaNodeId;
 use crate::member::{Cpus, MAX_MEMBERS, Smt};
-use crate::memory_plan;
+use crate::memory_plan::{self, Demand};
 use crate::nodeset::NodeSet;
 use crate::part::{MAX_INDEX, Part};
-use crate::quantity::pages_up;
-use crate::reason::Invalid;
+use crate::reason::{Invalid, Wanted};
 use crate::record::OpenRecord;
 use crate::request::{Level, Locality, MemoryLocality, Request};
 use crate::search::{Cost, Search};
@@ -37,6 +42,8 @@ pub(crate) enum Lack {
     Cpus,
     /// The cores or the share are there; the memory, or memory beside them, is not.
     Memory,
+    /// So is the memory; this is not, or not where it is required.
+    Extra(Wanted),
     /// What was there a moment ago is gone: plan again.
     Moved,
     /// No room to write the plan down.
@@ -87,6 +94,11 @@ impl Scope {
         }
     }
 
+    /// One NUMA node.
+    pub(crate) const fn one(numa_node: NumaNodeId) -> Self {
+        Self::Within { nodeset: NodeSet::of(numa_node), group: None }
+    }
+
     /// Its NUMA nodes; none for anywhere.
     const fn nodeset(self) -> NodeSet {
         match self {
@@ -102,6 +114,7 @@ impl Scope {
 
 /// Whether the request can be meant at all.
 pub(crate) fn check(request: &Request) -> Result<(), Invalid> {
+    request.extras.check()?;
     let members = request.members.as_slice();
     if request.members.added() as usize > MAX_MEMBERS {
         return Err(Invalid::TooManyMembers { members: request.members.added() });
@@ -136,17 +149,16 @@ fn plan_on<const N: usize>(
     stock: &impl Stock,
     sink: &mut impl Sink,
 ) -> Result<(), Lack> {
-    let planner = |strict_kinds| Wants::new(request, strict_kinds);
     if prefers_kind(&request.members) {
-        let wants = planner(true);
+        let wants = Wants::new(request, true);
         let planner = Planner::new(request, &wants, field, stock);
-        if let Ok(found) = planner.find() {
+        if let Some(found) = planner.find() {
             return planner.put(&found, sink);
         }
     }
-    let wants = planner(false);
+    let wants = Wants::new(request, false);
     let planner = Planner::new(request, &wants, field, stock);
-    let found = planner.find()?;
+    let found = planner.find().ok_or_else(|| planner.lack())?;
     planner.put(&found, sink)
 }
 
@@ -155,54 +167,95 @@ fn plan_on<const N: usize>(
 enum Place {
     Region(Region),
     Pools(Reach),
+    /// Wherever it has to be so that these devices are beside it.
+    Beside(DeviceLocality),
 }
 
 /// What a planner found.
 #[derive(Clone, Copy, Debug)]
 struct Found {
-    scope: Scope,
+    /// From where the CPU comes.
+    cpus: Scope,
     place: Place,
+    /// From where the memory comes.
+    memory: Scope,
+}
+
+/// What has to come from one scope with the CPU.
+#[derive(Clone, Copy, Debug)]
+struct Together {
+    memory: bool,
+    /// Devices that are wanted beside the PUs this urgently or more.
+    devices: Option<DeviceLocality>,
 }
 
 /// How good a find is, the best least.
-type Rank = (Cost, u64);
+type Rank = (bool, Cost, u64);
 
 /// One request, its members understood in one way.
 struct Planner<'a, S, const N: usize> {
     request: &'a Request,
-    pages: u64,
+    demand: Demand,
     wants: &'a Wants,
     search: Search<'a, S, N>,
+    field: &'a Field<'a, N>,
     stock: &'a S,
 }
 
 impl<'a, S: Stock, const N: usize> Planner<'a, S, N> {
     fn new(request: &'a Request, wants: &'a Wants, field: &'a Field<'a, N>, stock: &'a S) -> Self {
         let search = Search::new(request.locality, wants, field, stock);
-        Self { request, pages: pages_up(request.mem_bytes), wants, search, stock }
+        Self { request, demand: Demand::of(request), wants, search, field, stock }
     }
 
-    fn find(&self) -> Result<Found, Lack> {
-        if self.pages == 0 || self.request.memory == MemoryLocality::Any {
-            return self.find_in(Scope::Anywhere).ok_or(Lack::Cpus);
-        }
-        if let Some(found) = self.find_together() {
-            return Ok(found);
-        }
-        let anywhere = self.find_in(Scope::Anywhere).ok_or(Lack::Cpus)?;
-        if self.request.memory == MemoryLocality::Preferred { Ok(anywhere) } else { Err(Lack::Memory) }
+    /// The best way to serve the request, best first: memory and preferred devices with the CPU, memory only, preferred
+    /// devices only, neither; as far as the request leaves it open.
+    fn find(&self) -> Option<Found> {
+        let memory = if self.demand.is_empty() { MemoryLocality::Any } else { self.request.memory };
+        let steps = device_steps(self.request);
+        let with_memory = if memory == MemoryLocality::Any { &[] } else { steps };
+        let without = if memory == MemoryLocality::Required { &[] } else { steps };
+        let together = |&devices: &_| self.find_together(Together { memory: true, devices: Some(devices) });
+        with_memory.iter().find_map(together).or_else(|| without.iter().find_map(|&devices| self.find_apart(devices)))
     }
 
-    /// In the scope in which CPU and memory both fit: the best NUMA node, else the best of the smallest groups.
-    fn find_together(&self) -> Option<Found> {
-        self.find_in_numa_node().or_else(|| {
+    /// What is to blame that nothing was found.
+    fn lack(&self) -> Lack {
+        if self.place(Scope::Anywhere).is_none() {
+            return Lack::Cpus;
+        }
+        if let Some(what) = figures::first_lacking(self.request, self.stock) {
+            return Lack::Extra(what);
+        }
+        let memory = self.request.memory == MemoryLocality::Required && !self.demand.is_empty();
+        let serves = || !memory || self.find_together(Together { memory, devices: None }).is_some();
+        match self.request.extras.first_required() {
+            Some(device) if serves() => Lack::Extra(device),
+            _ => self.demand.lack(self.stock.shape().ordinary(), self.stock),
+        }
+    }
+
+    /// With memory from anywhere.
+    fn find_apart(&self, devices: DeviceLocality) -> Option<Found> {
+        if !self.request.extras.wants_beside(devices) {
+            let (_, place) = self.place(Scope::Anywhere)?;
+            return Some(Found { cpus: Scope::Anywhere, place, memory: Scope::Anywhere });
+        }
+        let together = Together { memory: false, devices: Some(devices) };
+        let found = self.find_together(together);
+        found.or_else(|| self.rank(Scope::Anywhere, together).map(|(_, found)| found))
+    }
+
+    /// In the scope in which all this fits together: the best NUMA node, else the best of the smallest groups.
+    fn find_together(&self, together: Together) -> Option<Found> {
+        self.find_in_numa_node(together).or_else(|| {
             let mut best: Option<(u32, Rank, Found)> = None;
             for scope in group_scopes(self.stock) {
                 let size = scope.nodeset().len();
                 if best.is_some_and(|(smallest, ..)| smallest < size) {
                     break;
                 }
-                if let Some((rank, found)) = self.rank(scope)
+                if let Some((rank, found)) = self.rank(scope, together)
                     && best.is_none_or(|(_, least, _)| rank < least)
                 {
                     best = Some((size, rank, found));
@@ -212,68 +265,127 @@ impl<'a, S: Stock, const N: usize> Planner<'a, S, N> {
         })
     }
 
-    /// In the best NUMA node in which CPU and memory both fit.
-    fn find_in_numa_node(&self) -> Option<Found> {
-        let fits = |scope: &Scope| memory_fits(self.request, self.pages, *scope, self.stock);
-        let scopes = single_scopes(self.stock).filter(fits);
+    /// In the best NUMA node in which all this fits.
+    fn find_in_numa_node(&self, together: Together) -> Option<Found> {
+        let beside = |scope: &Scope| self.devices_fit(together, scope.nodeset());
+        let scopes = single_scopes(self.stock).filter(|scope| self.memory_fits(together, *scope)).filter(beside);
         if self.wants.takes().is_empty() {
-            return scopes.filter_map(|scope| self.rank(scope)).min_by_key(|(rank, _)| *rank).map(|(_, found)| found);
+            let ranked = scopes.filter_map(|scope| self.rank(scope, together));
+            return ranked.min_by_key(|(rank, _)| *rank).map(|(_, found)| found);
         }
         let nodeset = scopes.fold(NodeSet::default(), |nodeset, scope| nodeset.union(scope.nodeset()));
         let (numa_node, choice) = self.search.best_in_numa_node(nodeset)?;
-        let scope = Scope::Within { nodeset: NodeSet::of(numa_node), group: None };
-        Some(Found { scope, place: Place::Region(choice.region) })
+        Some(found_in(Scope::one(numa_node), Place::Region(choice.region), together))
     }
 
-    /// What can be had in a scope, if CPU and memory both fit.
-    fn rank(&self, scope: Scope) -> Option<(Rank, Found)> {
-        if !memory_fits(self.request, self.pages, scope, self.stock) {
+    /// What can be had in a scope, if all this fits.
+    fn rank(&self, scope: Scope, together: Together) -> Option<(Rank, Found)> {
+        if !self.memory_fits(together, scope) {
             return None;
         }
-        let pages = scope.pages(self.stock);
+        let (cost, place) = match self.place(scope)? {
+            (_, Place::Pools(reach)) => (Cost::of_left(scope_pus(scope, self.stock)), Place::Pools(reach)),
+            placed => placed,
+        };
+        let place = self.beside_devices(place, scope, together)?;
+        let rank = (matches!(place, Place::Beside(_)), cost, scope.pages(self.stock));
+        Some((rank, found_in(scope, place, together)))
+    }
+
+    /// The best place for the CPU in a scope; of pools the cost is not told.
+    fn place(&self, scope: Scope) -> Option<(Cost, Place)> {
         if self.wants.takes().is_empty() {
-            let cost = Cost::of_left(scope_pus(scope, self.stock));
-            return self.find_in(scope).map(|found| ((cost, pages), found));
+            let reach = shared::choose(self.wants.share_milli(), self.request.locality, scope, self.stock)?;
+            return Some((Cost::default(), Place::Pools(reach)));
         }
         let choice = self.search.best(scope)?;
-        Some(((choice.cost, pages), Found { scope, place: Place::Region(choice.region) }))
+        Some((choice.cost, Place::Region(choice.region)))
     }
 
-    fn find_in(&self, scope: Scope) -> Option<Found> {
-        let place = if self.wants.takes().is_empty() {
-            Place::Pools(shared::choose(self.wants.share_milli(), self.request.locality, scope, self.stock)?)
-        } else {
-            Place::Region(self.search.best(scope)?.region)
-        };
-        Some(Found { scope, place })
+    /// This place if the devices are beside it, else one beside them.
+    fn beside_devices(&self, place: Place, scope: Scope, together: Together) -> Option<Place> {
+        let least = together.devices.filter(|least| self.request.extras.wants_beside(*least));
+        let Some(least) = least else { return Some(place) };
+        let near = self.put_cpus(&place, scope, &mut Nowhere).ok()?;
+        if self.devices_fit(together, near) {
+            return Some(place);
+        }
+        self.beside(least, scope).put(&mut Nowhere).is_ok().then_some(Place::Beside(least))
     }
 
+    fn beside(&self, least: DeviceLocality, scope: Scope) -> Beside<'a, S, N> {
+        Beside { request: self.request, least, scope, wants: self.wants, field: self.field, stock: self.stock }
+    }
+
+    /// Whether the devices that are to be beside PUs on these NUMA nodes are there.
+    fn devices_fit(&self, together: Together, near: NodeSet) -> bool {
+        together.devices.is_none_or(|least| figures::devices_fit(self.request, least, near, self.stock))
+    }
+
+    /// Whether the memory of the request fits a scope, if it is to come from there.
+    fn memory_fits(&self, together: Together, scope: Scope) -> bool {
+        match scope {
+            Scope::Within { nodeset, group } if together.memory => {
+                if self.request.memory == MemoryLocality::Required {
+                    memory_plan::strict_fits(self.demand, nodeset, group, self.stock)
+                } else {
+                    memory_plan::loose_fits(self.demand, nodeset, self.stock)
+                }
+            }
+            _ => true,
+        }
+    }
+
+    /// Puts all that was found into the plan: CPU, memory, then the rest near the PUs.
     fn put(&self, found: &Found, sink: &mut impl Sink) -> Result<(), Lack> {
-        let near = match found.place {
-            Place::Region(region) => self.search.put(&region, sink)?,
-            Place::Pools(reach) => shared::fill(reach, self.wants, found.scope, self.stock, sink)?,
-        };
-        put_memory(self.request, self.pages, found.scope, near, self.stock, sink)
+        let near = self.put_cpus(&found.place, found.cpus, sink)?;
+        if !self.demand.is_empty() {
+            self.put_memory(found.memory, near, sink)?;
+        }
+        match self.request.extras.wishes() {
+            Some(wishes) => extras::plan::plan(wishes, near, self.stock, sink),
+            None => Ok(()),
+        }
+    }
+
+    /// Puts the CPU into the plan; tells the NUMA nodes it is in.
+    fn put_cpus(&self, place: &Place, scope: Scope, sink: &mut impl Sink) -> Result<NodeSet, Lack> {
+        match *place {
+            Place::Region(ref region) => self.search.put(region, sink),
+            Place::Pools(reach) => shared::fill(reach, self.wants, scope, self.stock, sink),
+            Place::Beside(least) => self.beside(least, scope).put(sink),
+        }
+    }
+
+    fn put_memory(&self, scope: Scope, near: NodeSet, sink: &mut impl Sink) -> Result<(), Lack> {
+        let stock = self.stock;
+        match scope {
+            Scope::Anywhere => memory_plan::loose(self.demand, stock.shape().ordinary(), near, stock, sink),
+            Scope::Within { nodeset, group } if self.request.memory == MemoryLocality::Required => {
+                memory_plan::strict(self.demand, (nodeset, group), near, stock, sink)
+            }
+            Scope::Within { nodeset, .. } => memory_plan::loose(self.demand, nodeset, near, stock, sink),
+        }
     }
 }
 
-/// Whether the memory of a request fits a scope.
-fn memory_fits(request: &Request, pages: u64, scope: Scope, stock: &impl Stock) -> bool {
-    match scope {
-        Scope::Anywhere => memory_plan::loose_fits(pages, stock.shape().ordinary(), stock),
-        Scope::Within { nodeset, group } if request.memory == MemoryLocality::Required => {
-            memory_plan::strict_fits(pages, nodeset, group, stock)
-        }
-        Scope::Within { nodeset, .. } => memory_plan::loose_fits(pages, nodeset, stock),
+const fn found_in(scope: Scope, place: Place, together: Together) -> Found {
+    Found { cpus: scope, place, memory: if together.memory { scope } else { Scope::Anywhere } }
+}
+
+/// Which device wishes a scope has to keep: first the preferred ones too, then the required ones alone.
+fn device_steps(request: &Request) -> &'static [DeviceLocality] {
+    if request.extras.wants_beside(DeviceLocality::Preferred) {
+        &[DeviceLocality::Preferred, DeviceLocality::Required]
+    } else {
+        &[DeviceLocality::Required]
     }
 }
 
 /// Each NUMA node that has cores.
 pub(crate) fn single_scopes(stock: &impl Stock) -> impl Iterator<Item = Scope> {
     let pools = stock.shape().layout.pools.iter();
-    pools
-        .filter_map(|pool| pool.numa_node)
-        .map(|numa_node| Scope::Within { nodeset: NodeSet::of(numa_node), group: None })
+    pools.filter_map(|pool| pool.numa_node).map(Scope::one)
 }
 
 /// Each group of NUMA nodes, smallest first.
@@ -291,29 +403,8 @@ fn scope_pus(scope: Scope, stock: &impl Stock) -> u64 {
 pub(crate) fn cpus_fit(request: &Request, scope: Scope, stock: &impl Stock) -> bool {
     fn fit<const N: usize>(request: &Request, scope: Scope, stock: &impl Stock) -> bool {
         let (field, wants) = (Field::<N>::read(stock), Wants::new(request, false));
-        Planner::new(request, &wants, &field, stock).find_in(scope).is_some()
+        Planner::new(request, &wants, &field, stock).place(scope).is_some()
     }
     let few = stock.shape().layout.leaves.len() <= FEW_LEAVES;
     if few { fit::<FEW_LEAVES>(request, scope, stock) } else { fit::<MAX_INDEX>(request, scope, stock) }
-}
-
-/// Puts the memory into the plan.
-fn put_memory(
-    request: &Request,
-    pages: u64,
-    scope: Scope,
-    near: NodeSet,
-    stock: &impl Stock,
-    sink: &mut impl Sink,
-) -> Result<(), Lack> {
-    if pages == 0 {
-        return Ok(());
-    }
-    match scope {
-        Scope::Anywhere => memory_plan::loose(pages, stock.shape().ordinary(), near, stock, sink),
-        Scope::Within { nodeset, group } if request.memory == MemoryLocality::Required => {
-            memory_plan::strict(pages, (nodeset, group), near, stock, sink)
-        }
-        Scope::Within { nodeset, .. } => memory_plan::loose(pages, nodeset, near, stock, sink),
-    }
 }

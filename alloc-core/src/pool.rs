@@ -30,6 +30,11 @@ impl PoolWord {
         Self((capacity as u64) << (MILLI_BITS + EPOCH_BITS) | (committed as u64) << EPOCH_BITS | epoch as u64)
     }
 
+    /// The value of a word that was copied.
+    pub(crate) const fn unpack(word: u64) -> Self {
+        Self(word)
+    }
+
     pub(crate) const fn capacity_milli(self) -> u32 {
         (self.0 >> (MILLI_BITS + EPOCH_BITS)) as u32
     }

@@ -41,6 +41,10 @@ impl Need {
         else {
             return None;
         };
+        // Extras are the planner's.
+        if request.extras.wishes().is_some() {
+            return None;
+        }
         let pages = pages_up(request.mem_bytes);
         let strict = request.memory == MemoryLocality::Required;
         let level = match request.locality {
@@ -95,7 +99,8 @@ struct Spot<'a> {
     position: u32,
 }
 
-/// Claims at a leaf, if it has what is needed. `found`: the plane of the index where it was found.
+/// Claims at a leaf, if it has what is needed. `found`: the plane of the index where it was found. Beside the grant, the free PUs
+/// that the leaf had left.
 ///
 /// Inlined, with what it calls: what it works on stays in registers. A struct that is handed on is written in parts and read
 /// whole, for which the processor waits longer than for a compare-and-swap.
@@ -106,8 +111,10 @@ pub(crate) fn claim_leaf(
     found: Option<Plane>,
     holder: Holder,
     need: &Need,
-) -> Result<Grant, Missed> {
+) -> Result<(Grant, u32), Missed> {
     let shard = hands.shard;
+    // Most shapes have a leaf's word in the line of its position: it comes while the deed is read.
+    shard.prefetch_line(position / POSITIONS_PER_LINE);
     let deed = shard.deed(position);
     if !deed.is_active() {
         return Err(Missed::Leaf);
@@ -122,7 +129,7 @@ pub(crate) fn claim_leaf(
     let slot = hands.magazine.take(shard.records.map()).map_err(|_| Missed::Leaf)?;
     let of = Place { line, shape: deed.shape(), role: holder.role };
     let flight = hands.flight(of);
-    let mut making = Making { hands, spot, need, flight, of, slot, leaf, pus, stage: Stage::Begun };
+    let mut making = Making { hands, spot, need, flight, of, slot, leaf, pus, left: 0, stage: Stage::Begun };
     making.charge()?;
     making.take()?;
     if shard.deed(position) != deed {
@@ -130,13 +137,20 @@ pub(crate) fn claim_leaf(
     }
     let agent = AgentId::new(shard.first.get() + deed.at());
     let generation = making.publish(holder.owner, agent);
-    Ok(Grant { claim: ClaimId::new(agent, slot, generation), charged: charged(pus, need.pages), pools_changed: false })
+    let claim = ClaimId::new(agent, slot, generation);
+    Ok((Grant { claim, charged: charged(pus, need.pages), pools_changed: false }, making.left))
 }
 
 /// What a role is charged for so many PUs and pages.
 #[inline(always)]
 fn charged(pus: u32, pages: u64) -> Quantities {
     Quantities { cpu_milli: u64::from(pus.count_ones() * MILLI_PER_PU), mem_bytes: pages * PAGE_BYTES }
+}
+
+/// The same, in the units of the ledger.
+#[inline(always)]
+fn owed(pus: u32, pages: u64) -> [u64; 2] {
+    [u64::from(pus.count_ones() * MILLI_PER_PU), pages]
 }
 
 /// What a leaf lacks.
@@ -172,13 +186,12 @@ impl Spot<'_> {
         Ok(pus)
     }
 
+    /// Takes free PUs; how many are left.
     #[inline(always)]
-    fn take_cores(&self, pus: u32) -> bool {
-        let Some((before, after)) = leaf::shift(self.leaf_word, pus, PuState::Free, PuState::Held) else {
-            return false;
-        };
+    fn take_cores(&self, pus: u32) -> Option<u32> {
+        let (before, after) = leaf::shift(self.leaf_word, pus, PuState::Free, PuState::Held)?;
         machine::tell_leaf(&self.shard.index, self.position, (before, after), self.leaf_word);
-        true
+        Some(after.mask(PuState::Free).count_ones())
     }
 
     #[inline(always)]
@@ -235,27 +248,34 @@ struct Making<'r, 'a> {
     slot: u32,
     leaf: u32,
     pus: u32,
+    /// Free PUs that the leaf had left.
+    left: u32,
     stage: Stage,
 }
 
 impl Making<'_, '_> {
     #[inline(always)]
     fn charge(&mut self) -> Result<(), Missed> {
-        let (table, desk) = (self.hands.table, self.hands.desk);
-        let amount = charged(self.pus, self.need.pages);
-        if table.ledger().charge((table.desks(), desk, &self.flight), self.of.role, amount).is_err() {
-            return Err(Missed::Role);
+        let owed = owed(self.pus, self.need.pages);
+        if !self.hands.table.ledger().charge_here(self.hands.desk, self.of.role, owed) {
+            self.charge_in_full()?;
         }
         self.stage = Stage::Charged;
         Ok(())
     }
 
+    #[cold]
+    #[inline(never)]
+    fn charge_in_full(&self) -> Result<(), Missed> {
+        let (table, amount) = (self.hands.table, charged(self.pus, self.need.pages));
+        let charged = table.ledger().charge((table.desks(), self.hands.desk, &self.flight), self.of.role, amount);
+        charged.map_err(|_| Missed::Role)
+    }
+
     /// Takes the cores, then the memory.
     #[inline(always)]
     fn take(&mut self) -> Result<(), Missed> {
-        if !self.spot.take_cores(self.pus) {
-            return Err(Missed::Leaf);
-        }
+        self.left = self.spot.take_cores(self.pus).ok_or(Missed::Leaf)?;
         self.stage = Stage::Cores;
         if self.need.pages > 0 {
             if !self.spot.take_memory(self.need) {
@@ -340,8 +360,7 @@ pub(crate) fn end(hands: &Hands<'_>, locked: &Locked<'_>) -> Option<Quantities> 
     let word = shard.word(line, place.word());
     let Some(changed) = leaf::shift(word, pus, PuState::Held, PuState::Free) else { leaf::not_held(pus) };
     machine::tell_leaf(&shard.index, line * POSITIONS_PER_LINE + u32::from(leaf), changed, word);
-    let refunded = charged(pus, pages);
-    hands.table.ledger().refund(hands.desk, role, refunded);
+    hands.table.ledger().refund_units(hands.desk, role, owed(pus, pages));
     locked.free(hands.magazine, shard.records.map());
-    Some(refunded)
+    Some(charged(pus, pages))
 }

@@ -2,7 +2,8 @@
 
 use core::fmt;
 
-use crate::ids::{AgentId, NumaNodeId, Owner, PuId, RoleId};
+use crate::extras::{DeviceLocality, HugeSize};
+use crate::ids::{AgentId, DeviceId, NameId, NumaNodeId, Owner, PuId, RoleId};
 use crate::member::MAX_MEMBERS;
 use crate::request::{Level, Locality, MemoryLocality};
 
@@ -18,9 +19,9 @@ pub struct Refusal {
 /// Why a request is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reason {
-    /// The agent is unknown, or the claim to split is not live.
+    /// The agent is unknown, or the claim to split or resize is not live.
     Gone,
-    /// The claim to split is somebody else's.
+    /// The claim to split or resize is somebody else's.
     NotOwner {
         /// Whose.
         owner: Owner,
@@ -83,6 +84,22 @@ pub enum Wanted {
     SharedMilli,
     /// Bytes of memory.
     MemBytes,
+    /// Huge pages of a size.
+    HugePages(HugeSize),
+    /// Bytes of special memory of a kind.
+    SpecialMemory(u32),
+    /// Whole devices of a kind.
+    Devices(u32),
+    /// Thousandths of one device of a kind.
+    DeviceMilli(u32),
+    /// Bytes of disk.
+    DiskBytes,
+    /// Thousandths of a named scalar.
+    Scalar(NameId),
+    /// Numbers of a named range.
+    Numbers(NameId),
+    /// Items of a named set.
+    Items(NameId),
 }
 
 /// The figures of a refusal, all in the unit of `what`.
@@ -107,6 +124,8 @@ pub struct Shortage {
     pub locality: Locality,
     /// What was required of the memory.
     pub memory: MemoryLocality,
+    /// What was required of the devices, when it is these that are lacking.
+    pub devices: DeviceLocality,
 }
 
 /// What is wrong with a request or a placement.
@@ -139,10 +158,52 @@ pub enum Invalid {
     NoSuchGroup,
     /// More memory than a NUMA node can have, or not whole pages.
     Memory(NumaNodeId),
+    /// A list of the extras names something twice, or is not sorted.
+    Unsorted {
+        /// Which.
+        field: &'static str,
+    },
+    /// An amount is 0, not whole pages, or more than one claim can have.
+    Amount(Wanted),
+    /// Special memory of kind 0, which is ordinary.
+    OrdinaryKind,
+    /// Memory of a special NUMA node among the ordinary, or the reverse.
+    SpecialMemory(NumaNodeId),
+    /// The machine has no such device.
+    UnknownDevice(DeviceId),
+    /// The machine has no such scalar, range or set, or not this much of it.
+    UnknownName(Wanted),
+    /// A range or set does not have this number.
+    UnknownNumber {
+        /// Its name.
+        name: NameId,
+        /// The number.
+        number: u64,
+    },
     /// The claim to split does not hold this.
     NotHeld,
     /// Something is free, but no core and no page of it is within the limits of the hold.
     HoldTooSmall,
+    /// A resize that names more or fewer members than the claim has.
+    OtherMembers {
+        /// How many the claim has.
+        has: u32,
+        /// How many the request has.
+        asked: u32,
+    },
+    /// A resize to CPU of another sort than a member has: shared instead of exclusive, other pieces, another kind of core.
+    OtherCpus {
+        /// Which member, from 0.
+        member: u32,
+    },
+    /// A resize that requires memory on the same NUMA nodes for a claim that was not promised it, or does not for one that was.
+    OtherMemoryTerms,
+    /// The request for a resize names extras.
+    ExtrasStay,
+    /// The claim to resize has huge pages or special memory.
+    SpecialMemoryHeld,
+    /// A resize that requires locality which what the claim keeps does not have.
+    HeldElsewhere,
 }
 
 /// A reason without its figures, to count by.
@@ -239,12 +300,26 @@ impl fmt::Display for ReasonKind {
 }
 
 impl Wanted {
-    const fn noun(self) -> &'static str {
-        match self {
-            Self::ExclusivePus => "exclusive PUs",
-            Self::SharedMilli => "shared CPU",
-            Self::MemBytes => "memory",
-        }
+    pub(crate) fn noun(self) -> impl fmt::Display {
+        self.counted(2)
+    }
+
+    /// The noun, in the singular for one.
+    fn counted(self, count: u64) -> impl fmt::Display {
+        let s = if count == 1 { "" } else { "s" };
+        fmt::from_fn(move |f| match self {
+            Self::ExclusivePus => write!(f, "exclusive PU{s}"),
+            Self::SharedMilli => f.write_str("shared CPU"),
+            Self::MemBytes => f.write_str("memory"),
+            Self::HugePages(size) => write!(f, "huge page{s} of {size}"),
+            Self::SpecialMemory(kind) => write!(f, "memory of kind {kind}"),
+            Self::Devices(kind) => write!(f, "device{s} of kind {kind}"),
+            Self::DeviceMilli(kind) => write!(f, "thousandth{s} of one device of kind {kind}"),
+            Self::DiskBytes => f.write_str("disk"),
+            Self::Scalar(name) => write!(f, "thousandth{s} of scalar {name}"),
+            Self::Numbers(name) => write!(f, "number{s} of range {name}"),
+            Self::Items(name) => write!(f, "item{s} of set {name}"),
+        })
     }
 }
 
@@ -253,10 +328,11 @@ struct Amount(Wanted, u64);
 
 impl fmt::Display for Amount {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match *self {
-            Self(Wanted::ExclusivePus, pus) => write!(f, "{pus}"),
-            Self(Wanted::SharedMilli, cpu_milli) => write!(f, "{cpu_milli} milli"),
-            Self(Wanted::MemBytes, bytes) => write_bytes(f, bytes),
+        let Self(what, figure) = *self;
+        match what {
+            Wanted::SharedMilli => write!(f, "{figure} milli"),
+            Wanted::MemBytes | Wanted::SpecialMemory(_) | Wanted::DiskBytes => write_bytes(f, figure),
+            _ => write!(f, "{figure}"),
         }
     }
 }
@@ -279,21 +355,38 @@ impl Shortage {
     fn asked(&self) -> impl fmt::Display {
         let Self { what, asked, .. } = *self;
         fmt::from_fn(move |f| match what {
-            Wanted::ExclusivePus => write!(f, "wants {asked} exclusive PU{}", if asked == 1 { "" } else { "s" }),
             Wanted::SharedMilli => write!(f, "wants {asked} shared cpu_milli"),
-            Wanted::MemBytes => write!(f, "wants {} of memory", Amount(what, asked)),
+            Wanted::MemBytes | Wanted::SpecialMemory(_) | Wanted::DiskBytes => {
+                write!(f, "wants {} of {}", Amount(what, asked), what.noun())
+            }
+            _ => write!(f, "wants {asked} {}", what.counted(asked)),
         })
     }
 
     /// `" in one L3 domain"`, when that is required.
     fn place(&self) -> impl fmt::Display {
-        let Self { what, locality, memory, .. } = *self;
-        fmt::from_fn(move |f| match (what, locality, memory) {
-            (Wanted::MemBytes, _, MemoryLocality::Required) => f.write_str(" beside its PUs"),
-            (Wanted::MemBytes, ..) => Ok(()),
-            (_, Locality::Required(level), _) => write!(f, " in one {level}"),
+        let Self { what, locality, memory, devices, .. } = *self;
+        let beside = match what {
+            Wanted::MemBytes | Wanted::HugePages(_) => memory == MemoryLocality::Required,
+            Wanted::Devices(_) | Wanted::DeviceMilli(_) => devices == DeviceLocality::Required,
+            _ => false,
+        };
+        fmt::from_fn(move |f| match (what, locality) {
+            _ if beside => f.write_str(" beside its PUs"),
+            (Wanted::ExclusivePus | Wanted::SharedMilli, Locality::Required(level)) => write!(f, " in one {level}"),
             _ => Ok(()),
         })
+    }
+
+    /// What the best of what is free has that the rest has not.
+    const fn together(&self) -> &'static str {
+        match (self.what, self.locality) {
+            (Wanted::Devices(_), _) => "beside such PUs",
+            (Wanted::DeviceMilli(_), _) => "on one device",
+            (Wanted::Numbers(_) | Wanted::Items(_), _) => "those wanted",
+            (Wanted::ExclusivePus, Locality::Any | Locality::Preferred(_)) => "of use to it",
+            _ => "together",
+        }
     }
 
     fn fmt_larger(&self, agent: AgentId, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -305,9 +398,7 @@ impl Shortage {
         let free = Amount(self.what, self.free);
         write!(f, "{}{}; agent {agent} has {free} free", self.asked(), self.place())?;
         if self.best < self.free {
-            let together = matches!(self.locality, Locality::Required(_)) || self.what != Wanted::ExclusivePus;
-            let how = if together { "together" } else { "of use to it" };
-            write!(f, ", {} of them {how}", Amount(self.what, self.best))?;
+            write!(f, ", {} of them {}", Amount(self.what, self.best), self.together())?;
         }
         if self.what == Wanted::ExclusivePus && self.pool_pus > 0 {
             write!(f, " ({} in the shared pool)", self.pool_pus)?;
@@ -383,8 +474,53 @@ impl fmt::Display for Invalid {
             Self::NotSorted => write!(f, "a list is not sorted, or names something twice"),
             Self::NoSuchGroup => write!(f, "strict memory of NUMA nodes that are no group of this machine"),
             Self::Memory(numa_node) => write!(f, "memory of {numa_node} is not whole pages of 4096 bytes, or too much"),
+            Self::Unsorted { field } => write!(f, "{field} is not sorted, or names something twice: sort it"),
+            Self::Amount(what) => {
+                write!(
+                    f,
+                    "nobody can have this amount of {}: give 1 or more, whole pages where it is bytes, ",
+                    what.noun()
+                )?;
+                f.write_str("at most 1000 of one device")
+            }
+            Self::OrdinaryKind => write!(f, "special memory of kind 0: that is ordinary memory, ask for mem_bytes"),
+            Self::SpecialMemory(numa_node) => {
+                write!(
+                    f,
+                    "memory of {numa_node} is in the wrong list: special memory goes into extras.special_memory, other into memory"
+                )
+            }
+            Self::UnknownDevice(device) => write!(f, "the machine has no device {device}"),
+            Self::UnknownName(what) => write!(f, "the machine has no {}, or not this much", what.noun()),
+            Self::UnknownNumber { name, number } => {
+                write!(f, "{name} does not have number {number} and what follows it")
+            }
             Self::NotHeld => write!(f, "the claim to split does not hold what is named"),
             Self::HoldTooSmall => write!(f, "the hold's limits are below one free core or page: raise them"),
+            Self::OtherMembers { has, asked } => {
+                write!(
+                    f,
+                    "names {asked} members and the claim has {has}: name each; one joins by merge and leaves by split"
+                )
+            }
+            Self::OtherCpus { member } => {
+                write!(
+                    f,
+                    "member {member} holds CPU of another sort or kind, or in other pieces: ask for the same, of another size"
+                )
+            }
+            Self::ExtrasStay => {
+                f.write_str("extras: a resize leaves devices, disk, ports and the like as they are: ask for none")
+            }
+            Self::SpecialMemoryHeld => f.write_str(
+                "the claim holds huge pages or special memory, which a resize cannot move along: claim anew",
+            ),
+            Self::OtherMemoryTerms => f.write_str(
+                "the claim's memory is in use on other terms: require its locality if and only if the claim did",
+            ),
+            Self::HeldElsewhere => f.write_str(
+                "what the claim keeps does not have the locality required: resize moves nothing, ask without",
+            ),
         }
     }
 }
@@ -404,6 +540,7 @@ mod tests {
             leaving_pus: 0,
             locality: Locality::Any,
             memory: MemoryLocality::Any,
+            devices: DeviceLocality::Any,
         }
     }
 

@@ -24,6 +24,8 @@ use crate::part::Part;
 use crate::slots::{Magazine, RecordsFull, SlotMap};
 use crate::sync::{self, Ordering, Word64, Words};
 
+mod room;
+
 /// Parts in one record.
 pub(crate) const PARTS: usize = 4;
 
@@ -267,14 +269,13 @@ impl Records {
         }
     }
 
-    /// A record's place and first part as they are at this moment, perhaps of no one moment: to guess by.
-    #[inline]
-    pub(crate) fn peek(&self, slot: u32) -> Option<(Place, Part)> {
+    /// Where a claim's first cores are, if it has any, as it says at this moment, perhaps of no one moment: to guess by.
+    #[inline(always)]
+    pub(crate) fn peek(&self, slot: u32) -> Option<(Place, u16)> {
         let record = self.get(slot)?;
-        // Relaxed, both: nothing but a guess is made from them; the header tells whether there ever was something.
-        let place = Place::unpack(record.place().load(Ordering::Relaxed));
-        let part = Part::unpack(record.part(0)?.load(Ordering::Relaxed));
-        (record.header().state == State::Live).then_some((place, part))
+        // Relaxed, both: nothing but a guess is made from them.
+        let leaf = Part::leaf_of(record.part(0)?.load(Ordering::Relaxed))?;
+        Some((Place::unpack(record.place().load(Ordering::Relaxed)), leaf))
     }
 
     /// Opens a new record, Busy; it is freed again unless it is published.
@@ -551,7 +552,17 @@ impl OpenRecord<'_> {
 
     /// All parts that are not empty, with their positions.
     pub(crate) fn parts(&self) -> impl Iterator<Item = (u16, Part)> {
-        (0..self.len()).map(|at| (at, self.part(at))).filter(|(_, part)| *part != Part::Empty)
+        // The chain is walked once: a claim of many ports has hundreds of records.
+        let mut slot = self.slot;
+        let part = move |at: u16| {
+            if at > 0 && usize::from(at) % PARTS == 0 {
+                slot = self.next(slot).unwrap_or(slot);
+            }
+            // Relaxed: owned.
+            let word = self.records.record(slot).0.0[4 + usize::from(at) % PARTS].load(Ordering::Relaxed);
+            (at, Part::unpack(word))
+        };
+        (0..self.len()).map(part).filter(|(_, part)| *part != Part::Empty)
     }
 
     /// The claim's part of the same leaf, pool or NUMA node.
@@ -632,9 +643,9 @@ impl OpenRecord<'_> {
         self.fate = Fate::Free;
     }
 
+    /// Frees further records, from this one on.
     #[cold]
-    fn free_chain(&self) {
-        let mut next = self.chain.next;
+    fn free_from(&self, mut next: Option<u32>) {
         while let Some(slot) = next {
             next = self.next(slot);
             let record = self.records.record(slot);
@@ -656,7 +667,7 @@ impl Drop for OpenRecord<'_> {
             }
             Fate::Free => {
                 if self.chain.next.is_some() {
-                    self.free_chain();
+                    self.free_from(self.chain.next);
                 }
                 self.head.set_header(self.header.free());
                 self.magazine.give(self.slot, &self.records.map);

@@ -10,6 +10,7 @@
 
 use core::fmt;
 
+use crate::extras::Extras;
 use crate::member::{CoreKind, Cpus, Members, Smt};
 
 /// How close together things are to be, closest first.
@@ -63,7 +64,7 @@ pub enum MemoryLocality {
 }
 
 /// What somebody wants of one agent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Request {
     /// CPU, member by member.
     pub members: Members,
@@ -73,13 +74,15 @@ pub struct Request {
     pub locality: Locality,
     /// Where the memory is to be.
     pub memory: MemoryLocality,
+    /// What else is wanted: huge pages, special memory, devices, disk, scalars, ranges, sets.
+    pub extras: Extras,
 }
 
 impl Request {
     /// CPU for these members and memory, anywhere, preferably together.
     #[must_use]
     pub const fn new(members: Members, mem_bytes: u64) -> Self {
-        Self { members, mem_bytes, locality: Locality::Any, memory: MemoryLocality::Preferred }
+        Self { members, mem_bytes, locality: Locality::Any, memory: MemoryLocality::Preferred, extras: Extras::NONE }
     }
 
     /// One member with whole cores of at least this many PUs together.
@@ -149,11 +152,13 @@ pub struct HoldLimit {
     pub pool_milli: u32,
     /// Memory in bytes, rounded down to pages.
     pub mem_bytes: u64,
+    /// Whether all that is free of the rest is held too: huge pages, special memory, devices, disk, scalars, ranges, sets.
+    pub extras: bool,
 }
 
 impl HoldLimit {
     /// Everything that is free, except PUs whose siblings are not.
-    pub const ALL: Self = Self { exclusive_pus: u32::MAX, pool_milli: u32::MAX, mem_bytes: u64::MAX };
+    pub const ALL: Self = Self { exclusive_pus: u32::MAX, pool_milli: u32::MAX, mem_bytes: u64::MAX, extras: true };
 }
 
 /// What place looks for among agents that fit.

@@ -9,6 +9,7 @@ use core::fmt;
 use crate::PAGE_BYTES;
 use crate::claim::Holder;
 use crate::exact::{self, Inexact};
+use crate::extras;
 use crate::ids::{AgentId, ClaimId, NumaNodeId, PuId, RoleId};
 use crate::leaf::PuState;
 use crate::ledger::ChargeError;
@@ -17,7 +18,7 @@ use crate::outcome::Grant;
 use crate::part::Part;
 use crate::placement::Placement;
 use crate::pooling;
-use crate::reason::Invalid;
+use crate::reason::{Invalid, Wanted};
 use crate::site::Site;
 use crate::taking::Taking;
 
@@ -50,6 +51,8 @@ pub enum RestoreError {
         /// What there is.
         free_bytes: u64,
     },
+    /// Huge pages, a device, disk, a scalar, a number or an item is held by another claim, or there is less.
+    ExtraTaken(Wanted),
     /// The agent's claim records are used up.
     RecordsFull,
     /// Another call is at work on the agent; ask again.
@@ -73,6 +76,7 @@ impl fmt::Display for RestoreError {
                 f.write_str("or claims this one may not be mixed with")
             }
             Self::RecordsFull => f.write_str("the agent's claim records are used up: raise Capacity::claims"),
+            Self::ExtraTaken(what) => write!(f, "too few free {}: two claims name the same", what.noun()),
             Self::Contended => f.write_str("another call is at work on the agent: ask again"),
         }
     }
@@ -97,7 +101,7 @@ pub(crate) fn restore_pool(
 ) -> Result<(), RestoreError> {
     let layout = &machine.shape.layout;
     let pool = layout.pool_of(numa_node).ok_or(RestoreError::Invalid(Invalid::UnknownPool(numa_node)))?;
-    for (leaf, bits) in exact::whole_cores(machine.shape, pus).map_err(RestoreError::Invalid)? {
+    for (leaf, bits) in exact::whole_cores(machine.shape, pus).map_err(RestoreError::Invalid)?.iter() {
         if layout.leaves[usize::from(leaf)].pool != pool {
             return Err(RestoreError::Invalid(Invalid::UnknownPool(numa_node)));
         }
@@ -146,5 +150,6 @@ fn taken(machine: Machine<'_>, part: Part) -> RestoreError {
             asked_bytes: pages * PAGE_BYTES,
             free_bytes: machine.memory(numa_node).pages() * PAGE_BYTES,
         },
+        Part::Extra { word, .. } => RestoreError::ExtraTaken(extras::exact::what(machine.shape, word)),
     }
 }

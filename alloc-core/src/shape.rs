@@ -3,14 +3,18 @@
 //! A core carries labels: L3 domain, NUMA node, package, kind. Each may be absent and they need not nest: an L3 domain may
 //! span two NUMA nodes, a NUMA node eight packages, a core may be in no NUMA node at all. Only equality of labels matters.
 //!
-//! NUMA nodes without cores (HBM, CXL, GPU memory) serve only claims that name them, and no request of this version does;
-//! if *no* NUMA node has cores, the machine's locality is unknown and all of them serve.
+//! NUMA nodes of a kind other than 0 are *special* (HBM, CXL, GPU memory, also where they share a cpuset with another): they
+//! have no cores and serve only claims that name their kind. Of the others, those with cores serve all claims; if *no* NUMA
+//! node has cores, the machine's locality is unknown and all of them serve.
 //!
-//! What the allocator derives from it (leaves, pools, domains, groups) is in [`layout`](crate::layout).
+//! What the allocator derives from it is in [`layout`](crate::layout) (leaves, pools, domains, groups) and in
+//! [`extras::layout`](crate::extras::layout) (devices and the rest).
 
 use core::fmt;
 
 use crate::block::BlockMap;
+use crate::extras::layout::ExtraLayout;
+use crate::extras::{DeviceSpec, ExtrasError, HugePages, RangesSpec, ScalarSpec, SetSpec};
 use crate::ids::{NumaNodeId, PuId};
 use crate::layout::Layout;
 use crate::memory::MAX_PAGES;
@@ -34,10 +38,22 @@ pub struct CoreSpec {
 }
 
 /// One NUMA node, as the caller describes it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct NumaNodeSpec {
-    /// Memory to be given out, in bytes; rounded down to whole pages.
+    /// Memory to be given out, in bytes, huge pages not included; rounded down to whole pages.
     pub mem_bytes: u64,
+    /// Huge pages to be given out.
+    pub huge_pages: HugePages,
+    /// 0 for ordinary memory; else the kind of special memory, a number of the caller's choice.
+    pub kind: u32,
+}
+
+impl NumaNodeSpec {
+    /// Ordinary memory, without huge pages.
+    #[must_use]
+    pub const fn ordinary(mem_bytes: u64) -> Self {
+        Self { mem_bytes, huge_pages: HugePages { mib2: 0, gib1: 0 }, kind: 0 }
+    }
 }
 
 /// A machine, as the caller describes it.
@@ -49,6 +65,16 @@ pub struct ShapeSpec {
     pub numa_nodes: Vec<NumaNodeSpec>,
     /// Distances row by row (from, to), as in the machine's own table; or empty.
     pub distances: Vec<u32>,
+    /// The devices. Their order gives them their numbers.
+    pub devices: Vec<DeviceSpec>,
+    /// Disk to be given out, in bytes; rounded down to blocks of 4096.
+    pub disk_bytes: u64,
+    /// The named scalars.
+    pub scalars: Vec<ScalarSpec>,
+    /// The named ranges, such as ports.
+    pub ranges: Vec<RangesSpec>,
+    /// The named sets.
+    pub sets: Vec<SetSpec>,
 }
 
 /// A core of a shape.
@@ -69,6 +95,7 @@ pub struct Shape {
     distances: Vec<u32>,
     ordinary: NodeSet,
     pub(crate) layout: Layout,
+    pub(crate) extras: ExtraLayout,
     pub(crate) block: BlockMap,
 }
 
@@ -96,12 +123,19 @@ pub enum ShapeError {
         /// What was given.
         numa_node: NumaNodeId,
     },
+    /// `cores[core].numa_node` is one of special memory.
+    SpecialWithCores {
+        /// Position in `cores`.
+        core: usize,
+        /// What was given.
+        numa_node: NumaNodeId,
+    },
     /// More than 64 entries in `numa_nodes`.
     TooManyNumaNodes {
         /// How many were given.
         numa_nodes: usize,
     },
-    /// `numa_nodes[numa_node].mem_bytes` is beyond 2⁵⁵.
+    /// `numa_nodes[numa_node].mem_bytes` is 2⁴⁵ or more.
     TooMuchMemory {
         /// The NUMA node.
         numa_node: usize,
@@ -125,6 +159,14 @@ pub enum ShapeError {
     },
     /// All 64 NUMA nodes have cores, and some cores are in none: one pool too many.
     TooManyPools,
+    /// Something is wrong with devices, disk, scalars, ranges, sets or huge pages.
+    Extras(ExtrasError),
+}
+
+impl From<ExtrasError> for ShapeError {
+    fn from(error: ExtrasError) -> Self {
+        Self::Extras(error)
+    }
 }
 
 impl fmt::Display for ShapeError {
@@ -136,11 +178,15 @@ impl fmt::Display for ShapeError {
             Self::CoreNumaNode { core, numa_node } => {
                 write!(f, "cores[{core}].numa_node is {numa_node}, which numa_nodes does not have")
             }
+            Self::SpecialWithCores { core, numa_node } => {
+                write!(f, "cores[{core}].numa_node is {numa_node}, whose kind is not 0: ")?;
+                f.write_str("name the ordinary NUMA node of its cpuset, or give that one kind 0")
+            }
             Self::TooManyNumaNodes { numa_nodes } => {
                 write!(f, "numa_nodes has {numa_nodes} entries: give at most {MAX_NUMA_NODES}, leave out empty ones")
             }
             Self::TooMuchMemory { numa_node } => {
-                write!(f, "numa_nodes[{numa_node}].mem_bytes is too large: give at most 2^55 bytes")
+                write!(f, "numa_nodes[{numa_node}].mem_bytes is too large: give less than 2^45 bytes")
             }
             Self::Distances { found, expected } => {
                 write!(f, "distances has {found} entries: give {expected}, a row per NUMA node, or none")
@@ -152,6 +198,7 @@ impl fmt::Display for ShapeError {
                 write!(f, "cores.package and cores.l3 give {groups} different sets of NUMA nodes, at most 128")
             }
             Self::TooManyPools => write!(f, "cores are in 64 NUMA nodes and also in none: give at most 63 with cores"),
+            Self::Extras(error) => write!(f, "{error}"),
         }
     }
 }
@@ -174,11 +221,11 @@ impl Shape {
             core_of_pu.extend(core::iter::repeat_n(at, usize::from(core.pus)));
         }
         let with_cores: NodeSet = spec.cores.iter().filter_map(|core| core.numa_node).collect();
-        let all: NodeSet = (0_u16..).zip(&pages).map(|(at, _)| NumaNodeId::new(at)).collect();
-        let ordinary = if with_cores.len() > 0 { with_cores } else { all };
         let layout = Layout::new(&cores)?;
-        let block = BlockMap::new(&layout, pages.len());
-        Ok(Self { cores, core_of_pu, pages, distances: spec.distances.clone(), ordinary, layout, block })
+        let extras = ExtraLayout::new(spec)?;
+        let ordinary = if with_cores.len() > 0 { with_cores } else { extras.of_kind(0).collect() };
+        let block = BlockMap::new(&layout, pages.len(), extras.words().len());
+        Ok(Self { cores, core_of_pu, pages, distances: spec.distances.clone(), ordinary, layout, extras, block })
     }
 
     /// PUs of the machine.
@@ -217,6 +264,12 @@ impl Shape {
         self.pages.get(numa_node.index()).map(|pages| pages * PAGE_BYTES)
     }
 
+    /// The devices, in the order given.
+    #[must_use]
+    pub fn devices(&self) -> &[DeviceSpec] {
+        self.extras.devices()
+    }
+
     /// All PUs and all memory, also of NUMA nodes without cores.
     #[must_use]
     pub fn total(&self) -> Quantities {
@@ -246,6 +299,14 @@ impl Shape {
         self.core_of_pu.get(pu.index()).copied()
     }
 
+    /// Distance from the nearest of some NUMA nodes; 0 when it is one of them, or when there are none.
+    pub(crate) fn distance_from(&self, near: NodeSet, to: NumaNodeId) -> u32 {
+        if near.has(to) {
+            return 0;
+        }
+        near.iter().map(|from| self.distance(from, to)).min().unwrap_or(0)
+    }
+
     /// Distance between two NUMA nodes; without a table, near and far.
     pub(crate) fn distance(&self, from: NumaNodeId, to: NumaNodeId) -> u32 {
         let row = from.index() * self.pages.len() + to.index();
@@ -266,13 +327,19 @@ fn check_cores(spec: &ShapeSpec) -> Result<(), ShapeError> {
         if pus > MAX_PUS {
             return Err(ShapeError::TooManyPus);
         }
-        if let Some(numa_node) = core.numa_node
-            && numa_node.index() >= spec.numa_nodes.len()
-        {
-            return Err(ShapeError::CoreNumaNode { core: at, numa_node });
+        if let Some(numa_node) = core.numa_node {
+            check_core_numa_node(spec, at, numa_node)?;
         }
     }
     Ok(())
+}
+
+fn check_core_numa_node(spec: &ShapeSpec, core: usize, numa_node: NumaNodeId) -> Result<(), ShapeError> {
+    match spec.numa_nodes.get(numa_node.index()) {
+        None => Err(ShapeError::CoreNumaNode { core, numa_node }),
+        Some(named) if named.kind != 0 => Err(ShapeError::SpecialWithCores { core, numa_node }),
+        Some(_) => Ok(()),
+    }
 }
 
 /// The pages of each NUMA node.

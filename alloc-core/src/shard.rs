@@ -15,7 +15,6 @@ use crate::block::POSITIONS_PER_LINE;
 use crate::ids::{AgentId, MAX_AGENTS};
 use crate::index::Index;
 use crate::machine::Machine;
-use crate::part::Part;
 use crate::record::{MAX_LINES, MAX_SHAPES, Records};
 use crate::shape::Shape;
 use crate::sync::{self, Line, Ordering, Word64};
@@ -209,13 +208,11 @@ impl Shard {
         self.index.prefetch(line * POSITIONS_PER_LINE);
     }
 
-    /// Asks for the line of the word that a part speaks of, and for its row of the index.
-    #[inline]
-    pub(crate) fn prefetch_part(&self, shape: &Shape, line: u32, part: Part) {
-        if let Part::Cores { leaf, .. } = part {
-            self.prefetch_line(line + shape.block.line_of(leaf));
-            self.index.prefetch(line * POSITIONS_PER_LINE + u32::from(leaf));
-        }
+    /// Asks for the line of a leaf's word, and for its row of the index.
+    #[inline(always)]
+    pub(crate) fn prefetch_leaf(&self, shape: &Shape, line: u32, leaf: u16) {
+        self.prefetch_line(line + shape.block.line_of(leaf));
+        self.index.prefetch(line * POSITIONS_PER_LINE + u32::from(leaf));
     }
 
     /// Asks for a line ahead of time.
@@ -252,8 +249,13 @@ impl Shard {
     /// The words at a line, through a shape.
     #[inline]
     pub(crate) fn machine<'a>(&'a self, shape: &'a Shape, line: u32) -> Machine<'a> {
-        let lines = &self.lines[line as usize..][..shape.block.lines() as usize];
-        Machine::new(shape, sync::words_of(lines), &self.index, line)
+        Machine::new(shape, self.words(shape, line), &self.index, line)
+    }
+
+    /// The words of a block.
+    #[inline(always)]
+    pub(crate) fn words(&self, shape: &Shape, line: u32) -> &[Word64] {
+        sync::words_of(&self.lines[line as usize..][..shape.block.lines() as usize])
     }
 
     /// Touches every page.

@@ -12,8 +12,10 @@
 use crate::MILLI_PER_PU;
 use crate::desk::{Flight, Watch};
 use crate::exact::{self, Inexact};
-use crate::ids::{ClaimId, Owner};
+use crate::extras::{ExtraWord, HugeSize};
+use crate::ids::{ClaimId, NumaNodeId, Owner};
 use crate::machine::Machine;
+use crate::memory::Seat;
 use crate::outcome::{Contended, Grant, Outcome};
 use crate::part::Part;
 use crate::placement::Placement;
@@ -118,7 +120,7 @@ fn unsplit(lack: Lack, held: Held<'_>, request: &Request, hands: Hands<'_>) -> U
     match lack {
         Lack::Moved => Unsplit::Contended,
         Lack::Records => Unsplit::Reason(hands.full()),
-        Lack::Cpus | Lack::Memory => match why::of_split(lack, held, request) {
+        Lack::Cpus | Lack::Memory | Lack::Extra(_) => match why::of_split(lack, held, request) {
             reason @ Reason::StrictMemory(_) => Unsplit::Seats(reason),
             reason => Unsplit::Reason(reason),
         },
@@ -133,8 +135,17 @@ fn is_inside(machine: Machine<'_>, child: &OpenRecord<'_>, parent: &OpenRecord<'
             let spare: u32 = spare_cores(machine, pool, child, parent).map(|(_, pus)| pus.count_ones()).sum();
             milli_in(child, pool) <= milli_in(parent, pool) + spare * MILLI_PER_PU
         }
+        Part::Memory { numa_node, pages: 0, .. } if may_sit_without_pages(numa_node, child, part) => true,
         part => parent.find(part).is_some_and(|(_, has)| has.without(part).is_some()),
     })
+}
+
+/// Whether a seat on a NUMA node of which the child gets no pages is in order: a group is held as one, and who has huge
+/// pages sits beside them.
+fn may_sit_without_pages(numa_node: NumaNodeId, child: &OpenRecord<'_>, part: Part) -> bool {
+    let is_group = matches!(part, Part::Memory { seat: Seat::Group(_), .. });
+    let huge = |size| Part::Extra { word: ExtraWord::Huge(numa_node, size), amount: 0 };
+    is_group || HugeSize::ALL.into_iter().any(|size| child.find(huge(size)).is_some())
 }
 
 /// The claim's whole cores that could join a pool: their leaf, and the PUs the child does not get.

@@ -2,6 +2,7 @@
 //! questions behind a refusal; only the stock differs.
 
 use crate::MILLI_PER_PU;
+use crate::extras::{ExtraWord, Millis};
 use crate::ids::NumaNodeId;
 use crate::leaf::PuState;
 use crate::machine::Machine;
@@ -23,6 +24,13 @@ pub(crate) trait Stock {
     fn room_milli(&self, pool: u16) -> u32;
     /// PUs that may join a pool again because they have not quite left it.
     fn leaving(&self, pool: u16) -> u32;
+    /// What an extra word counts, as it counts it.
+    fn extra(&self, word: ExtraWord) -> u64;
+
+    /// Thousandths of the devices of a word.
+    fn devices(&self, word: u16) -> Millis {
+        Millis::from_bits(self.extra(ExtraWord::Devices(word)))
+    }
 
     /// PUs that could join a pool.
     fn joinable(&self, pool: u16) -> u32 {
@@ -99,6 +107,10 @@ impl Stock for View<'_> {
         let leaves = self.machine.shape.layout.pools[usize::from(pool)].leaves.iter();
         leaves.map(|&leaf| self.machine.pus_in(leaf, PuState::Leaving).count_ones()).sum()
     }
+
+    fn extra(&self, word: ExtraWord) -> u64 {
+        if self.is(WhatIf::Empty) { self.machine.shape.extras.all(word) } else { self.machine.extra(word) }
+    }
 }
 
 /// What a claim holds, to be split.
@@ -136,6 +148,13 @@ impl Stock for Held<'_> {
 
     fn leaving(&self, _: u16) -> u32 {
         0
+    }
+
+    fn extra(&self, word: ExtraWord) -> u64 {
+        match self.record.find(Part::Extra { word, amount: 0 }) {
+            Some((_, Part::Extra { amount, .. })) => amount,
+            _ => 0,
+        }
     }
 }
 

@@ -1,11 +1,12 @@
 //! Table: all agents and roles, and every call on them.
 //!
 //! All calls take `&self` and may come from any number of threads at once. Claims and all that is done with them take no lock;
-//! agents and roles come and go under one that nobody else waits for. Nothing is allocated by claim, hold, split, transfer,
-//! release, confirm and place when they succeed. A thread that makes many calls does best through a [`Local`](crate::Local) of its own.
+//! agents and roles come and go under one that nobody else waits for. Nothing is allocated by claim, hold, split, merge, resize,
+//! transfer, release, confirm, place and gangs (but for their list) when they succeed. A thread that makes many calls does best
+//! through a [`Local`](crate::Local) of its own. The verbs on claims as a whole are in `verbs`.
 //!
-//! **Who charges**: the table does. `claim`, `hold`, `place` and `restore` charge the role of the holder, `release` and
-//! `remove_agent` refund it, `split` and `transfer` move nothing between roles.
+//! **Who charges**: the table does. `claim`, `hold`, `place`, gangs and `restore` charge the role of the holder, `release` and
+//! `remove_agent` refund it, `resize` does either for the difference, `split`, `merge` and `transfer` move nothing between roles.
 
 use core::fmt;
 use std::sync::{Mutex, OnceLock};
@@ -44,7 +45,7 @@ pub struct Capacity {
     /// Cache lines for the agents' words, all together: [`Shape::lines`] for each.
     pub lines: u32,
     /// Claim records of all shards together. A claim takes one per four parts; a part is the cores of one leaf, the share of
-    /// one pool or the memory of one NUMA node.
+    /// one pool, the memory of one NUMA node, five devices of a kind, or 48 numbers of a range.
     pub claims: u32,
     /// Roles.
     pub roles: u16,
@@ -204,6 +205,12 @@ impl Table {
         }
     }
 
+    /// A shape by a number from anywhere.
+    #[inline]
+    pub(crate) fn shape_if_known(&self, at: u16) -> Option<&Shape> {
+        self.shapes.get(usize::from(at))?.get().map(|shape| &**shape)
+    }
+
     /// Keeps a shape under a number; false when there is no such place.
     pub(crate) fn keep_shape(&self, at: u16, shape: Shape) -> bool {
         self.shapes.get(usize::from(at)).is_some_and(|place| place.set(Box::new(shape)).is_ok())
@@ -214,8 +221,8 @@ impl Table {
     pub(crate) fn locate(&self, agent: AgentId) -> Option<(u8, u32)> {
         let shard = agent.get() >> self.shard_shift;
         let at = agent.get() & ((1 << self.shard_shift) - 1);
-        let shard = u8::try_from(shard).ok().filter(|shard| usize::from(*shard) < self.shards.len())?;
-        Some((shard, at))
+        #[expect(clippy::cast_possible_truncation, reason = "there are at most 64")]
+        ((shard as usize) < self.shards.len()).then_some((shard as u8, at))
     }
 
     /// Lends a desk for one call; `None` when all are taken.
@@ -352,7 +359,7 @@ impl Table {
         self.with_guest(|guest| guest.claim(agent, holder, Ask::Request(request))).unwrap_or(CONTENDED)
     }
 
-    /// Claims what is free on one agent, up to a limit: whole cores, room in pools, memory usable together. Nothing runs in
+    /// Claims what is free on one agent, up to a limit: whole cores, room in pools, memory usable together, extras. Nothing runs in
     /// it; to be split, transferred and released.
     pub fn hold(&self, agent: AgentId, holder: Holder, limit: HoldLimit) -> Outcome {
         self.with_guest(|guest| guest.claim(agent, holder, Ask::Hold(limit))).unwrap_or(CONTENDED)

@@ -106,6 +106,7 @@ impl<'r, 'a> Taking<'r, 'a> {
             }
             Part::Share { pool, cpu_milli, .. } => self.machine.commit(pool, cpu_milli),
             Part::Memory { numa_node, seat, pages } => self.machine.take_memory(numa_node, seat, pages),
+            Part::Extra { word, amount } => self.machine.take_extra(word, amount),
         }
     }
 
@@ -134,6 +135,7 @@ impl<'r, 'a> Taking<'r, 'a> {
                 self.pools_changed |= pooling::trim(self.machine, pool);
             }
             Part::Memory { numa_node, seat, pages } => self.machine.give_memory(numa_node, seat, pages),
+            Part::Extra { word, amount } => self.machine.give_extra(word, amount),
         }
     }
 

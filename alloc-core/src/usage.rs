@@ -1,9 +1,12 @@
 //! Usage: what an agent has, free and taken, to be shown. Figures of a moment; exact when nothing is in flight.
 
 use crate::PAGE_BYTES;
+use crate::extras::{self, ExtrasUsage};
 use crate::ids::NumaNodeId;
 use crate::leaf::PuState;
 use crate::machine::Machine;
+use crate::memory::MemoryWord;
+use crate::pool::PoolWord;
 
 /// What an agent has.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,6 +23,8 @@ pub struct Usage {
     pub pools: Vec<PoolUsage>,
     /// The NUMA nodes.
     pub memory: Vec<MemoryUsage>,
+    /// Everything else.
+    pub extras: ExtrasUsage,
 }
 
 /// What a pool has.
@@ -59,32 +64,47 @@ pub enum MemoryMode {
     Group,
 }
 
-/// What an agent has at this moment.
-pub(crate) fn usage(machine: Machine<'_>) -> Usage {
-    let pools = machine.shape.layout.pools.iter().zip(0..).map(|(shape, pool)| {
-        let word = machine.pool(pool);
-        PoolUsage {
-            numa_node: shape.numa_node,
+impl PoolUsage {
+    pub(crate) const fn new(numa_node: Option<NumaNodeId>, word: PoolWord) -> Self {
+        Self {
+            numa_node,
             capacity_milli: word.capacity_milli(),
             committed_milli: word.committed_milli(),
             epoch: word.epoch(),
         }
-    });
-    let memory = (0..).zip(machine.shape.pages()).map(|(at, &pages)| {
-        let word = machine.memory(NumaNodeId::new(at));
+    }
+
+    /// What is not promised, in thousandths of a PU.
+    #[must_use]
+    pub const fn room_milli(&self) -> u32 {
+        self.capacity_milli.saturating_sub(self.committed_milli)
+    }
+}
+
+impl MemoryUsage {
+    pub(crate) const fn new(numa_node: NumaNodeId, pages: u64, word: MemoryWord) -> Self {
+        let mode = MemoryMode::new(word);
+        Self { numa_node, total_bytes: pages * PAGE_BYTES, free_bytes: word.pages() * PAGE_BYTES, mode }
+    }
+}
+
+impl MemoryMode {
+    pub(crate) const fn new(word: MemoryWord) -> Self {
         let seats = word.seats();
-        let mode = match (seats.group, seats.strict) {
-            (None, 0) => MemoryMode::Open,
-            (None, _) => MemoryMode::Single,
-            (Some(_), _) => MemoryMode::Group,
-        };
-        MemoryUsage {
-            numa_node: NumaNodeId::new(at),
-            total_bytes: pages * PAGE_BYTES,
-            free_bytes: word.pages() * PAGE_BYTES,
-            mode,
+        match (seats.group, seats.strict) {
+            (None, 0) => Self::Open,
+            (None, _) => Self::Single,
+            (Some(_), _) => Self::Group,
         }
-    });
+    }
+}
+
+/// What an agent has at this moment.
+pub(crate) fn usage(machine: Machine<'_>) -> Usage {
+    let pools = machine.shape.layout.pools.iter().zip(0..);
+    let pools = pools.map(|(shape, pool)| PoolUsage::new(shape.numa_node, machine.pool(pool)));
+    let memory = (0..).map(NumaNodeId::new).zip(machine.shape.pages());
+    let memory = memory.map(|(numa_node, &pages)| MemoryUsage::new(numa_node, pages, machine.memory(numa_node)));
     Usage {
         pus_free: machine.count_in(PuState::Free),
         pus_exclusive: machine.count_in(PuState::Held),
@@ -92,5 +112,6 @@ pub(crate) fn usage(machine: Machine<'_>) -> Usage {
         pus_leaving: machine.count_in(PuState::Leaving),
         pools: pools.collect(),
         memory: memory.collect(),
+        extras: extras::usage::usage(machine),
     }
 }

@@ -7,11 +7,13 @@ use std::collections::BTreeMap;
 
 use crate::MILLI_PER_PU;
 use crate::Quantities;
+use crate::extras::truth::ExtraTruth;
 use crate::ids::{AgentId, NumaNodeId, RoleId};
 use crate::leaf::PuState;
 use crate::machine::Machine;
 use crate::memory::MemoryWord;
 use crate::part::Part;
+use crate::reason::Wanted;
 use crate::record::State;
 use crate::shard::Shard;
 use crate::table::Table;
@@ -92,6 +94,17 @@ pub enum ValidateError {
         /// The NUMA node.
         numa_node: NumaNodeId,
     },
+    /// What is free of an extra, and what claims hold of it, do not make up the whole.
+    Extra {
+        /// The agent.
+        agent: AgentId,
+        /// Of what.
+        what: Wanted,
+        /// What claims hold, as the word counts it.
+        recorded: u64,
+        /// What the word says is free.
+        free: u64,
+    },
     /// A role is charged something else than its claims hold.
     Role {
         /// The role.
@@ -118,6 +131,7 @@ struct Truth {
     shares: Vec<u32>,
     /// What is left of each NUMA node, and who is there.
     memory: Vec<MemoryWord>,
+    extras: ExtraTruth,
 }
 
 /// Checks everything.
@@ -147,6 +161,7 @@ fn check_block(machine: Machine<'_>, truth: &Truth) -> Result<(), ValidateError>
     check_leaves(truth.agent, machine, truth)?;
     check_pools(truth.agent, machine, truth)?;
     check_memory(truth.agent, machine, truth)?;
+    truth.extras.check(truth.agent, machine)?;
     if machine.is_indexed() { Ok(()) } else { Err(ValidateError::Index { agent: truth.agent }) }
 }
 
@@ -188,7 +203,7 @@ fn read_records(table: &Table, shard: &Shard, charged: &mut [Quantities]) -> Res
         let (_, truth) =
             truths.entry(seen.place.line).or_insert_with(|| (seen.place.shape, Truth::new(seen.agent, machine)));
         for part in parts {
-            truth.add(part)?;
+            truth.add(machine, part)?;
             if let Some(charged) = charged.get_mut(seen.place.role.index()) {
                 *charged = charged.checked_add(part.quantities()).unwrap_or(*charged);
             }
@@ -204,10 +219,11 @@ impl Truth {
             cores: vec![0; machine.shape.layout.leaves.len()],
             shares: vec![0; machine.shape.layout.pools.len()],
             memory: machine.shape.pages().iter().map(|&pages| MemoryWord::fresh(pages)).collect(),
+            extras: ExtraTruth::default(),
         }
     }
 
-    fn add(&mut self, part: Part) -> Result<(), ValidateError> {
+    fn add(&mut self, machine: Machine<'_>, part: Part) -> Result<(), ValidateError> {
         let agent = self.agent;
         match part {
             Part::Empty => {}
@@ -224,6 +240,7 @@ impl Truth {
                 let recorded = word.pages();
                 *word = word.take(seat, pages).ok_or(ValidateError::Memory { agent, numa_node, recorded, free: 0 })?;
             }
+            Part::Extra { word, amount } => self.extras.add(agent, machine, (word, amount))?,
         }
         Ok(())
     }

@@ -24,7 +24,7 @@ const NOTHING: Found = Found { position: 0, plane: Plane::leaf(0) };
 
 /// Positions found and not yet looked at, oldest first.
 #[derive(Debug)]
-struct Ahead {
+pub(crate) struct Ahead {
     found: [Found; AHEAD as usize],
     /// Taken out and put in so far.
     taken: u32,
@@ -32,6 +32,10 @@ struct Ahead {
 }
 
 impl Ahead {
+    pub(crate) const fn new() -> Self {
+        Self { found: [NOTHING; AHEAD as usize], taken: 0, put: 0 }
+    }
+
     #[inline]
     const fn len(&self) -> u32 {
         self.put - self.taken
@@ -52,12 +56,22 @@ impl Ahead {
         self.taken += 1;
         Some(found)
     }
+
+    /// Sees to it that the next positions of a walk are on their way: so many placements are to come.
+    #[inline]
+    pub(crate) fn fill(&mut self, walk: &mut Walk<'_, '_>, placements: usize) {
+        while self.len() < AHEAD && (self.len() as usize) < placements {
+            let Some(found) = walk.look() else { return };
+            walk.hands.shard.prefetch_position(found.position);
+            self.put(found);
+        }
+    }
 }
 
 /// A walk for one need.
 #[derive(Debug)]
-pub(crate) struct Walk<'a> {
-    hands: Hands<'a>,
+pub(crate) struct Walk<'r, 'a> {
+    hands: &'r Hands<'a>,
     /// Classes left to look in, and which way.
     classes: core::ops::Range<u32>,
     roomiest_first: bool,
@@ -75,17 +89,14 @@ pub(crate) struct Walk<'a> {
     /// The row whose `bits` are left to look at.
     at: u32,
     bits: u64,
-    ahead: Ahead,
-    /// The last position, to be looked at again.
+    /// The last position, and whether it serves once more: what is left there is the tightest there is.
     last: Found,
     again: bool,
 }
 
-impl<'a> Walk<'a> {
-    #[inline]
-    pub(crate) fn new(hands: Hands<'a>, need: &Need, policy: Policy) -> Self {
-        // Threads start apart from each other.
-        let apart = (u64::from(hands.shard.index.rows()) * u64::from(hands.table.start_of(hands.desk))) >> 32;
+impl<'r, 'a> Walk<'r, 'a> {
+    #[inline(always)]
+    pub(crate) fn new(hands: &'r Hands<'a>, need: &Need, policy: Policy) -> Self {
         let classes = Plane::leaf_classes_from(need.pus);
         let mut walk = Self {
             hands,
@@ -93,14 +104,13 @@ impl<'a> Walk<'a> {
             classes,
             roomiest_first: policy == Policy::Spread,
             memory: need.memory,
-            query: (Plane::leaf(0), None),
-            apart: u32::try_from(apart).unwrap_or(0),
+            query: Query::new(NOTHING.plane, None),
+            apart: hands.shard.index.row_at(hands.table.start_of(hands.desk)),
             start: 0,
             row: 0,
             wrapped: true,
             at: 0,
             bits: 0,
-            ahead: Ahead { found: [NOTHING; AHEAD as usize], taken: 0, put: 0 },
             last: NOTHING,
             again: false,
         };
@@ -114,29 +124,23 @@ impl<'a> Walk<'a> {
         let class = if self.roomiest_first { self.classes.next_back() } else { self.classes.next() };
         let Some(class) = class else { return false };
         self.query = self.hands.shard.index.query(class, self.memory);
-        self.start = if self.query.0 == self.tightest { self.hands.magazine.row() } else { self.apart };
+        self.start = if self.query.plane() == self.tightest { self.hands.magazine.row() } else { self.apart };
         (self.row, self.wrapped) = (self.start, false);
         true
     }
 
-    /// Looks at the last position once more: what is left there is the tightest there is.
-    #[inline]
-    pub(crate) fn stay(&mut self, policy: Policy) {
-        self.again = policy == Policy::Pack;
-    }
-
-    /// Sees to it that the next positions are on their way: so many placements are to come.
-    #[inline]
-    pub(crate) fn look_ahead(&mut self, placements: usize) {
-        while self.ahead.len() < AHEAD && (self.ahead.len() as usize) < placements {
-            let Some(found) = self.look() else { return };
-            self.hands.shard.prefetch_position(found.position);
-            self.ahead.put(found);
+    /// Asks for what the next walk will most likely come to.
+    #[inline(always)]
+    pub(crate) fn prefetch_next(&self) {
+        if self.bits != 0 {
+            self.hands.shard.prefetch_position(self.at * ROW + self.bits.trailing_zeros());
+        } else {
+            self.hands.shard.index.prefetch_after(self.query, self.at);
         }
     }
 
     /// The next position by the index.
-    #[inline]
+    #[inline(always)]
     fn look(&mut self) -> Option<Found> {
         while self.bits == 0 {
             let index = &self.hands.shard.index;
@@ -153,29 +157,24 @@ impl<'a> Walk<'a> {
         }
         let bit = self.bits.trailing_zeros();
         self.bits &= self.bits - 1;
-        Some(Found { position: self.at * ROW + bit, plane: self.query.0 })
+        Some(Found { position: self.at * ROW + bit, plane: self.query.plane() })
     }
 
-    #[inline]
-    fn next(&mut self) -> Option<Found> {
-        match self.ahead.take() {
-            Some(found) => Some(found),
-            None => self.look(),
-        }
-    }
-
-    /// Goes on until a leaf serves the need; `None` when the walk is over.
+    /// Goes on until a leaf serves the need, what was found ahead first; `None` when the walk is over.
     #[inline(always)]
-    pub(crate) fn place(&mut self, holder: Holder, need: &Need) -> Option<Grant> {
+    pub(crate) fn place(&mut self, ahead: Option<&mut Ahead>, holder: Holder, need: &Need) -> Option<Grant> {
+        let mut ahead = ahead;
         loop {
-            // A leaf looked at again was just taken from: that it has less now is no mistake of the index.
+            // A leaf looked at again was just taken from: that it has less by now is no mistake of the index.
             let again = core::mem::take(&mut self.again);
             if !again {
-                self.last = self.next()?;
+                let found = ahead.as_mut().and_then(|ahead| ahead.take());
+                self.last = found.or_else(|| self.look())?;
             }
             let Found { position, plane } = self.last;
-            match claim_leaf(&self.hands, position, (!again).then_some(plane), holder, need) {
-                Ok(grant) => {
+            match claim_leaf(self.hands, position, (!again).then_some(plane), holder, need) {
+                Ok((grant, left)) => {
+                    self.again = left >= need.pus && !self.roomiest_first;
                     if plane == self.tightest {
                         self.hands.magazine.set_row(position / ROW);
                     }

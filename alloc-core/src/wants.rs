@@ -111,6 +111,24 @@ impl Wants {
         }
     }
 
+    /// What the one member there is takes, in its unit.
+    pub(crate) fn only_amount(&self) -> Option<u32> {
+        match (self.takes(), self.shares()) {
+            ([take], []) => Some(take.amount),
+            ([], [share]) => Some(share.cpu_milli),
+            _ => None,
+        }
+    }
+
+    /// The same for an only member that takes another amount, of pools in any package.
+    pub(crate) fn with_amount(&self, amount: u64) -> Self {
+        let amount = u32::try_from(amount).unwrap_or(u32::MAX);
+        let mut wants = Self { in_package: false, ..*self };
+        wants.takes.0[0].amount = amount;
+        wants.shares.0[0].cpu_milli = amount;
+        wants
+    }
+
     /// PUs that the exclusive members need at the very least.
     pub(crate) fn least_pus(&self) -> u64 {
         self.takes().iter().map(|take| u64::from(take.amount)).sum()

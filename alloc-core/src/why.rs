@@ -1,11 +1,14 @@
 //! Why: the figures behind a refusal, found by planning the same request on what-if views of the same agent.
 
 use crate::PAGE_BYTES;
+use crate::extras::{DeviceLocality, ExtraWord, Extras, HugeSize, Wishes, beside, figures};
 use crate::hold;
+use crate::ids::NumaNodeId;
 use crate::layout::Layout;
 use crate::leaf::PuState;
 use crate::machine::Machine;
 use crate::member::Cpus;
+use crate::nodeset::NodeSet;
 use crate::plan::{Lack, Nowhere, Scope, check, cpus_fit, group_scopes, plan, single_scopes};
 use crate::quantity::pages_up;
 use crate::reason::{Invalid, Reason, Shortage, Wanted};
@@ -40,7 +43,7 @@ pub(crate) fn of_agent(machine: Machine<'_>, request: &Request) -> Option<Reason
     Some(if lack(WhatIf::CoresLeft).is_none() {
         Reason::CoresLeaving(short(Lack::Cpus))
     } else if lack(WhatIf::AllAdmitted).is_none() {
-        Reason::StrictMemory(short(Lack::Memory))
+        Reason::StrictMemory(short(memory_lack(request)))
     } else {
         Reason::Busy(short(now))
     })
@@ -60,15 +63,44 @@ pub(crate) fn of_hold(machine: Machine<'_>, limit: HoldLimit) -> Option<Reason> 
 pub(crate) fn of_split(lack: Lack, held: Held<'_>, request: &Request) -> Reason {
     let all_admitted = Held { all_admitted: true, ..held };
     if plan(request, &all_admitted, &mut Nowhere).is_ok() {
-        return Reason::StrictMemory(shortage(Lack::Memory, request, &held, &held, held.machine));
+        return Reason::StrictMemory(shortage(memory_lack(request), request, &held, &held, held.machine));
     }
     Reason::Busy(shortage(lack, request, &held, &held, held.machine))
+}
+
+/// What is lacking when the memory is there, but not beside those who have some of it.
+fn memory_lack(request: &Request) -> Lack {
+    let huge = HugeSize::ALL.into_iter().find(|size| request.extras.huge_pages().get(*size) > 0);
+    match huge {
+        Some(size) if request.mem_bytes == 0 => Lack::Extra(Wanted::HugePages(size)),
+        _ => Lack::Memory,
+    }
+}
+
+/// The reason for which a claim cannot be resized: `now` is what it has and what is free.
+pub(crate) fn of_resize(
+    lack: Lack,
+    request: &Request,
+    now: &impl Stock,
+    machine: Machine<'_>,
+    once_left: bool,
+) -> Reason {
+    let empty = View { machine, what_if: WhatIf::Empty };
+    let short = |lack| shortage(lack, request, now, &empty, machine);
+    if let Err(lack) = plan(request, &empty, &mut Nowhere) {
+        Reason::LargerThanMachine(short(lack))
+    } else if once_left {
+        Reason::CoresLeaving(short(lack))
+    } else {
+        Reason::Busy(short(lack))
+    }
 }
 
 fn shortage(lack: Lack, request: &Request, now: &impl Stock, empty: &impl Stock, machine: Machine<'_>) -> Shortage {
     let wants = Wants::new(request, false);
     let (what, asked) = match lack {
         Lack::Memory => (Wanted::MemBytes, pages_up(request.mem_bytes).saturating_mul(PAGE_BYTES)),
+        Lack::Extra(what) => (what, request.extras.wishes().map_or(0, |wishes| figures::asked(what, wishes))),
         _ if lacks_pus(request, &wants, now) => (Wanted::ExclusivePus, least_pus(&wants, machine)),
         _ => (Wanted::SharedMilli, wants.share_milli()),
     };
@@ -82,6 +114,7 @@ fn shortage(lack: Lack, request: &Request, now: &impl Stock, empty: &impl Stock,
         leaving_pus: machine.count_in(PuState::Leaving),
         locality: request.locality,
         memory: request.memory,
+        devices: request.extras.wishes().map_or(DeviceLocality::Any, |wishes| wishes.locality_of(what)),
     }
 }
 
@@ -91,7 +124,7 @@ fn lacks_pus(request: &Request, wants: &Wants, now: &impl Stock) -> bool {
         return !wants.takes().is_empty();
     }
     let exclusive = request.members.as_slice().iter().filter(|cpus| !matches!(cpus, Cpus::Shared { .. }));
-    let alone = Request { members: exclusive.copied().collect(), ..*request };
+    let alone = Request { members: exclusive.copied().collect(), extras: Extras::NONE, ..*request };
     !cpus_fit(&alone, Scope::Anywhere, now)
 }
 
@@ -110,6 +143,7 @@ fn total(what: Wanted, stock: &impl Stock) -> u64 {
         }
         Wanted::SharedMilli => reach_milli(Reach::Whole, Scope::Anywhere, stock),
         Wanted::MemBytes => shape.ordinary().iter().map(|numa_node| stock.pages(numa_node) * PAGE_BYTES).sum(),
+        extra => figures::free(extra, stock),
     }
 }
 
@@ -118,8 +152,24 @@ fn best(what: Wanted, request: &Request, wants: &Wants, stock: &impl Stock) -> u
     match what {
         Wanted::ExclusivePus => best_pus(request.locality, wants.only_take(), stock),
         Wanted::SharedMilli => best_milli(request.locality, stock),
-        Wanted::MemBytes => best_memory(request, stock),
+        Wanted::MemBytes => best_memory(request, stock, |numa_node| stock.pages(numa_node) * PAGE_BYTES),
+        Wanted::HugePages(size) => {
+            best_memory(request, stock, |numa_node| stock.extra(ExtraWord::Huge(numa_node, size)))
+        }
+        extra => request.extras.wishes().map_or(0, |wishes| best_extra(extra, request, wants, wishes, stock)),
     }
+}
+
+/// For devices beside the PUs: the most that any scope has in which the PUs fit. Several members are sure to be beside devices
+/// in a single NUMA node only.
+fn best_extra(what: Wanted, request: &Request, wants: &Wants, wishes: &Wishes, stock: &impl Stock) -> u64 {
+    if wishes.locality_of(what) != DeviceLocality::Required {
+        return figures::best(what, wishes, stock);
+    }
+    let wider = group_scopes(stock).chain([Scope::Anywhere]).filter(|_| wants.only_amount().is_some());
+    let fitting = single_scopes(stock).chain(wider).filter(|scope| cpus_fit(request, *scope, stock));
+    let best = |scope| figures::best_beside(what, wishes, beside::with_pus(wants, scope, stock), stock);
+    fitting.map(best).max().unwrap_or(0)
 }
 
 fn best_pus(locality: Locality, take: Option<Take>, stock: &impl Stock) -> u64 {
@@ -164,14 +214,15 @@ fn best_milli(locality: Locality, stock: &impl Stock) -> u64 {
 }
 
 /// For memory beside the PUs: the most that any scope has in which the PUs fit.
-fn best_memory(request: &Request, stock: &impl Stock) -> u64 {
+fn best_memory(request: &Request, stock: &impl Stock, of_one: impl Fn(NumaNodeId) -> u64) -> u64 {
+    let all = |nodeset: NodeSet| nodeset.iter().map(&of_one).sum::<u64>();
     if request.memory != MemoryLocality::Required {
-        return total(Wanted::MemBytes, stock);
+        return all(stock.shape().ordinary());
     }
     let scopes = single_scopes(stock).chain(group_scopes(stock)).filter(|scope| cpus_fit(request, *scope, stock));
-    let bytes = |scope| match scope {
+    let of_scope = |scope| match scope {
         Scope::Anywhere => 0,
-        Scope::Within { nodeset, .. } => nodeset.iter().map(|numa_node| stock.pages(numa_node) * PAGE_BYTES).sum(),
+        Scope::Within { nodeset, .. } => all(nodeset),
     };
-    scopes.map(bytes).max().unwrap_or(0)
+    scopes.map(of_scope).max().unwrap_or(0)
 }

@@ -54,15 +54,27 @@ impl<'a> Churn<'a> {
         }
     }
 
-    /// Releases a random claim and places another, one by one.
+    /// Releases a random claim and places another, one by one. Which ones is drawn 64 at a time; the table is told of one.
     pub fn one(&mut self, pairs: usize) {
-        for _ in 0..pairs {
-            let at = self.rng.below(self.claims.len());
-            let (claim, owner) = self.claims.swap_remove(at);
-            assert_released(self.local.release(claim, owner));
-            let placed = self.local.place(Holder { owner, role: self.role }, &self.request, Policy::Pack);
-            self.placed(placed, owner);
+        let mut drawn = Vec::with_capacity(BATCH);
+        for _ in 0..pairs / BATCH {
+            drawn.clear();
+            self.draw(&mut drawn);
+            for &(claim, owner) in &drawn {
+                assert_released(self.local.release(claim, owner));
+                let placed = self.local.place(Holder { owner, role: self.role }, &self.request, Policy::Pack);
+                self.placed(placed, owner);
+            }
         }
+    }
+
+    /// Takes random claims out. All are looked at before the first is taken out, so that waiting for one goes on beside waiting for
+    /// the others: what is measured is not how they are drawn.
+    fn draw(&mut self, drawn: &mut Vec<(ClaimId, Owner)>) {
+        let picks: [usize; BATCH] = core::array::from_fn(|taken| self.rng.below(self.claims.len() - taken));
+        let seen = picks.iter().fold(0, |seen, &at| seen ^ self.claims[at].0.as_u64());
+        std::hint::black_box(seen);
+        drawn.extend(picks.map(|at| self.claims.swap_remove(at)));
     }
 
     /// Releases random claims and places others, 64 at a time.
@@ -72,12 +84,8 @@ impl<'a> Churn<'a> {
         for _ in 0..pairs / BATCH {
             released.clear();
             holders.clear();
-            for _ in 0..BATCH {
-                let at = self.rng.below(self.claims.len());
-                let (claim, owner) = self.claims.swap_remove(at);
-                released.push((claim, owner));
-                holders.push(Holder { owner, role: self.role });
-            }
+            self.draw(&mut released);
+            holders.extend(released.iter().map(|&(_, owner)| Holder { owner, role: self.role }));
             self.local.release_many(&released, |_, released| assert_released(released));
             let (claims, refused, contended) = (&mut self.claims, &mut self.refused, &mut self.contended);
             self.local.place_many(&holders, &self.request, Policy::Pack, |at, placed| match placed {

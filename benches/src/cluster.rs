@@ -31,8 +31,8 @@ pub fn shape() -> Result<Shape, ShapeError> {
     };
     Shape::new(&ShapeSpec {
         cores: (0..LEAVES * CORES_PER_LEAF).map(core).collect(),
-        numa_nodes: vec![NumaNodeSpec { mem_bytes: 32 << 30 }; LEAVES / 2],
-        distances: Vec::new(),
+        numa_nodes: vec![NumaNodeSpec::ordinary(32 << 30); LEAVES / 2],
+        ..ShapeSpec::default()
     })
 }
 

@@ -57,6 +57,7 @@ pub fn print_where() {
     let commit = Command::new("git").args(["describe", "--always", "--dirty"]).output();
     let commit =
         commit.map_or_else(|_| "unknown".to_owned(), |output| String::from_utf8_lossy(&output.stdout).into_owned());
+    println!("malloc: {}", std::env::var("GLIBC_TUNABLES").unwrap_or_else(|_| "as the system has it".into()));
     println!("commit: {}", commit.trim());
 }
 

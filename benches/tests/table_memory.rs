@@ -3,8 +3,9 @@
 #[cfg(test)]
 mod table_memory {
     use meros_alloc_core::{
-        Capacity, HoldLimit, Holder, Local, Locality, MemoryLocality, Outcome, Owner, Placed, Policy, Released,
-        Request, Table, Transferred,
+        Capacity, CoreSpec, DeviceAmount, DeviceLocality, DeviceSpec, HoldLimit, Holder, HugePages, Limit, Local,
+        Locality, MemoryLocality, NameId, NumaNodeId, NumaNodeSpec, Outcome, Owner, Pick, Placed, Policy, RangesSpec,
+        Released, Request, Shape, ShapeSpec, Span, Table, Transferred,
     };
     use meros_benches::bare::{Counting, allocated};
     use meros_benches::cluster::{Cluster, Plan, pod, shape};
@@ -65,6 +66,47 @@ mod table_memory {
             });
         });
         assert_eq!(placed, holders.len());
+    }
+
+    /// Two NUMA nodes with two GPUs and huge pages each, special memory, disk and a thousand ports.
+    fn shape_with_extras() -> Shape {
+        let numa_node = |at: u32| Some(NumaNodeId::new(u16::try_from(at / 4).unwrap()));
+        let core = |at| CoreSpec { pus: 2, l3: Some(at / 4), numa_node: numa_node(at), package: Some(0), kind: 0 };
+        let ordinary = NumaNodeSpec { huge_pages: HugePages { mib2: 512, gib1: 2 }, ..NumaNodeSpec::ordinary(8 << 30) };
+        let spec = ShapeSpec {
+            cores: (0..8).map(core).collect(),
+            numa_nodes: vec![ordinary, ordinary, NumaNodeSpec { kind: 1, ..NumaNodeSpec::ordinary(1 << 30) }],
+            devices: (0..4).map(|at| DeviceSpec { kind: 1, numa_node: numa_node(at * 2) }).collect(),
+            disk_bytes: 1 << 40,
+            ranges: vec![RangesSpec { name: NameId::new(0), spans: vec![Span { first: 31_000, last: 31_999 }] }],
+            ..ShapeSpec::default()
+        };
+        Shape::new(&spec).unwrap()
+    }
+
+    #[test]
+    fn claims_of_extras_that_succeed_allocate_nothing() {
+        let shape = shape_with_extras();
+        let table = Table::new(Capacity::for_agents(1, &shape)).unwrap();
+        let holder = Holder { owner: ME, role: table.add_role(Limit::default()).unwrap() };
+        let agent = table.add_agent(shape).unwrap();
+        let request = Request::exclusive(4, 1 << 30)
+            .with_huge_pages(HugePages { mib2: 600, gib1: 1 })
+            .with_special_memory(1, 1 << 20)
+            .with_devices(1, DeviceAmount::Whole(3), DeviceLocality::Required)
+            .with_disk(1 << 30)
+            .with_range(NameId::new(0), Pick::Any(100));
+        let claim = without_allocation("claim", || table.claim(agent, holder, &request)).granted().unwrap();
+        let released = without_allocation("release", || table.release(claim.claim, ME));
+        assert!(matches!(released, Released::Released { .. }), "{released:?}");
+        let place = without_allocation("place", || table.place(holder, &request, Policy::Pack)).granted().unwrap();
+        let hold = without_allocation("hold", || table.hold(agent, holder, HoldLimit::ALL)).granted().unwrap();
+        let ports = Request::exclusive(2, 0).with_range(NameId::new(0), Pick::Any(500));
+        let split = without_allocation("split", || table.split(hold.claim, ME, &ports)).granted().unwrap();
+        for claim in [place.claim, hold.claim, split.claim] {
+            let released = without_allocation("release", || table.release(claim, ME));
+            assert!(matches!(released, Released::Released { .. }), "{released:?}");
+        }
     }
 
     #[test]

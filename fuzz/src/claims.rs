@@ -12,12 +12,16 @@ mod proof {
     mod odd;
     mod op;
     mod oracle;
+    mod oracle_extras;
     mod property;
+    mod property_verbs;
     mod script;
+    mod together;
     mod wish;
+    mod wish_extras;
 
     pub(super) fn run(bytes: &[u8]) {
-        property::run(bytes);
+        property::run(bytes, |_| ());
     }
 }
 

@@ -37,12 +37,10 @@ pub(crate) fn shape(machine: &Machine) -> Result<(alloc_core::Shape, AgentMap), 
     let map = AgentMap::new(machine)?;
     let cores =
         machine.cores.iter().enumerate().map(|(at, core)| core_spec(at, core, &map)).collect::<Result<_, _>>()?;
-    let numa_nodes = machine
-        .numa_nodes
-        .iter()
-        .map(|numa_node| alloc_core::NumaNodeSpec { mem_bytes: numa_node.mem_bytes })
-        .collect();
-    let spec = alloc_core::ShapeSpec { cores, numa_nodes, distances: machine.numa_distances.clone() };
+    let numa_nodes =
+        machine.numa_nodes.iter().map(|numa_node| alloc_core::NumaNodeSpec::ordinary(numa_node.mem_bytes)).collect();
+    let spec =
+        alloc_core::ShapeSpec { cores, numa_nodes, distances: machine.numa_distances.clone(), ..Default::default() };
     let shape = alloc_core::Shape::new(&spec).map_err(|error| invalid("machine", error.to_string()))?;
     Ok((shape, map))
 }

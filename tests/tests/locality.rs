@@ -6,7 +6,7 @@
 mod locality {
     use std::collections::BTreeSet;
 
-    use meros_alloc_core::{Cpus, Level, Locality, Request, ShapeSpec, Smt};
+    use meros_alloc_core::{Cpus, DeviceAmount, DeviceLocality, Level, Locality, PAGE_BYTES, Request, ShapeSpec, Smt};
     use meros_tests::locality::machines::{Named, real, synthetic};
     use meros_tests::locality::trial::Trial;
 
@@ -103,15 +103,68 @@ mod locality {
                 let mut fits = false;
                 trial.put(&request, |answer| fits = answer.is_ok());
                 for level in LEVELS {
-                    trial.put(&request.with_locality(Locality::Preferred(level)), |answer| {
+                    trial.put(&request.clone().with_locality(Locality::Preferred(level)), |answer| {
                         assert_eq!(answer.is_ok(), fits, "{name}: {level} preferred, {request:?}");
                     });
-                    trial.put(&request.with_locality(Locality::Required(level)), |answer| {
+                    trial.put(&request.clone().with_locality(Locality::Required(level)), |answer| {
                         let Ok(placement) = answer else { return };
                         let labels = trial.labels(placement, level);
                         assert!(fits && labels.len() <= 1 && !labels.contains(&None), "{name}: {level}, {request:?}");
                     });
                 }
+            }
+            trial.validate();
+        }
+    }
+
+    /// Special memory is for who names its kind, to the last page, and for nobody else.
+    #[test]
+    fn special_memory_serves_only_who_names_it() {
+        for Named { name, spec } in real().iter().chain(&synthetic()) {
+            let trial = Trial::new(name, spec, &BTreeSet::new());
+            let bytes = |kind| {
+                let of_kind = spec.numa_nodes.iter().filter(|numa_node| numa_node.kind == kind);
+                of_kind.map(|numa_node| numa_node.mem_bytes / PAGE_BYTES * PAGE_BYTES).sum::<u64>()
+            };
+            let kinds: BTreeSet<u32> = spec.numa_nodes.iter().map(|numa_node| numa_node.kind).collect();
+            for kind in kinds.into_iter().filter(|kind| *kind != 0) {
+                let wish = |bytes| Request::exclusive(1, PAGE_BYTES).with_special_memory(kind, bytes);
+                trial.put(&wish(bytes(kind)), |answer| {
+                    let placement = answer.unwrap_or_else(|refusal| panic!("{name}: {refusal}"));
+                    let special = &placement.extras.special_memory;
+                    assert_eq!(special.iter().map(|memory| memory.mem_bytes).sum::<u64>(), bytes(kind), "{name}");
+                    assert!(
+                        special.iter().all(|memory| spec.numa_nodes[memory.numa_node.index()].kind == kind),
+                        "{name}"
+                    );
+                });
+                trial.put(&wish(bytes(kind) + PAGE_BYTES), |answer| assert!(answer.is_err(), "{name}: kind {kind}"));
+            }
+            trial.put(&Request::exclusive(1, bytes(0) + PAGE_BYTES), |answer| assert!(answer.is_err(), "{name}"));
+            trial.validate();
+        }
+    }
+
+    /// A device that is required beside the PUs is on a NUMA node of theirs; where no core is beside one, the claim is refused.
+    #[test]
+    fn required_devices_are_beside_the_cores() {
+        for Named { name, spec } in real().iter().chain(&synthetic()) {
+            let trial = Trial::new(name, spec, &BTreeSet::new());
+            let kinds: BTreeSet<u32> = spec.devices.iter().map(|device| device.kind).collect();
+            for kind in kinds {
+                let on = |at: usize| spec.devices[at].numa_node.map(|numa_node| u64::from(numa_node.get()));
+                let has_cores = |label: u64| {
+                    spec.cores.iter().any(|core| core.numa_node.is_some_and(|at| u64::from(at.get()) == label))
+                };
+                let of_kind = (0..spec.devices.len()).filter(|at| spec.devices[*at].kind == kind);
+                let possible = of_kind.filter_map(on).any(has_cores);
+                let one = Request::exclusive(1, 0).with_devices(kind, DeviceAmount::Whole(1), DeviceLocality::Required);
+                trial.put(&one, |answer| {
+                    assert_eq!(answer.is_ok(), possible, "{name}: kind {kind}");
+                    let Ok(placement) = answer else { return };
+                    let device = placement.extras.devices[0].device.index();
+                    assert!(trial.labels(placement, Level::NumaNode).contains(&on(device)), "{name}: kind {kind}");
+                });
             }
             trial.validate();
         }

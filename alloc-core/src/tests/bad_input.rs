@@ -161,7 +161,13 @@ fn requests_of_nothing_of_too_much_and_of_contradictions() {
             "",
         ),
         (
-            |f| of(f.table.hold(AGENT, holder(1), HoldLimit { exclusive_pus: 0, pool_milli: 0, mem_bytes: 0 })),
+            |f| {
+                of(f.table.hold(
+                    AGENT,
+                    holder(1),
+                    HoldLimit { exclusive_pus: 0, pool_milli: 0, mem_bytes: 0, extras: false },
+                ))
+            },
             invalid(Invalid::HoldTooSmall),
             "hold",
         ),
@@ -341,7 +347,7 @@ fn shapes_that_cannot_be() {
             "cores[2].numa_node",
         ),
         (
-            spoilt(|spec| spec.numa_nodes = vec![NumaNodeSpec { mem_bytes: 0 }; 65]),
+            spoilt(|spec| spec.numa_nodes = vec![NumaNodeSpec::ordinary(0); 65]),
             ShapeError::TooManyNumaNodes { numa_nodes: 65 },
             "numa_nodes has 65",
         ),

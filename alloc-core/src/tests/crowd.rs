@@ -98,7 +98,8 @@ impl Crowd {
         let home = usize::try_from(me).unwrap();
         let calls = if me % 3 == 2 { Calls::Plain(table) } else { Calls::Own(Local::new(table, home).unwrap()) };
         let agents = u32::try_from(self.specs().count()).unwrap();
-        let mut hand = Hand { table, calls, me: me + 1, agents, signed, live: BTreeMap::new(), dead: None };
+        let mut hand =
+            Hand { table, calls, me: me + 1, agents, signed, live: BTreeMap::new(), dead: None, chosen: None };
         hand.work(bytes());
         hand.live
     }

@@ -10,8 +10,8 @@ use super::op::Op;
 use super::script::Script;
 use crate::sync::{Ordering, Word64};
 use meros_alloc_core::{
-    AgentId, ClaimId, Grant, HoldLimit, Holder, Local, MemoryHold, Outcome, Owner, Placed, Placement, Policy, Reason,
-    Released, Request, Table, Transferred,
+    AgentId, ClaimId, ClaimedExact, Ganged, Grant, HoldLimit, Holder, Local, MemoryHold, Merged, Outcome, Owner,
+    PAGE_BYTES, Placed, Placement, Policy, Reason, Released, Request, Snapshot, Table, Transferred,
 };
 
 /// How a thread calls.
@@ -43,6 +43,34 @@ impl Calls<'_> {
                 local.place_many(&vec![holder; count], request, policy, |_, outcome| placed.push(outcome));
                 placed
             }
+        }
+    }
+
+    fn gang(&self, holder: Holder, wanted: &[(AgentId, Request)], grants: &mut Vec<Grant>) -> Ganged {
+        match self {
+            Self::Plain(table) => table.claim_gang(holder, wanted, grants),
+            Self::Own(local) => local.claim_gang(holder, wanted, grants),
+        }
+    }
+
+    fn claim_exact(&self, holder: Holder, (agent, incarnation, placement): &Chosen) -> ClaimedExact {
+        match self {
+            Self::Plain(table) => table.claim_exact(*agent, *incarnation, holder, placement),
+            Self::Own(local) => local.claim_exact(*agent, *incarnation, holder, placement),
+        }
+    }
+
+    fn merge(&self, into: ClaimId, from: ClaimId, owner: Owner) -> Merged {
+        match self {
+            Self::Plain(table) => table.merge(into, from, owner),
+            Self::Own(local) => local.merge(into, from, owner),
+        }
+    }
+
+    fn resize(&self, claim: ClaimId, owner: Owner, request: &Request) -> Outcome {
+        match self {
+            Self::Plain(table) => table.resize(claim, owner, request),
+            Self::Own(local) => local.resize(claim, owner, request),
         }
     }
 
@@ -79,6 +107,9 @@ impl Calls<'_> {
     }
 }
 
+/// What was planned on a snapshot: of which agent, which incarnation of it.
+pub(super) type Chosen = (AgentId, u32, Placement);
+
 /// A PU's word for each PU of each agent that stays.
 pub(super) type Signed = Vec<Vec<Word64>>;
 
@@ -92,6 +123,8 @@ pub(super) struct Hand<'a> {
     pub(super) signed: &'a Signed,
     pub(super) live: BTreeMap<ClaimId, u64>,
     pub(super) dead: Option<(ClaimId, Owner)>,
+    /// What was planned last.
+    pub(super) chosen: Option<Chosen>,
 }
 
 impl Hand<'_> {
@@ -117,6 +150,12 @@ impl Hand<'_> {
             Op::Hold(limit) => self.took(self.calls.hold(agent, holder, *limit)),
             Op::Place(request, policy) => self.place(request, *policy, 1),
             Op::PlaceMany(count, request, policy) => self.place(request, *policy, (*count).into()),
+            Op::Gang(requests) => self.gang(requests, dice),
+            Op::ClaimPlanned(request) => self.plan(agent, request),
+            Op::ClaimChosen(_) | Op::ClaimStale => self.claim_chosen(),
+            Op::Merge(at, _) => self.merge(*at),
+            Op::Resize(at, request) => self.resize(*at, request),
+            Op::ResizeAlike(at, size, pages) => self.resize(*at, &Request::exclusive(*size, pages * PAGE_BYTES)),
             Op::Split(at, request) => {
                 let Some((claim, owner)) = self.nth(*at) else { return };
                 self.resign(claim, |hand| hand.calls.split(claim, owner, request));
@@ -199,6 +238,75 @@ impl Hand<'_> {
             let owner = self.live[&claim];
             self.granted(grant, owner);
         }
+    }
+
+    /// A gang on agents one after the other, which begin again where there are fewer.
+    fn gang(&mut self, requests: &[Request], dice: u64) {
+        let agent = |at: u64| AgentId::new(u32::try_from((dice + at) % u64::from(self.agents)).unwrap_or(0));
+        let wanted: Vec<_> = (0..).map(agent).zip(requests.iter().cloned()).collect();
+        let mut grants = Vec::new();
+        match self.calls.gang(holder(self.me), &wanted, &mut grants) {
+            Ganged::Granted { .. } => {
+                assert_eq!(grants.len(), wanted.len());
+                grants.into_iter().for_each(|grant| self.granted(grant, self.me));
+            }
+            Ganged::Refused { .. } | Ganged::Contended { .. } => {}
+        }
+    }
+
+    /// Plans on a snapshot, and claims exactly that.
+    fn plan(&mut self, agent: AgentId, request: &Request) {
+        let mut snapshot = Snapshot::new(self.table);
+        let _whole_or_torn = snapshot.refresh();
+        let Some(incarnation) = snapshot.agent(agent).map(|agent| agent.incarnation()) else { return };
+        let Ok(placement) = snapshot.plan(agent, request) else { return };
+        self.chosen = Some((agent, incarnation, placement));
+        self.claim_chosen();
+    }
+
+    fn claim_chosen(&mut self) {
+        let Some(chosen) = &self.chosen else { return };
+        if let ClaimedExact::Granted(grant) = self.calls.claim_exact(holder(self.me), chosen) {
+            self.granted(grant, self.me);
+        }
+    }
+
+    /// Merges a claim with another one of the same owner and agent, if there is one.
+    fn merge(&mut self, at: usize) {
+        let Some((into, owner)) = self.nth(at) else { return };
+        let is_like = |claim: &ClaimId| *claim != into && claim.agent() == into.agent();
+        let alike = self.live.iter().find(|(claim, of)| is_like(claim) && **of == owner.get());
+        let Some(from) = alike.map(|(claim, _)| *claim) else { return };
+        self.sign(from, self.me + 1, 0);
+        self.sign(into, self.me + 1, 0);
+        let merged = self.calls.merge(into, from, owner);
+        match merged {
+            Merged::Merged { .. } => {
+                self.live.remove(&from);
+                self.dead = Some((from, owner));
+            }
+            Merged::Gone { claim } => self.ended(claim),
+            Merged::Contended => assert!(self.others_go()),
+            Merged::MemoryTerms
+            | Merged::NotAdmitted { .. }
+            | Merged::TooManyMembers { .. }
+            | Merged::RecordsFull { .. } => {}
+            Merged::OtherAgent => assert!(!self.stays(into)),
+            Merged::Same | Merged::OtherRole { .. } | Merged::NotOwner { .. } => panic!("{merged:?}"),
+        }
+        for claim in [from, into].into_iter().filter(|claim| self.live.contains_key(claim)) {
+            self.sign(claim, 0, self.me + 1);
+        }
+    }
+
+    /// Resizes a claim. What it gives up may be another's at once, so nobody signs meanwhile.
+    fn resize(&mut self, at: usize, request: &Request) {
+        let Some((claim, owner)) = self.nth(at) else { return };
+        self.sign(claim, self.me + 1, 0);
+        if let Outcome::Granted(grant) = self.calls.resize(claim, owner, request) {
+            assert_eq!(grant.claim, claim);
+        }
+        self.sign(claim, 0, self.me + 1);
     }
 
     fn split_half(&mut self, at: usize) {

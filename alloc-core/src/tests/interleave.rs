@@ -138,7 +138,7 @@ fn a_slot_is_given_to_one_claim() {
 }
 
 /// Takes the words of these parts, as a claim does, and gives them back if it got them all; tells whether it did.
-fn take_and_give_back(table: &Table, parts: &[Part]) -> bool {
+pub(super) fn take_and_give_back(table: &Table, parts: &[Part]) -> bool {
     let taken = table.with_guest(|guest| {
         guest.at(AGENT, |hands, at| {
             let site = hands.site(at).unwrap();
@@ -460,7 +460,7 @@ fn memory_given_back_is_shown_again() {
 /// A row that a search finds empty, and clears above, while a leaf of it is given back.
 #[test]
 fn an_empty_row_is_found_again_once_it_is_not() {
-    model(|first| {
+    model_bounded(2, |first| {
         let words = Arc::new(loose(1));
         assert!(words.machine().shift(0, 1, PuState::Free, PuState::Held));
         both(first, &words, |words, me| {

@@ -5,13 +5,24 @@ mod bad_input;
 #[cfg(not(loom))]
 mod crowd;
 #[cfg(not(loom))]
+mod extras;
+#[cfg(not(loom))]
+mod extras_elsewhere;
+#[cfg(not(loom))]
 mod fitting;
+#[cfg(not(loom))]
+mod ganging;
 #[cfg(not(loom))]
 mod hand;
 mod interleave;
+mod interleave_extras;
+mod interleave_snapshot;
+mod interleave_verbs;
 pub(crate) mod machines;
 #[cfg(not(loom))]
 mod members;
+#[cfg(not(loom))]
+mod merging;
 #[cfg(not(loom))]
 mod misuse;
 #[cfg(not(loom))]
@@ -21,7 +32,13 @@ mod op;
 #[cfg(not(loom))]
 mod oracle;
 #[cfg(not(loom))]
+mod oracle_extras;
+#[cfg(not(loom))]
 mod property;
+#[cfg(not(loom))]
+mod property_verbs;
+#[cfg(not(loom))]
+mod resizing;
 #[cfg(not(loom))]
 mod rest;
 #[cfg(not(loom))]
@@ -31,27 +48,42 @@ mod script;
 #[cfg(not(loom))]
 mod sequences;
 #[cfg(not(loom))]
+mod snapshots;
+#[cfg(not(loom))]
 mod stress;
+#[cfg(not(loom))]
+mod together;
 #[cfg(not(loom))]
 mod traps;
 #[cfg(not(loom))]
 mod unwind;
 #[cfg(not(loom))]
+mod unwind_verbs;
+#[cfg(not(loom))]
 mod wish;
+#[cfg(not(loom))]
+mod wish_extras;
+#[cfg(not(loom))]
+mod wishes;
 
 use crate::testing::Machine;
-use crate::{Capacity, Grant, Limit, Outcome, Table};
+use crate::{Capacity, Grant, Limit, Outcome, Shape, Table};
 use machines::{AGENT, ROLE, holder};
 
 /// A table of one role and these machines.
 pub(super) fn table(claims: u32, limit: Limit, machines: &[Machine]) -> Table {
-    let lines = machines.iter().map(|machine| machine.shape().lines()).sum();
-    let agents = u32::try_from(machines.len()).unwrap();
+    table_of(claims, limit, machines.iter().map(|machine| machine.shape()).collect())
+}
+
+/// A table of one role and agents of these shapes.
+pub(super) fn table_of(claims: u32, limit: Limit, shapes: Vec<Shape>) -> Table {
+    let lines = shapes.iter().map(Shape::lines).sum();
+    let agents = u32::try_from(shapes.len()).unwrap();
     let capacity = Capacity { shards: 1, agents, lines, claims, roles: 2, threads: 4, shapes: 4 };
     let table = Table::new(capacity).unwrap();
     table.add_role(limit).unwrap();
-    for machine in machines {
-        table.add_agent(machine.shape()).unwrap();
+    for shape in shapes {
+        table.add_agent(shape).unwrap();
     }
     table
 }

@@ -1,6 +1,6 @@
 //! Machines of every odd kind, and such as a [`Script`] says.
 
-use super::machines::{Machine, spec};
+use super::machines::{Machine, spec, with_extras};
 use super::script::Script;
 use meros_alloc_core::{CoreSpec, NumaNodeId, NumaNodeSpec, PAGE_BYTES, ShapeSpec};
 
@@ -29,24 +29,35 @@ pub(super) fn odd_machines() -> Vec<ShapeSpec> {
     }
     // A NUMA node without cores, and distances.
     let mut memory_only = regular.spec();
-    memory_only.numa_nodes.push(NumaNodeSpec { mem_bytes: 64 * 4096 + 17 });
+    memory_only.numa_nodes.push(NumaNodeSpec::ordinary(64 * 4096 + 17));
     memory_only.distances = (0..25).map(|at| if at % 6 == 0 { 10 } else { 40 - at }).collect();
-    odd.extend([hybrid, outside, nowhere, memory_only]);
+    // Some of everything; and devices on NUMA nodes of two packages, with cores in no NUMA node beside them.
+    let mut scattered = with_extras();
+    let cores = regular.spec().cores;
+    scattered.cores = cores.into_iter().chain([outside.cores[0]]).collect();
+    scattered.numa_nodes.iter_mut().for_each(|numa_node| numa_node.kind = 0);
+    scattered.devices.extend(scattered.devices.clone());
+    scattered.devices[1].numa_node = Some(NumaNodeId::new(3));
+    odd.extend([hybrid, outside, nowhere, memory_only, with_extras(), scattered]);
     odd
 }
 
 /// One of the odd machines, or one as odd as the script likes, which may be none at all.
 pub(super) fn read(script: &mut Script<'_>) -> Option<ShapeSpec> {
     let odd = odd_machines();
-    let at = script.below(odd.len() + 3)?;
-    odd.get(at).cloned().or_else(|| any(script))
+    match script.below(odd.len() + 6)? {
+        at if at < odd.len() => odd.get(at).cloned(),
+        // Again, so that more is done with extras.
+        at if at % 2 == 0 => Some(with_extras()),
+        _ => any(script),
+    }
 }
 
 /// A machine of up to ten cores with labels as they come.
 fn any(script: &mut Script<'_>) -> Option<ShapeSpec> {
     let [cores, numa_nodes, widest] = [script.below(11)?, script.below(5)?, script.below(5)?];
     let cores = (0..cores).map(|_| core(script, numa_nodes, widest)).collect::<Option<_>>()?;
-    let memory = |script: &mut Script<'_>| Some(NumaNodeSpec { mem_bytes: u64::from(script.byte()?) * PAGE_BYTES / 5 });
+    let memory = |script: &mut Script<'_>| Some(NumaNodeSpec::ordinary(u64::from(script.byte()?) * PAGE_BYTES / 5));
     let numa_nodes = (0..numa_nodes).map(|_| memory(script)).collect::<Option<Vec<_>>>()?;
     let distances = match script.byte()? {
         0..=199 => 0,
@@ -54,7 +65,7 @@ fn any(script: &mut Script<'_>) -> Option<ShapeSpec> {
         odd => usize::from(odd - 249),
     };
     let distances = (0..distances).map(|_| Some(u32::from(script.byte()?))).collect::<Option<_>>()?;
-    Some(ShapeSpec { cores, numa_nodes, distances })
+    Some(ShapeSpec { cores, numa_nodes, distances, ..ShapeSpec::default() })
 }
 
 fn core(script: &mut Script<'_>, numa_nodes: usize, widest: usize) -> Option<CoreSpec> {

@@ -6,7 +6,8 @@
 //! [`wish`](super::wish).
 
 use super::script::Script;
-use super::wish;
+use super::wish::{self, Chosen};
+use super::wish_extras;
 use meros_alloc_core::{AgentState, HoldLimit, Limit, Placement, Policy, Request};
 
 /// One call. Claims and pools are named by position among those there are.
@@ -18,6 +19,18 @@ pub(super) enum Op {
     Hold(HoldLimit),
     Split(usize, Request),
     SplitHalf(usize),
+    Merge(usize, usize),
+    /// Several claims of the one agent, all or nothing.
+    Gang(Vec<Request>),
+    Resize(usize, Request),
+    /// To something like what it is: the size of its members, and pages.
+    ResizeAlike(usize, u32, u64),
+    /// A claim that says exactly what is free.
+    ClaimChosen(Chosen),
+    /// A claim of what was planned on a snapshot.
+    ClaimPlanned(Request),
+    /// A claim of what was said exactly some calls ago.
+    ClaimStale,
     Transfer(usize, u64),
     Release(usize),
     ReleaseMany(usize, u8),
@@ -63,6 +76,16 @@ impl Op {
             218..=219 => Self::SetLimit(wish::limit(script)?),
             220 => Self::Return,
             221..=223 => Self::Restart,
+            224..=229 => Self::Merge(script.position()?, script.position()?),
+            230..=232 => Self::Gang((0..=script.below(3)?).map(|_| wish::request(script)).collect::<Option<_>>()?),
+            233..=234 => Self::Resize(script.position()?, wish::request(script)?),
+            235..=241 => {
+                Self::ResizeAlike(script.position()?, 1 + u32::from(script.byte()? % 8), u64::from(script.byte()? % 20))
+            }
+            242..=246 => Self::ClaimChosen(wish::chosen(script)?),
+            247..=251 => Self::ClaimPlanned(wish::request(script)?),
+            252 => Self::ClaimStale,
+            253..=254 => Self::Restore(wish_extras::alone(script)?),
             // Spare.
             _ => Self::Claim(wish::request(script)?),
         })

@@ -7,9 +7,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::fitting::{FreeCore, fit};
+use super::oracle_extras::{Stuff, huge};
 use meros_alloc_core::{
-    CoreKind, CoreSpec, Cpus, Level, Locality, MILLI_PER_PU, MemoryHold, MemoryLocality, NumaNodeId, PAGE_BYTES,
-    Placement, PoolOrder, PuId, Quantities, Request, ShapeSpec, Smt,
+    CoreKind, CoreSpec, Cpus, Level, Locality, MILLI_PER_PU, MemoryHold, MemoryLocality, NumaNodeId, NumaNodeMemory,
+    PAGE_BYTES, Placement, PoolOrder, PoolShare, PuId, Quantities, Request, ShapeSpec, Smt,
 };
 
 type Pu = u16;
@@ -25,7 +26,7 @@ pub(super) struct Known {
 /// One agent, the slow way.
 #[derive(Clone, Debug)]
 pub(super) struct Oracle {
-    spec: ShapeSpec,
+    pub(super) spec: ShapeSpec,
     /// The core of each PU.
     core_of: Vec<usize>,
     pub(super) claims: BTreeMap<u64, Known>,
@@ -33,13 +34,22 @@ pub(super) struct Oracle {
     pub(super) leaving: BTreeSet<Pu>,
 }
 
+/// Whether a request fits, as far as the oracle can tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fit {
+    Yes,
+    No,
+    Unsure,
+}
+
 /// What a request may draw on.
-struct Have {
+pub(super) struct Have {
     pus: BTreeSet<Pu>,
     /// What could join pools besides `pus`.
     leaving: BTreeSet<Pu>,
     room: BTreeMap<Pool, u64>,
     bytes: Vec<u64>,
+    pub(super) stuff: Stuff,
 }
 
 impl Oracle {
@@ -52,7 +62,7 @@ impl Oracle {
         (0..self.core_of.len()).map(|pu| Pu::try_from(pu).unwrap()).collect()
     }
 
-    fn numa_node(&self, pu: Pu) -> Pool {
+    pub(super) fn numa_node(&self, pu: Pu) -> Pool {
         self.spec.cores[self.core_of[usize::from(pu)]].numa_node
     }
 
@@ -89,7 +99,10 @@ impl Oracle {
     }
 
     pub(super) fn bytes_free(&self, numa_node: usize) -> u64 {
-        let held = self.claims.values().flat_map(|known| &known.placement.memory);
+        let memory = |placement: &Placement| {
+            placement.memory.iter().chain(&placement.extras.special_memory).copied().collect::<Vec<_>>()
+        };
+        let held = self.claims.values().flat_map(|known| memory(&known.placement));
         let held: u64 =
             held.filter(|memory| memory.numa_node.index() == numa_node).map(|memory| memory.mem_bytes).sum();
         self.spec.numa_nodes[numa_node].mem_bytes / PAGE_BYTES * PAGE_BYTES - held
@@ -112,26 +125,27 @@ impl Oracle {
             leaving,
             room: self.pools().into_iter().map(|pool| (pool, self.capacity(pool) - self.committed(pool))).collect(),
             bytes: (0..self.spec.numa_nodes.len()).map(|at| self.bytes_free(at)).collect(),
+            stuff: self.stuff(),
         }
     }
 
     /// Whether a request fits now.
-    pub(super) fn fits(&self, request: &Request) -> bool {
+    pub(super) fn fits(&self, request: &Request) -> Fit {
         self.fits_in(request, &self.have(false))
     }
 
     /// Whether it would once leaving cores have left.
-    pub(super) fn fits_once_left(&self, request: &Request) -> bool {
+    pub(super) fn fits_once_left(&self, request: &Request) -> Fit {
         self.fits_in(request, &self.have(true))
     }
 
     /// Whether it would fit the empty machine.
-    pub(super) fn fits_empty(&self, request: &Request) -> bool {
+    pub(super) fn fits_empty(&self, request: &Request) -> Fit {
         Self::new(self.spec.clone()).fits(request)
     }
 
     /// Whether it fits into a claim.
-    pub(super) fn fits_claim(&self, request: &Request, placement: &Placement) -> bool {
+    pub(super) fn fits_claim(&self, request: &Request, placement: &Placement) -> Fit {
         let mut bytes = vec![0; self.spec.numa_nodes.len()];
         for memory in &placement.memory {
             bytes[memory.numa_node.index()] = memory.mem_bytes;
@@ -141,11 +155,12 @@ impl Oracle {
             *room.entry(share.numa_node).or_default() += u64::from(share.cpu_milli);
         }
         let pus = placement.all_pus().into_iter().map(PuId::get).collect();
-        self.fits_in(request, &Have { pus, leaving: BTreeSet::new(), room, bytes })
+        let stuff = Stuff::of_claim(&self.spec, placement);
+        self.fits_in(request, &Have { pus, leaving: BTreeSet::new(), room, bytes, stuff })
     }
 
     /// Sets of NUMA nodes of which a claim may be promised memory: single ones, and those of packages, of L3 domains, all.
-    fn nodesets(&self) -> Vec<BTreeSet<usize>> {
+    pub(super) fn nodesets(&self) -> Vec<BTreeSet<usize>> {
         let mut sets: BTreeSet<BTreeSet<usize>> = BTreeSet::new();
         let mut by_label: BTreeMap<(u8, Option<u32>), BTreeSet<usize>> = BTreeMap::new();
         for core in &self.spec.cores {
@@ -165,19 +180,27 @@ impl Oracle {
     fn ordinary(&self) -> BTreeSet<usize> {
         let with_cores: BTreeSet<usize> =
             self.spec.cores.iter().filter_map(|core| core.numa_node.map(NumaNodeId::index)).collect();
-        if with_cores.is_empty() { (0..self.spec.numa_nodes.len()).collect() } else { with_cores }
+        if with_cores.is_empty() {
+            (0..self.spec.numa_nodes.len()).filter(|at| self.spec.numa_nodes[*at].kind == 0).collect()
+        } else {
+            with_cores
+        }
     }
 
-    fn fits_in(&self, request: &Request, have: &Have) -> bool {
-        let bytes = request.mem_bytes.div_ceil(PAGE_BYTES).saturating_mul(PAGE_BYTES);
-        if bytes == 0 || request.memory != MemoryLocality::Required {
-            let everywhere = |_: Pool| true;
-            return self.cpus_fit(request, have, &everywhere) && (bytes == 0 || self.spill_fits(bytes, have));
+    fn fits_in(&self, request: &Request, have: &Have) -> Fit {
+        if let Some(wishes) = request.extras.wishes() {
+            return self.with_wishes_fits(request, wishes, have);
         }
-        self.nodesets().iter().any(|set| {
-            let within = |pool: Pool| pool.is_some_and(|numa_node| set.contains(&numa_node.index()));
-            self.strict_fits(bytes, set, have) && self.cpus_fit(request, have, &within)
-        })
+        let fits = if request.mem_bytes == 0 || request.memory != MemoryLocality::Required {
+            let everywhere = |_: Pool| true;
+            self.cpus_fit(request, have, &everywhere) && self.spill_fits(request, have)
+        } else {
+            self.nodesets().iter().any(|set| {
+                let within = |pool: Pool| pool.is_some_and(|numa_node| set.contains(&numa_node.index()));
+                self.strict_fits(request, set, have) && self.cpus_fit(request, have, &within)
+            })
+        };
+        if fits { Fit::Yes } else { Fit::No }
     }
 
     /// The claims that use a NUMA node: the NUMA nodes of each, and whether they were promised.
@@ -195,25 +218,49 @@ impl Oracle {
 
     /// Whoever was promised memory meets only claims of exactly the same NUMA nodes, and of several only such as were promised
     /// them too.
-    fn admits(&self, numa_node: usize, comer: &BTreeSet<usize>, strict: bool) -> bool {
+    pub(super) fn admits(&self, numa_node: usize, comer: &BTreeSet<usize>, strict: bool) -> bool {
         self.users(numa_node).all(|(nodeset, promised)| {
             !(strict || promised) || (nodeset == *comer && (nodeset.len() == 1 || (strict && promised)))
         })
     }
 
-    fn strict_fits(&self, bytes: u64, set: &BTreeSet<usize>, have: &Have) -> bool {
+    /// Whether exactly this is free.
+    pub(super) fn has(&self, placement: &Placement) -> bool {
+        let (free, own) = (self.free(), placement.all_pus().iter().map(|pu| pu.get()).collect());
+        let set: BTreeSet<usize> = placement.memory.iter().map(|memory| memory.numa_node.index()).collect();
+        let strict = placement.memory_hold == MemoryHold::Strict;
+        let seated = |at: usize| placement.memory_hold == MemoryHold::Held || self.admits(at, &set, strict);
+        let memory = |memory: &NumaNodeMemory| {
+            let at = memory.numa_node.index();
+            memory.mem_bytes <= self.bytes_free(at) && seated(at)
+        };
+        let spare: BTreeSet<Pu> = &self.whole(&(&free - &own)) | &self.leaving;
+        let share = |pool: Pool| {
+            let of_pool = |share: &&PoolShare| share.numa_node == pool;
+            let asked = placement.members().flat_map(|(_, pools)| pools.iter().filter(of_pool));
+            let asked: u64 = asked.map(|share| u64::from(share.cpu_milli)).sum();
+            let join = spare.iter().filter(|pu| self.numa_node(**pu) == pool).count() as u64 * u64::from(MILLI_PER_PU);
+            asked <= self.capacity(pool) - self.committed(pool) + join
+        };
+        let extras = self.stuff().try_take(placement).is_some();
+        extras && own.is_subset(&free) && placement.memory.iter().all(memory) && self.pools().into_iter().all(share)
+    }
+
+    pub(super) fn strict_fits(&self, request: &Request, set: &BTreeSet<usize>, have: &Have) -> bool {
         let admitted = set.iter().all(|numa_node| self.admits(*numa_node, set, true));
-        admitted && set.iter().map(|numa_node| have.bytes[*numa_node]).sum::<u64>() >= bytes
+        admitted && have_memory(request, &mut set.iter().copied(), have)
     }
 
-    fn spill_fits(&self, bytes: u64, have: &Have) -> bool {
-        let alone = |at: &usize| self.admits(*at, &BTreeSet::from([*at]), false) && have.bytes[*at] >= bytes;
+    pub(super) fn spill_fits(&self, request: &Request, have: &Have) -> bool {
+        let alone = |at: &usize| {
+            self.admits(*at, &BTreeSet::from([*at]), false) && have_memory(request, &mut [*at].into_iter(), have)
+        };
         // Of several: no promise may be on any of them, so none is the same set unless it is loose.
-        let open = self.ordinary().into_iter().filter(|at| self.users(*at).all(|(_, promised)| !promised));
-        self.ordinary().iter().any(alone) || open.map(|at| have.bytes[at]).sum::<u64>() >= bytes
+        let mut open = self.ordinary().into_iter().filter(|at| self.users(*at).all(|(_, promised)| !promised));
+        self.demand_is_empty(request) || self.ordinary().iter().any(alone) || have_memory(request, &mut open, have)
     }
 
-    fn cpus_fit(&self, request: &Request, have: &Have, within: &dyn Fn(Pool) -> bool) -> bool {
+    pub(super) fn cpus_fit(&self, request: &Request, have: &Have, within: &dyn Fn(Pool) -> bool) -> bool {
         let members = request.members.as_slice();
         let milli = |cpus: &Cpus| if let Cpus::Shared { cpu_milli } = *cpus { u64::from(cpu_milli) } else { 0 };
         let share_milli: u64 = members.iter().map(milli).sum();
@@ -278,6 +325,36 @@ impl Oracle {
         }
     }
 
+    /// What the cores of a NUMA node could give a member, in its unit; and how much of it comes in one piece.
+    pub(super) fn gives(&self, cpus: Cpus, numa_node: usize, have: &Have) -> (u64, u64) {
+        let wanted = match cpus {
+            Cpus::Exclusive { kind: CoreKind::Required(kind), .. }
+            | Cpus::Cores { kind: CoreKind::Required(kind), .. } => Some(kind),
+            _ => None,
+        };
+        let core = |pu: &Pu| self.core_of[usize::from(*pu)];
+        let is_here = |pu: &&Pu| {
+            let spec = self.spec.cores[core(pu)];
+            spec.numa_node.is_some_and(|at| at.index() == numa_node) && wanted.is_none_or(|kind| kind == spec.kind)
+        };
+        let whole = self.whole(&have.pus);
+        let cores = |pus: &BTreeSet<Pu>| pus.iter().filter(is_here).map(core).collect::<BTreeSet<_>>();
+        match cpus {
+            Cpus::Exclusive { smt: Smt::Whole, .. } => {
+                let widest = cores(&whole).into_iter().map(|at| u64::from(self.spec.cores[at].pus)).max();
+                (whole.iter().filter(is_here).count() as u64, widest.unwrap_or(1))
+            }
+            Cpus::Exclusive { smt: Smt::Kept, .. } => (have.pus.iter().filter(is_here).count() as u64, 1),
+            Cpus::Exclusive { smt: Smt::Split, .. } => (cores(&have.pus).len() as u64, 1),
+            Cpus::Cores { .. } => (cores(&whole).len() as u64, 1),
+            Cpus::Shared { .. } => {
+                let joinable = whole.union(&have.leaving).filter(is_here).count() as u64;
+                let room = have.room.iter().find(|(pool, _)| pool.is_some_and(|at| at.index() == numa_node));
+                (room.map_or(0, |(_, room)| *room) + joinable * u64::from(MILLI_PER_PU), 1)
+            }
+        }
+    }
+
     fn shared_fits(&self, cpu_milli: u64, locality: Locality, have: &Have, within: &dyn Fn(Pool) -> bool) -> bool {
         let mut reach: BTreeMap<Option<u64>, u64> = BTreeMap::new();
         for (pool, room) in have.room.iter().filter(|(pool, _)| within(**pool)) {
@@ -301,7 +378,7 @@ impl Oracle {
     /// Checks that a placement is what the request asks for, and that its memory may be where it is.
     pub(super) fn check_grant(&self, request: &Request, placement: &Placement) {
         let bytes = request.mem_bytes.div_ceil(PAGE_BYTES) * PAGE_BYTES;
-        assert_eq!(placement.quantities().mem_bytes, bytes);
+        assert_eq!(placement.memory.iter().map(|memory| memory.mem_bytes).sum::<u64>(), bytes);
         let members = request.members.as_slice();
         assert_eq!(placement.members().count(), members.len());
         for (cpus, (pus, pools)) in members.iter().zip(placement.members()) {
@@ -319,7 +396,7 @@ impl Oracle {
             assert!(placement.all_pus().is_empty() || !labels.contains(&None), "{level} is required");
         }
         let nodeset: BTreeSet<usize> = placement.memory.iter().map(|memory| memory.numa_node.index()).collect();
-        if bytes == 0 {
+        if self.demand_is_empty(request) {
             return;
         }
         let strict = placement.memory_hold == MemoryHold::Strict;
@@ -407,4 +484,13 @@ impl Oracle {
         self.leaving = &self.leaving - &left;
         left.len()
     }
+}
+
+/// Whether some NUMA nodes together have the memory and the huge pages.
+fn have_memory(request: &Request, numa_nodes: &mut dyn Iterator<Item = usize>, have: &Have) -> bool {
+    let numa_nodes: Vec<usize> = numa_nodes.collect();
+    let bytes = request.mem_bytes.div_ceil(PAGE_BYTES).saturating_mul(PAGE_BYTES);
+    let pages = |size| numa_nodes.iter().map(|at| have.stuff.huge[&(*at, size)]).sum::<u64>();
+    numa_nodes.iter().map(|at| have.bytes[*at]).sum::<u64>() >= bytes
+        && huge(&request.extras).iter().all(|(size, wanted)| pages(*size) >= *wanted)
 }

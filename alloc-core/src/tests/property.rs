@@ -4,12 +4,15 @@
 //! It uses what is public only: the fuzzer runs it as well, from outside of this crate. What the calls must refuse whatever the state
 //! is in [`misuse`](super::misuse).
 
+mod exact;
+
 use std::collections::BTreeSet;
 
 use super::machines::{AGENT, ROLE, holder};
 use super::odd;
 use super::op::Op;
-use super::oracle::{Known, Oracle};
+use super::oracle::{Fit, Known, Oracle};
+use super::oracle_extras::Stuff;
 use super::script::Script;
 use super::wish;
 use meros_alloc_core::{
@@ -18,13 +21,15 @@ use meros_alloc_core::{
     Transferred, Unplaced, Wanted,
 };
 
-/// Runs a script: a machine, and calls on its table.
-pub(super) fn run(bytes: &[u8]) {
+/// Runs a script: a machine, and calls on its table. Tells of each call that came to something: was granted, or changed what there is.
+pub(super) fn run(bytes: &[u8], mut done: impl FnMut(&Op)) {
     let mut script = Script(bytes);
     let Some(spec) = odd::read(&mut script) else { return };
     let Ok(mut world) = World::new(spec) else { return };
     for op in Op::sequence(script) {
-        world.run(&op);
+        if world.run(&op) {
+            done(&op);
+        }
         world.check();
     }
     world.check_claims();
@@ -42,6 +47,8 @@ pub(super) struct World {
     limit: Limit,
     /// Claims that are gone, with their last owner.
     pub(super) stale: Vec<(ClaimId, u64)>,
+    /// What was claimed exactly last, and of which incarnation.
+    chosen: Option<(u32, Placement)>,
 }
 
 impl World {
@@ -49,7 +56,8 @@ impl World {
     pub(super) fn new(spec: ShapeSpec) -> Result<Self, ShapeError> {
         let table = new_table(&Shape::new(&spec)?);
         let oracle = Oracle::new(spec.clone());
-        Ok(Self { spec, table, oracle, state: AgentState::Active, limit: Limit::default(), stale: Vec::new() })
+        let (state, limit) = (AgentState::Active, Limit::default());
+        Ok(Self { spec, table, oracle, state, limit, stale: Vec::new(), chosen: None })
     }
 
     fn shape(&self) -> Shape {
@@ -75,11 +83,23 @@ impl World {
         assert_eq!(grant.charged, placement.quantities());
         assert_eq!(self.state, AgentState::Active, "granted by an agent that takes no claims");
         if let Some(request) = request {
-            assert!(self.oracle.fits(request), "granted what does not fit");
+            assert_ne!(self.oracle.fits(request), Fit::No, "granted what does not fit");
             self.oracle.check_grant(request, &placement);
+            self.oracle.check_wishes(request, &placement, &self.oracle.stuff());
         }
         self.adopted(grant, placement);
-        assert!(over(self.oracle.charged(), self.limit).is_none(), "granted beyond the role's limit");
+        self.check_limit(grant.charged);
+    }
+
+    /// Of what is charged anew, the role has no more than it may. A claim of nothing is granted even where a limit was lowered.
+    pub(super) fn check_limit(&self, charged: Quantities) {
+        let used = self.oracle.charged();
+        let counted = |charged, used| if charged == 0 { 0 } else { used };
+        let used = Quantities {
+            cpu_milli: counted(charged.cpu_milli, used.cpu_milli),
+            mem_bytes: counted(charged.mem_bytes, used.mem_bytes),
+        };
+        assert!(over(used, self.limit).is_none(), "granted beyond the role's limit");
     }
 
     /// A claim came to be: of PUs that were free.
@@ -90,24 +110,24 @@ impl World {
         self.follow(&BTreeSet::new());
     }
 
-    fn refused(&mut self, request: &Request, reason: Reason) {
+    pub(super) fn refused(&self, request: &Request, reason: Reason) {
         let invalid = matches!(reason, Reason::Invalid(_));
         assert_eq!(invalid, !wish::can_be_meant(request), "{reason:?}");
         if invalid || self.refused_for_other_reasons(reason) || !self.oracle.is_exact(request) {
             return;
         }
-        assert!(!self.oracle.fits(request), "refused what fits: {reason:?}");
-        let larger = matches!(reason, Reason::LargerThanMachine(_));
-        assert_eq!(larger, !self.oracle.fits_empty(request), "{reason:?}");
-        let leaving = matches!(reason, Reason::CoresLeaving(_));
-        assert_eq!(leaving, self.oracle.fits_once_left(request), "{reason:?}");
+        assert_ne!(self.oracle.fits(request), Fit::Yes, "refused what fits: {reason:?}");
+        let larger = if matches!(reason, Reason::LargerThanMachine(_)) { Fit::Yes } else { Fit::No };
+        assert_ne!(larger, self.oracle.fits_empty(request), "{reason:?}");
+        let leaving = if matches!(reason, Reason::CoresLeaving(_)) { Fit::No } else { Fit::Yes };
+        assert_ne!(leaving, self.oracle.fits_once_left(request), "{reason:?}");
         let (Reason::LargerThanMachine(shortage) | Reason::Busy(shortage)) = reason else { return };
         let free = self.oracle.free().len() as u64;
         assert!(shortage.what != Wanted::ExclusivePus || shortage.free == free, "{shortage:?}");
     }
 
     /// Whether it is refused for something else than what the agent has free.
-    fn refused_for_other_reasons(&self, reason: Reason) -> bool {
+    pub(super) fn refused_for_other_reasons(&self, reason: Reason) -> bool {
         self.refused_by_state(reason) || self.refused_by_limit(reason) || self.refused_for_records(reason)
     }
 
@@ -131,7 +151,7 @@ impl World {
     }
 
     /// Whether the role's limit is the reason; its figures must be true then.
-    fn refused_by_limit(&self, reason: Reason) -> bool {
+    pub(super) fn refused_by_limit(&self, reason: Reason) -> bool {
         let Reason::RoleLimit(told) = reason else { return false };
         let used = self.oracle.charged();
         let (used, limit) = match told.resource {
@@ -143,32 +163,44 @@ impl World {
         true
     }
 
-    fn claim(&mut self, request: &Request) {
+    fn claim(&mut self, request: &Request) -> bool {
+        let fits = self.snapshot().fits(AGENT, request);
         match self.table.claim(AGENT, holder(1), request) {
-            Outcome::Granted(grant) => self.granted(Some(request), grant),
-            Outcome::Refused(refusal) => self.refused(request, refusal.reason),
+            Outcome::Granted(grant) => {
+                assert!(fits, "the snapshot says otherwise");
+                self.granted(Some(request), grant);
+                true
+            }
+            Outcome::Refused(no) => {
+                assert!(!fits || self.refused_for_other_reasons(no.reason), "the snapshot says otherwise: {no}");
+                self.refused(request, no.reason);
+                false
+            }
             Outcome::Contended(_) => panic!("nobody else is there"),
         }
     }
 
-    fn place(&mut self, request: &Request, policy: Policy) {
+    fn place(&mut self, request: &Request, policy: Policy) -> bool {
         let placed = self.table.place(holder(1), request, policy);
-        self.placed(request, placed);
+        self.placed(request, placed)
     }
 
     /// Through a handle of the thread's own.
-    fn place_many(&mut self, count: u8, request: &Request, policy: Policy) {
+    fn place_many(&mut self, count: u8, request: &Request, policy: Policy) -> bool {
         let mut placed = Vec::new();
         let local = Local::new(&self.table, 0).unwrap();
         local.place_many(&vec![holder(1); count.into()], request, policy, |at, outcome| placed.push((at, outcome)));
         drop(local);
         assert!(placed.iter().map(|(at, _)| *at).eq(0..count.into()), "told of each, in order");
-        placed.into_iter().for_each(|(_, placed)| self.placed(request, placed));
+        placed.into_iter().filter(|(_, placed)| self.placed(request, *placed)).count() > 0
     }
 
-    fn placed(&mut self, request: &Request, placed: Placed) {
+    fn placed(&mut self, request: &Request, placed: Placed) -> bool {
         match placed {
-            Placed::Granted(grant) => self.granted(Some(request), grant),
+            Placed::Granted(grant) => {
+                self.granted(Some(request), grant);
+                return true;
+            }
             Placed::Refused(Unplaced::Invalid(invalid)) => self.refused(request, Reason::Invalid(invalid)),
             Placed::Refused(Unplaced::Role(reason)) => assert!(self.refused_by_limit(reason), "{reason:?}"),
             Placed::Refused(Unplaced::NoAgent) => {
@@ -178,24 +210,36 @@ impl World {
             }
             Placed::Contended { .. } => panic!("nobody else is there"),
         }
+        false
     }
 
-    fn hold(&mut self, limit: HoldLimit) {
+    fn hold(&mut self, limit: HoldLimit) -> bool {
         match self.table.hold(AGENT, holder(1), limit) {
             Outcome::Granted(grant) => {
-                let placement = self.table.placement(grant.claim).unwrap();
-                assert!(placement.pus.len() <= limit.exclusive_pus as usize);
-                assert!(placement.quantities().mem_bytes <= limit.mem_bytes);
-                if limit == HoldLimit::ALL {
-                    assert_eq!(placement.pus.len(), self.oracle.whole(&self.oracle.free()).len());
-                }
-                self.granted(None, grant);
+                self.held(limit, grant);
+                return true;
             }
             Outcome::Refused(no) if self.refused_for_other_reasons(no.reason) => {}
             Outcome::Refused(_) => {
                 assert!(limit != HoldLimit::ALL || self.oracle.whole(&self.oracle.free()).is_empty());
             }
             Outcome::Contended(_) => panic!("nobody else is there"),
+        }
+        false
+    }
+
+    fn held(&mut self, limit: HoldLimit, grant: Grant) {
+        let placement = self.table.placement(grant.claim).unwrap();
+        assert!(placement.pus.len() <= limit.exclusive_pus as usize);
+        assert!(placement.memory.iter().map(|memory| memory.mem_bytes).sum::<u64>() <= limit.mem_bytes);
+        if limit == HoldLimit::ALL {
+            assert_eq!(placement.pus.len(), self.oracle.whole(&self.oracle.free()).len());
+        }
+        self.granted(None, grant);
+        if limit.extras {
+            // Huge pages stay where one task could not use them together with the rest.
+            let none = Stuff { huge: self.oracle.stuff().huge, ..Stuff::none(&self.spec) };
+            assert_eq!(self.oracle.stuff(), none);
         }
     }
 
@@ -217,33 +261,38 @@ impl World {
         assert!(joined.is_subset(&self.oracle.pooled));
     }
 
-    fn split(&mut self, at: usize, request: &Request) {
-        let Some((parent, known)) = self.nth(at) else { return };
+    fn split(&mut self, at: usize, request: &Request) -> bool {
+        let Some((parent, known)) = self.nth(at) else { return false };
         let before = known.placement;
         match self.table.split(parent, Owner::new(known.owner), request) {
             Outcome::Granted(grant) => {
-                assert!(self.oracle.fits_claim(request, &before), "split what the claim does not have");
+                assert_ne!(self.oracle.fits_claim(request, &before), Fit::No, "split what the claim does not have");
                 let child = self.table.placement(grant.claim).unwrap();
                 self.oracle.check_grant(request, &child);
+                self.oracle.check_wishes(request, &child, &Stuff::of_claim(&self.spec, &before));
+                let free = self.oracle.stuff();
                 self.split_off(parent, &before, grant);
+                assert_eq!(self.oracle.stuff(), free, "what one loses the other has");
+                return true;
             }
             Outcome::Refused(refusal)
                 if matches!(refusal.reason, Reason::Invalid(_))
                     || self.refused_for_records(refusal.reason)
                     || !self.oracle.is_exact(request) => {}
             Outcome::Refused(refusal) => {
-                assert!(!self.oracle.fits_claim(request, &before), "{refusal} but it has {before:?}");
+                assert_ne!(self.oracle.fits_claim(request, &before), Fit::Yes, "{refusal} but it has {before:?}");
             }
             Outcome::Contended(_) => panic!("nobody else is there"),
         }
+        false
     }
 
     /// Splits off half of what a held claim holds, said exactly.
-    fn split_half(&mut self, at: usize) {
-        let Some((parent, known)) = self.nth(at) else { return };
+    fn split_half(&mut self, at: usize) -> bool {
+        let Some((parent, known)) = self.nth(at) else { return false };
         let before = known.placement;
         if before.pus.is_empty() {
-            return;
+            return false;
         }
         let mut piece = Placement { memory_hold: MemoryHold::Held, ..Placement::default() };
         piece.pus = before.pus[..before.pus.len().div_ceil(2)].to_vec();
@@ -251,22 +300,24 @@ impl World {
         piece.pools.truncate(1);
         let grant = match self.table.split_exact(parent, Owner::new(known.owner), &piece) {
             Outcome::Granted(grant) => grant,
-            Outcome::Refused(no) if self.refused_for_records(no.reason) => return,
+            Outcome::Refused(no) if self.refused_for_records(no.reason) => return false,
             other => panic!("it is inside: {other:?}"),
         };
         assert_eq!(self.table.placement(grant.claim).unwrap().pus, piece.pus);
         self.split_off(parent, &before, grant);
+        true
     }
 
-    fn release(&mut self, at: usize) {
-        let Some((claim, known)) = self.nth(at) else { return };
+    fn release(&mut self, at: usize) -> bool {
+        let Some((claim, known)) = self.nth(at) else { return false };
         let released = self.table.release(claim, Owner::new(known.owner));
         self.released(&[(claim, known.owner)], &[released]);
         assert_eq!(self.table.release(claim, Owner::new(known.owner)), Released::Gone);
+        true
     }
 
     /// Through a handle of the thread's own, the first one twice.
-    fn release_many(&mut self, at: usize, count: u8) {
+    fn release_many(&mut self, at: usize, count: u8) -> bool {
         let chosen = (0..count.into()).filter_map(|further| self.nth(at.wrapping_add(further)));
         let mut claims: Vec<(ClaimId, u64)> = chosen.map(|(claim, known)| (claim, known.owner)).collect();
         claims.extend(claims.first().copied());
@@ -276,6 +327,7 @@ impl World {
         local.release_many(&asked, |_, outcome| released.push(outcome));
         drop(local);
         self.released(&claims, &released);
+        !claims.is_empty()
     }
 
     /// Claims were released, one after the other: those that were live, once.
@@ -296,21 +348,26 @@ impl World {
         self.oracle.check_trimmed(|pool| touched.contains(&pool));
     }
 
-    fn confirm(&mut self, at: usize, old: bool) {
+    /// Tells whether cores left.
+    fn confirm(&mut self, at: usize) -> bool {
         let orders = self.table.pool_orders(AGENT);
         let order = &orders[at % orders.len()];
-        let epoch = if old { order.epoch.wrapping_sub(1) } else { order.epoch };
-        let confirmed = self.table.confirm_pool(AGENT, order.numa_node, epoch);
-        if old {
-            assert_eq!(confirmed, Confirmed::Stale { epoch: order.epoch });
-        } else {
-            let pus = u32::try_from(self.oracle.confirm(order.numa_node)).unwrap();
-            assert_eq!(confirmed, Confirmed::Freed { pus });
-        }
+        let confirmed = self.table.confirm_pool(AGENT, order.numa_node, order.epoch);
+        let pus = u32::try_from(self.oracle.confirm(order.numa_node)).unwrap();
+        assert_eq!(confirmed, Confirmed::Freed { pus });
+        pus > 0
+    }
+
+    fn confirm_old(&self, at: usize) -> bool {
+        let orders = self.table.pool_orders(AGENT);
+        let order = &orders[at % orders.len()];
+        let confirmed = self.table.confirm_pool(AGENT, order.numa_node, order.epoch.wrapping_sub(1));
+        assert_eq!(confirmed, Confirmed::Stale { epoch: order.epoch });
+        true
     }
 
     /// A new table that learns everything anew.
-    fn restart(&mut self) {
+    fn restart(&mut self) -> bool {
         let table = new_table(&self.shape());
         table.set_limit(ROLE, self.limit).unwrap();
         for order in self.table.pool_orders(AGENT) {
@@ -331,22 +388,25 @@ impl World {
         self.table.trim_pools(AGENT);
         self.follow(&BTreeSet::new());
         self.oracle.check_trimmed(|_| true);
+        true
     }
 
-    fn set_state(&mut self, state: AgentState) {
+    fn set_state(&mut self, state: AgentState) -> bool {
         self.table.set_state(AGENT, state).unwrap();
         self.state = state;
         assert_eq!(self.table.state(AGENT), Some(state));
+        true
     }
 
     /// What the role has stays, even beyond the limit.
-    fn set_limit(&mut self, limit: Limit) {
+    fn set_limit(&mut self, limit: Limit) -> bool {
         self.table.set_limit(ROLE, limit).unwrap();
         self.limit = limit;
+        true
     }
 
     /// The agent goes with all that is on it, and comes back fresh.
-    fn return_agent(&mut self) {
+    fn return_agent(&mut self) -> bool {
         let incarnation = self.table.incarnation(AGENT).unwrap();
         let claims = u32::try_from(self.oracle.claims.len()).unwrap();
         assert_eq!(self.table.remove_agent(AGENT), Ok(claims));
@@ -356,37 +416,52 @@ impl World {
         assert_eq!(self.table.incarnation(AGENT), Some(incarnation + 1));
         self.oracle = Oracle::new(self.spec.clone());
         self.state = AgentState::Active;
+        true
     }
 
-    pub(super) fn run(&mut self, op: &Op) {
+    fn transfer(&mut self, at: usize, to: u64) -> bool {
+        let Some((claim, known)) = self.nth(at) else { return false };
+        let transferred = self.table.transfer(claim, Owner::new(known.owner), Owner::new(to));
+        assert_eq!(transferred, Transferred::Transferred);
+        self.oracle.claims.insert(claim.as_u64(), Known { owner: to, ..known });
+        true
+    }
+
+    fn release_of_another(&self, at: usize) -> bool {
+        let Some((claim, known)) = self.nth(at) else { return false };
+        let owner = Owner::new(known.owner);
+        assert_eq!(self.table.release(claim, Owner::new(99)), Released::NotOwner { owner });
+        true
+    }
+
+    /// Tells whether it came to something, so that who counts sees that nothing is tried in vain only.
+    pub(super) fn run(&mut self, op: &Op) -> bool {
         match op {
             Op::Claim(request) => self.claim(request),
             Op::Place(request, policy) => self.place(request, *policy),
             Op::PlaceMany(count, request, policy) => self.place_many(*count, request, *policy),
+            Op::ClaimChosen(chosen) => self.claim_chosen(chosen),
+            Op::ClaimPlanned(request) => self.claim_planned(request),
+            Op::ClaimStale => self.claim_stale(),
             Op::Hold(limit) => self.hold(*limit),
             Op::Split(at, request) => self.split(*at, request),
             Op::SplitHalf(at) => self.split_half(*at),
-            Op::Transfer(at, to) => {
-                let Some((claim, known)) = self.nth(*at) else { return };
-                let transferred = self.table.transfer(claim, Owner::new(known.owner), Owner::new(*to));
-                assert_eq!(transferred, Transferred::Transferred);
-                self.oracle.claims.insert(claim.as_u64(), Known { owner: *to, ..known });
-            }
+            Op::Merge(into, from) => self.merge(*into, *from),
+            Op::Gang(requests) => self.gang(requests),
+            Op::Resize(at, request) => self.resize(*at, request),
+            Op::ResizeAlike(at, size, pages) => self.resize_alike(*at, *size, *pages),
+            Op::Transfer(at, to) => self.transfer(*at, *to),
             Op::Release(at) => self.release(*at),
             Op::ReleaseMany(at, count) => self.release_many(*at, *count),
+            Op::ReleaseOfAnother(at) => self.release_of_another(*at),
             Op::UseStale(at) => self.use_stale(*at),
             Op::UseUnknown(which) => self.use_unknown(*which),
             Op::Restore(placement) => self.restore(placement),
+            Op::Confirm(at) => self.confirm(*at),
+            Op::ConfirmOld(at) => self.confirm_old(*at),
             Op::SetState(state) => self.set_state(*state),
             Op::SetLimit(limit) => self.set_limit(*limit),
             Op::Return => self.return_agent(),
-            Op::ReleaseOfAnother(at) => {
-                let Some((claim, known)) = self.nth(*at) else { return };
-                let owner = Owner::new(known.owner);
-                assert_eq!(self.table.release(claim, Owner::new(99)), Released::NotOwner { owner });
-            }
-            Op::Confirm(at) => self.confirm(*at, false),
-            Op::ConfirmOld(at) => self.confirm(*at, true),
             Op::Restart => self.restart(),
         }
     }
@@ -394,10 +469,12 @@ impl World {
     /// What must hold between any two calls.
     pub(super) fn check(&self) {
         self.table.validate().unwrap();
+        self.check_snapshot();
         let usage = self.table.usage(AGENT).unwrap();
         let counts = [self.oracle.free().len(), self.oracle.pooled.len(), self.oracle.leaving.len()];
         let [free, pooled, leaving] = counts.map(|count| u32::try_from(count).unwrap());
         assert_eq!((usage.pus_free, usage.pus_pool, usage.pus_leaving), (free, pooled, leaving));
+        self.oracle.stuff().check_usage(&usage.extras);
         assert_eq!(self.table.role_used(ROLE), Some(self.oracle.charged()));
     }
 

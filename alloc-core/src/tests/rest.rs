@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::machines::{ROLE, holder};
-use super::oracle::{Known, Oracle};
+use super::oracle::{Fit, Known, Oracle};
 use super::wish;
 use meros_alloc_core::{
     AgentId, AgentState, ClaimId, Confirmed, Limit, Outcome, Owner, Placed, Policy, Quantities, Reason, Released,
@@ -80,6 +80,7 @@ impl Rest<'_> {
             for (at, memory) in usage.memory.iter().enumerate() {
                 assert_eq!(memory.free_bytes, oracle.bytes_free(at));
             }
+            oracle.stuff().check_usage(&usage.extras);
         }
         assert_eq!(self.table.role_used(ROLE), Some(self.charged()));
     }
@@ -94,16 +95,20 @@ impl Rest<'_> {
             let open = self.table.state(agent.0) == Some(AgentState::Active);
             match self.table.claim(agent.0, holder(77), request) {
                 Outcome::Granted(grant) => {
-                    assert!(fits && open, "granted what does not fit");
-                    oracle.check_grant(request, &self.table.placement(grant.claim).unwrap());
+                    assert!(fits != Fit::No && open, "granted what does not fit");
+                    let placement = self.table.placement(grant.claim).unwrap();
+                    oracle.check_grant(request, &placement);
+                    oracle.check_wishes(request, &placement, &oracle.stuff());
                     self.give_back(grant.claim);
                 }
                 Outcome::Refused(no) if self.is_over_limit(no.reason) => return,
-                Outcome::Refused(no) => assert!(!fits || !exact || !open, "hidden: {request:?}, {no}, but {oracle:?}"),
+                Outcome::Refused(no) => {
+                    assert!(fits != Fit::Yes || !exact || !open, "hidden: {request:?}, {no}, but {oracle:?}");
+                }
                 Outcome::Contended(_) => panic!("nobody else is there"),
             }
-            fits_somewhere |= fits && open;
-            all_exact &= exact;
+            fits_somewhere |= fits != Fit::No && open;
+            all_exact &= exact && fits != Fit::Unsure;
         }
         for policy in [Policy::Pack, Policy::Spread] {
             match self.table.place(holder(77), request, policy) {

@@ -245,7 +245,8 @@ fn a_claim_of_many_leaves_goes_on_in_further_records() {
 #[test]
 fn cores_in_no_numa_node_share_a_pool_and_use_any_memory() {
     let core = CoreSpec { pus: 1, l3: None, numa_node: None, package: None, kind: 0 };
-    let spec = ShapeSpec { cores: vec![core; 2], numa_nodes: vec![NumaNodeSpec { mem_bytes: GIB }], distances: vec![] };
+    let spec =
+        ShapeSpec { cores: vec![core; 2], numa_nodes: vec![NumaNodeSpec::ordinary(GIB)], ..ShapeSpec::default() };
     let shape = Shape::new(&spec).unwrap();
     let table = Table::new(crate::Capacity::for_agents(1, &shape)).unwrap();
     table.add_role(Limit::default()).unwrap();
@@ -263,7 +264,11 @@ fn a_restored_table_equals_the_one_before() {
     let table = one(LARGE);
     let shared = granted(claim(&table, &Request::shared(2500, 4096)));
     let exclusive = granted(claim(&table, &Request::exclusive(3, 3 * GIB / 2).with_memory(MemoryLocality::Required)));
-    let offer = granted(table.hold(AGENT, holder(1), HoldLimit { exclusive_pus: 2, pool_milli: 100, mem_bytes: 4096 }));
+    let offer = granted(table.hold(
+        AGENT,
+        holder(1),
+        HoldLimit { exclusive_pus: 2, pool_milli: 100, mem_bytes: 4096, extras: false },
+    ));
     let claims = [exclusive.claim, shared.claim, offer.claim].map(|claim| table.placement(claim).unwrap());
 
     let fresh = one(LARGE);

@@ -3,6 +3,8 @@
 //! A random sequence is bytes, so that it shrinks as bytes do, and so that a failing one is a file for the fuzzer's corpus: the
 //! message shows the bytes and what they say.
 
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::fmt;
 
 use proptest::collection::vec;
@@ -14,8 +16,10 @@ use super::odd;
 use super::op::Op;
 use super::property::{World, run};
 use super::script::Script;
+use super::wish::Chosen;
 use meros_alloc_core::{
-    AgentState, CoreSpec, HoldLimit, Level, Limit, Locality, NumaNodeId, NumaNodeSpec, Policy, Request, ShapeSpec,
+    AgentState, CoreSpec, HoldLimit, Level, Limit, Locality, MemoryHold, NumaNodeId, NumaNodeSpec, PlacedExtras,
+    Policy, Request, ShapeSpec,
 };
 
 /// Random sequences of each of the tests below, of which there are four: together they are the 100,000 that `make test` runs.
@@ -36,13 +40,88 @@ impl fmt::Debug for Told {
 fn at_random(sequences: u32) {
     let config = Config { cases: sequences, failure_persistence: None, ..Config::default() };
     let bytes = vec(any::<u8>(), 1..120).prop_map(Told);
+    let done = RefCell::new(BTreeMap::<&str, u32>::new());
     TestRunner::new(config)
         .run(&bytes, |told| {
-            run(&told.0);
+            run(&told.0, |op| *done.borrow_mut().entry(name(op)).or_default() += 1);
             Ok(())
         })
         .unwrap_or_else(|failure| panic!("{failure}"));
+    let done = done.into_inner();
+    println!("{done:?}");
+    let seldom = NAMES.iter().filter(|name| done.get(**name).is_none_or(|times| *times < sequences / 2000));
+    assert_eq!(seldom.collect::<Vec<_>>(), [&""; 0], "hardly ever granted or done: {done:?}");
 }
+
+/// What each kind of call is counted as; the wishes that take ways of their own apart.
+fn name(op: &Op) -> &'static str {
+    match op {
+        Op::Claim(request) if request.extras.wishes().is_some() => "claim with extras",
+        Op::Split(_, request) if request.extras.wishes().is_some() => "split with extras",
+        Op::ClaimPlanned(request) if request.extras.wishes().is_some() => "claim planned with extras",
+        Op::Restore(placement) if placement.extras != PlacedExtras::default() => "restore with extras",
+        Op::Claim(_) => "claim",
+        Op::Place(..) => "place",
+        Op::PlaceMany(..) => "place many",
+        Op::Hold(_) => "hold",
+        Op::Split(..) => "split",
+        Op::SplitHalf(_) => "split half",
+        Op::Merge(..) => "merge",
+        Op::Gang(_) => "gang",
+        Op::Resize(..) => "resize",
+        Op::ResizeAlike(..) => "resize alike",
+        Op::ClaimChosen(_) => "claim chosen",
+        Op::ClaimPlanned(_) => "claim planned",
+        Op::ClaimStale => "claim stale",
+        Op::Transfer(..) => "transfer",
+        Op::Release(_) => "release",
+        Op::ReleaseMany(..) => "release many",
+        Op::ReleaseOfAnother(_) => "release of another",
+        Op::UseStale(_) => "use stale",
+        Op::UseUnknown(_) => "use unknown",
+        Op::Restore(_) => "restore",
+        Op::Confirm(_) => "confirm",
+        Op::ConfirmOld(_) => "confirm old",
+        Op::SetState(_) => "set state",
+        Op::SetLimit(_) => "set limit",
+        Op::Return => "return",
+        Op::Restart => "restart",
+    }
+}
+
+/// All that [`name`] says.
+const NAMES: [&str; 30] = [
+    "claim with extras",
+    "split with extras",
+    "claim planned with extras",
+    "restore with extras",
+    "claim",
+    "place",
+    "place many",
+    "hold",
+    "split",
+    "split half",
+    "merge",
+    "gang",
+    "resize",
+    "resize alike",
+    "claim chosen",
+    "claim planned",
+    "claim stale",
+    "transfer",
+    "release",
+    "release many",
+    "release of another",
+    "use stale",
+    "use unknown",
+    "restore",
+    "confirm",
+    "confirm old",
+    "set state",
+    "set limit",
+    "return",
+    "restart",
+];
 
 /// Four, so that they run at the same time.
 #[test]
@@ -69,7 +148,7 @@ fn the_table_answers_as_the_oracle_4() {
 fn by_example(spec: ShapeSpec, ops: &[Op]) {
     let mut world = World::new(spec).unwrap();
     for op in ops {
-        world.run(op);
+        let _came_to_something = world.run(op);
         world.check();
         world.check_claims();
     }
@@ -119,6 +198,16 @@ fn pools_come_and_go_with_shared_claims_through_limits_states_and_returns() {
     );
 }
 
+/// Memory of a NUMA node without cores is seated as all ordinary memory: a promise of it is no other NUMA node's.
+#[test]
+fn a_promise_of_a_numa_node_without_cores_is_not_merged_away() {
+    let mut spec = LARGE.spec();
+    spec.numa_nodes.push(NumaNodeSpec::ordinary(1 << 20));
+    let pages = vec![None, None, None, None, Some(0)];
+    let promised = Chosen { pus: 0, share: None, pages, hold: MemoryHold::Strict };
+    by_example(spec, &[Op::ClaimChosen(promised), Op::Claim(Request::exclusive(1, 4096)), Op::Merge(0, 1)]);
+}
+
 /// Found by the fuzzer: of an L3 domain that reaches beyond the NUMA nodes looked at, cores outside of these were counted.
 #[test]
 fn an_l3_domain_is_counted_as_far_as_the_scope_has_it() {
@@ -138,8 +227,8 @@ fn an_l3_domain_is_counted_as_far_as_the_scope_has_it() {
             core(3, Some(2), Some(0), Some(2)),
             core(1, Some(2), Some(1), None),
         ],
-        numa_nodes: vec![NumaNodeSpec { mem_bytes: 0 }, NumaNodeSpec { mem_bytes: 25 * 4096 }],
-        distances: vec![],
+        numa_nodes: vec![NumaNodeSpec::ordinary(0), NumaNodeSpec::ordinary(25 * 4096)],
+        ..ShapeSpec::default()
     };
     by_example(spec, &[Op::Claim(Request::exclusive(6, 22_590))]);
 }

@@ -2,17 +2,16 @@
 
 use std::sync::Arc;
 
-use super::{AGENT, ROLE, holder, table};
+use super::machines::{GPU, HBM, LABELS, PORTS, with_extras};
+use super::{AGENT, ROLE, holder, table_of};
 use crate::sync::{Ordering, Word64, thread};
-use crate::testing::Machine;
 use crate::{
-    Confirmed, Cpus, HoldLimit, Level, Limit, Locality, MemoryLocality, Outcome, Owner, Quantities, Released, Request,
-    Smt, Table, Transferred,
+    Confirmed, Cpus, DeviceAmount, DeviceLocality, HoldLimit, HugePages, Level, Limit, Locality, MemoryLocality,
+    Outcome, Owner, Pick, Quantities, Released, Request, Shape, Smt, Table, Transferred,
 };
 
 const CLAIMERS: u64 = 3;
 const ROUNDS: u64 = 3000;
-const MACHINE: Machine = Machine { cores: 8, pus_per_core: 2, l3: 4, numa_nodes: 2, packages: 1, mem_bytes: 1 << 16 };
 
 /// What is known of each PU outside of the table: an exclusive claim has it, the agent runs a pool on it.
 struct Watched {
@@ -33,14 +32,25 @@ fn request(dice: u64) -> Request {
     let memory = [MemoryLocality::Any, MemoryLocality::Preferred, MemoryLocality::Required];
     let memory = memory[usize::try_from(dice / 64 % 3).unwrap()];
     let mem_bytes = dice / 8 % 4 * 8192;
-    match dice % 6 {
+    let request = match dice % 6 {
         4 => Request::exclusive(u32::try_from(dice / 512 % 4).unwrap() + 1, mem_bytes).with_smt(Smt::Kept),
         5 => Request::exclusive(2, mem_bytes).with_smt(Smt::Split).with_member(Cpus::shared(700)),
         0 => Request::shared(u32::try_from(dice / 512 % 1500).unwrap() + 1, mem_bytes),
         1 => Request::exclusive(2, mem_bytes).with_locality(Locality::Required(Level::Core)),
         _ => Request::exclusive(u32::try_from(dice / 512 % 6).unwrap() + 1, mem_bytes),
     }
-    .with_memory(memory)
+    .with_memory(memory);
+    let locality = [DeviceLocality::Any, DeviceLocality::Preferred, DeviceLocality::Required];
+    let locality = locality[usize::try_from(dice / 4096 % 3).unwrap()];
+    match dice / 16_384 % 4 {
+        0 => request.with_devices(GPU, DeviceAmount::Milli(400), locality).with_range(PORTS, Pick::Any(9)),
+        1 => request.with_devices(GPU, DeviceAmount::Whole(1), locality).with_set(LABELS, Pick::Any(2)),
+        2 => request
+            .with_huge_pages(HugePages { mib2: 3, gib1: 0 })
+            .with_special_memory(HBM, 3 * 4096)
+            .with_disk(1 << 16),
+        _ => request,
+    }
 }
 
 /// Claims, or holds and splits, looks at the PUs, transfers, releases.
@@ -49,7 +59,8 @@ fn claimer(watched: &Watched, me: u64) {
     for _ in 0..ROUNDS {
         let dice = xorshift(&mut seed);
         let outcome = if dice.is_multiple_of(5) {
-            let limit = HoldLimit { exclusive_pus: 4, pool_milli: 500, mem_bytes: 1 << 14 };
+            let limit =
+                HoldLimit { exclusive_pus: 4, pool_milli: 500, mem_bytes: 1 << 14, extras: dice.is_multiple_of(3) };
             watched.table.hold(AGENT, holder(me), limit)
         } else {
             watched.table.claim(AGENT, holder(me), &request(dice))
@@ -110,12 +121,10 @@ fn agent(watched: &Watched) {
 #[test]
 fn nothing_is_lost_and_nothing_has_two_holders() {
     let words = |count| (0..count).map(|_| Word64::new(0)).collect();
-    let watched = Arc::new(Watched {
-        table: table(64, Limit { cpu_milli: Some(14_000), mem_bytes: None }, &[MACHINE]),
-        exclusive: words(16),
-        pooled: words(16),
-        done: Word64::new(0),
-    });
+    let limit = Limit { cpu_milli: Some(14_000), mem_bytes: None };
+    let table = table_of(64, limit, vec![Shape::new(&with_extras()).unwrap()]);
+    let before = table.usage(AGENT).unwrap();
+    let watched = Arc::new(Watched { table, exclusive: words(16), pooled: words(16), done: Word64::new(0) });
     let threads: Vec<_> = (0..=CLAIMERS)
         .map(|me| {
             let watched = watched.clone();
@@ -130,7 +139,8 @@ fn nothing_is_lost_and_nothing_has_two_holders() {
     for order in table.pool_orders(AGENT) {
         let _freed = table.confirm_pool(AGENT, order.numa_node, order.epoch);
     }
-    assert_eq!(table.usage(AGENT).unwrap().pus_free, 16);
+    let after = table.usage(AGENT).unwrap();
+    assert_eq!((after.pus_free, after.memory, after.extras), (16, before.memory, before.extras));
     assert_eq!(table.role_used(ROLE), Some(Quantities::default()));
     assert_eq!(table.claims_on(AGENT).count(), 0);
 }

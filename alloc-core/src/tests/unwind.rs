@@ -2,19 +2,32 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use super::{AGENT, granted, holder, table};
+use super::machines::{GPU, HBM, LABELS, NIC, PORTS, TOKENS, with_extras};
+use super::{AGENT, granted, holder, table_of};
 use crate::sync::fault;
-use crate::testing::Machine;
 use crate::{
-    Confirmed, HoldLimit, Level, Limit, Locality, MemoryLocality, Outcome, Owner, Placement, Policy, Request, Table,
-    Usage,
+    Confirmed, DeviceAmount, DeviceLocality, HoldLimit, HugePages, Level, Limit, Locality, MemoryLocality, Outcome,
+    Owner, Pick, Placement, Policy, Request, Shape, Span, Table, Usage,
 };
 
-const MACHINE: Machine = Machine { cores: 8, pus_per_core: 2, l3: 4, numa_nodes: 2, packages: 1, mem_bytes: 1 << 20 };
-
-fn fresh() -> Table {
+pub(super) fn fresh() -> Table {
     let limit = Limit { cpu_milli: Some(1_000_000), mem_bytes: Some(1 << 30) };
-    table(16, limit, &[MACHINE])
+    let mut spec = with_extras();
+    spec.numa_nodes[..2].iter_mut().for_each(|numa_node| numa_node.mem_bytes = 1 << 20);
+    table_of(16, limit, vec![Shape::new(&spec).unwrap()])
+}
+
+/// With some of everything.
+fn with_all_extras(request: Request) -> Request {
+    request
+        .with_huge_pages(HugePages { mib2: 5, gib1: 2 })
+        .with_special_memory(HBM, 9 * 4096)
+        .with_devices(GPU, DeviceAmount::Whole(3), DeviceLocality::Required)
+        .with_devices(NIC, DeviceAmount::Milli(200), DeviceLocality::Preferred)
+        .with_disk(4096)
+        .with_scalar(TOKENS, 1)
+        .with_range(PORTS, Pick::Any(60))
+        .with_set(LABELS, Pick::Exact(vec![Span::one(2)]))
 }
 
 /// Lets what is leaving leave, so that what is left can be compared.
@@ -32,7 +45,7 @@ fn settle(table: &Table) -> Usage {
 
 /// Runs `call` with a panic at its first, second, … change of a word, until it comes through; after each panic the table
 /// must be as `prepare` left it.
-fn at_every_step(prepare: impl Fn(&Table), call: impl Fn(&Table)) {
+pub(super) fn at_every_step(prepare: impl Fn(&Table), call: impl Fn(&Table)) {
     let before = {
         let table = fresh();
         prepare(&table);
@@ -70,6 +83,13 @@ fn an_exclusive_claim_of_several_leaves_and_a_strict_group() {
 }
 
 #[test]
+fn a_claim_of_some_of_everything() {
+    let request = with_all_extras(Request::exclusive(5, 4096)).with_memory(MemoryLocality::Required);
+    at_every_step(|_| {}, |table| claim(table, &request));
+    at_every_step(|_| {}, |table| claim(table, &with_all_extras(Request::shared(500, 0))));
+}
+
+#[test]
 fn a_shared_claim_that_makes_its_pool_grow() {
     at_every_step(|_| {}, |table| claim(table, &Request::shared(3500, 4096)));
 }
@@ -102,7 +122,8 @@ fn a_placement_over_agents() {
 fn a_restored_claim() {
     let placement = {
         let table = fresh();
-        let grant = granted(table.claim(AGENT, holder(1), &Request::exclusive(10, 3 << 19)));
+        let request = with_all_extras(Request::exclusive(10, 3 << 19));
+        let grant = granted(table.claim(AGENT, holder(1), &request));
         table.placement(grant.claim).unwrap()
     };
     at_every_step(
@@ -113,12 +134,31 @@ fn a_restored_claim() {
     );
 }
 
+#[test]
+fn an_exact_claim_of_cores_a_share_and_a_strict_group() {
+    let request = Request::exclusive(5, 3 << 19).with_member(crate::Cpus::shared(2500));
+    let placement = {
+        let table = fresh();
+        let mut snapshot = crate::Snapshot::new(&table);
+        assert_eq!(snapshot.refresh(), crate::Refreshed::Whole);
+        snapshot.plan(AGENT, &request.with_memory(MemoryLocality::Required)).unwrap()
+    };
+    at_every_step(
+        |_| {},
+        |table| {
+            let claimed = table.claim_exact(AGENT, 1, holder(1), &placement);
+            assert!(matches!(claimed, crate::ClaimedExact::Granted(_)), "{claimed:?}");
+        },
+    );
+}
+
 /// A split is not undone by itself: what it changed is the claim it split, so the whole of both is compared.
 #[test]
 fn a_split_that_takes_seats_and_makes_a_pool_grow() {
     for request in [
         Request::exclusive(4, 4096).with_memory(MemoryLocality::Required),
         Request::shared(2500, 4096).with_memory(MemoryLocality::Required),
+        with_all_extras(Request::exclusive(4, 4096)).with_memory(MemoryLocality::Required),
     ] {
         for step in 0.. {
             let table = fresh();
@@ -143,7 +183,11 @@ fn a_split_that_takes_seats_and_makes_a_pool_grow() {
 #[test]
 fn an_unknown_piece_is_refused_before_anything_is_changed() {
     let table = fresh();
-    let whole = granted(table.hold(AGENT, holder(1), HoldLimit { exclusive_pus: 2, pool_milli: 0, mem_bytes: 0 }));
+    let whole = granted(table.hold(
+        AGENT,
+        holder(1),
+        HoldLimit { exclusive_pus: 2, pool_milli: 0, mem_bytes: 0, extras: false },
+    ));
     let piece = Placement { pus: vec![crate::PuId::new(14), crate::PuId::new(15)], ..Placement::default() };
     assert!(matches!(table.split_exact(whole.claim, Owner::new(1), &piece), Outcome::Refused(_)));
     table.validate().unwrap();

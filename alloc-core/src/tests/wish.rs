@@ -1,11 +1,13 @@
 //! Wishes read from a [`Script`]: requests, holds, limits, placements, as they may be meant and as they cannot.
 
 use super::script::Script;
+use super::wish_extras;
 use meros_alloc_core::{
-    AgentState, CoreKind, Cpus, HoldLimit, Level, Limit, Locality, Members, MemoryHold, MemoryLocality, NumaNodeId,
-    NumaNodeMemory, PAGE_BYTES, Placement, Policy, PoolShare, PuId, Request, Smt,
+    AgentState, CoreKind, Cpus, Extras, HoldLimit, Level, Limit, Locality, Members, MemoryHold, MemoryLocality,
+    NumaNodeId, NumaNodeMemory, PAGE_BYTES, PlacedExtras, Placement, Policy, PoolShare, PuId, Request, Smt,
 };
 
+const HOLDS: [MemoryHold; 3] = [MemoryHold::Held, MemoryHold::Loose, MemoryHold::Strict];
 const LEVELS: [Level; 4] = [Level::Core, Level::L3, Level::NumaNode, Level::Package];
 const KINDS: [CoreKind; 8] = [
     CoreKind::Any,
@@ -20,12 +22,16 @@ const KINDS: [CoreKind; 8] = [
 
 /// What somebody may want.
 pub(super) fn request(script: &mut Script<'_>) -> Option<Request> {
-    Some(Request {
-        members: members(script)?,
-        mem_bytes: script.mem_bytes()?,
-        locality: locality(script)?,
-        memory: script.pick(&[MemoryLocality::Any, MemoryLocality::Preferred, MemoryLocality::Required])?,
-    })
+    let (members, mem_bytes, locality) = (members(script)?, script.mem_bytes()?, locality(script)?);
+    let (memory, extras) = memory(script)?;
+    Some(Request { members, mem_bytes, locality, memory, extras })
+}
+
+/// Where the memory is to be, and in a quarter of all requests: what is wanted beside it.
+fn memory(script: &mut Script<'_>) -> Option<(MemoryLocality, Extras)> {
+    let byte = script.byte()?;
+    let memory = [MemoryLocality::Any, MemoryLocality::Preferred, MemoryLocality::Required][usize::from(byte % 3)];
+    Some((memory, if byte < 192 { Extras::NONE } else { wish_extras::wishes(script)?.into() }))
 }
 
 fn locality(script: &mut Script<'_>) -> Option<Locality> {
@@ -88,11 +94,11 @@ pub(super) fn state(script: &mut Script<'_>) -> Option<AgentState> {
 }
 
 pub(super) fn hold(script: &mut Script<'_>) -> Option<HoldLimit> {
-    let exclusive_pus = match script.byte()? {
+    let (exclusive_pus, extras) = match script.byte()? {
         0..=127 => return Some(HoldLimit::ALL),
-        byte => u32::from(byte) % 6,
+        byte => (u32::from(byte) % 6, byte >= 192),
     };
-    Some(HoldLimit { exclusive_pus, pool_milli: script.wide(2000)? - 1, mem_bytes: script.mem_bytes()? })
+    Some(HoldLimit { exclusive_pus, pool_milli: script.wide(2000)? - 1, mem_bytes: script.mem_bytes()?, extras })
 }
 
 pub(super) fn limit(script: &mut Script<'_>) -> Option<Limit> {
@@ -112,7 +118,7 @@ pub(super) fn placement(script: &mut Script<'_>) -> Option<Placement> {
         pools: (0..pools).map(|_| share(script)).collect::<Option<_>>()?,
         memory: (0..memory).map(|_| pages(script)).collect::<Option<_>>()?,
         further: Vec::new(),
-        memory_hold: script.pick(&[MemoryHold::Held, MemoryHold::Loose, MemoryHold::Strict])?,
+        ..terms(script)?
     };
     if !unsorted {
         placement.pus.iter_mut().for_each(|pu| *pu = PuId::new(pu.get() % 18));
@@ -124,6 +130,36 @@ pub(super) fn placement(script: &mut Script<'_>) -> Option<Placement> {
         placement.memory.dedup_by_key(|memory| memory.numa_node);
     }
     Some(placement)
+}
+
+/// The terms of its memory, and in a quarter of all placements: what it holds beside it.
+fn terms(script: &mut Script<'_>) -> Option<Placement> {
+    let byte = script.byte()?;
+    let extras = if byte < 192 { PlacedExtras::default() } else { wish_extras::placed(script)? };
+    Some(Placement { memory_hold: HOLDS[usize::from(byte % 3)], extras, ..Placement::default() })
+}
+
+/// An exact claim, said so that it means something on every machine.
+#[derive(Clone, Debug)]
+pub(super) struct Chosen {
+    /// Which of the free PUs, by a bit for each.
+    pub(super) pus: u64,
+    /// Of which pool, and how much.
+    pub(super) share: Option<(usize, u32)>,
+    /// Pages of each NUMA node; `None` for one that is not used.
+    pub(super) pages: Vec<Option<u64>>,
+    pub(super) hold: MemoryHold,
+}
+
+pub(super) fn chosen(script: &mut Script<'_>) -> Option<Chosen> {
+    let (these, those, how) = (script.wide(1 << 16)?, script.wide(1 << 16)?, script.byte()?);
+    let share = if how < 80 { Some((script.position()?, script.wide(5000)? - 1)) } else { None };
+    let pages = |script: &mut Script<'_>| {
+        Some(Some(script.byte()?).filter(|byte| *byte < 64).map(|pages| u64::from(pages) % 12))
+    };
+    let pages = (0..how % 5).map(|_| pages(script)).collect::<Option<_>>()?;
+    let pus = u64::from(these & those) * 0x0001_0001_0001_0001;
+    Some(Chosen { pus, share, pages, hold: script.pick(&HOLDS)? })
 }
 
 fn numa_node(script: &mut Script<'_>) -> Option<NumaNodeId> {

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use meros_alloc_core::{CoreSpec, NumaNodeId, NumaNodeSpec, ShapeSpec};
-use meros_numa::Topology;
+use meros_alloc_core::{CoreSpec, DeviceSpec, HugePages, NumaNodeId, NumaNodeSpec, ShapeSpec};
+use meros_numa::{Core, Device, DeviceKind, NumaNode, Topology};
 
 use crate::e2e::machine::shared;
 
@@ -36,30 +36,57 @@ fn real_machine(file: &Path) -> Named {
     Named { name, spec: spec(&topology) }
 }
 
-/// A topology as the allocator takes it: NUMA nodes by position.
+/// A topology as the allocator takes it: NUMA nodes by position, those without cores as special memory.
 fn spec(topology: &Topology) -> ShapeSpec {
     let numa_nodes = topology.numa_nodes();
     let position = |os: u32| numa_nodes.iter().position(|numa_node| numa_node.os_index == os);
     let id = |os: u32| position(os).and_then(|at| u16::try_from(at).ok()).map(NumaNodeId::new);
-    let cores = topology.cores().iter().map(|core| CoreSpec {
+    let core = |core: &Core| CoreSpec {
         pus: u8::try_from(core.pus.iter().count()).unwrap_or(u8::MAX),
         l3: core.l3,
         numa_node: core.numa_node.and_then(id),
         package: core.package,
         kind: core.kind.unwrap_or(0),
-    });
+    };
+    let cores: Vec<CoreSpec> = topology.cores().iter().map(core).collect();
     let between = |from: u32, to: u32| topology.distances().and_then(|distances| distances.between(from, to));
     let pairs = numa_nodes.iter().flat_map(|from| numa_nodes.iter().map(move |to| (from.os_index, to.os_index)));
     let distances: Option<Vec<u32>> = pairs.map(|(from, to)| between(from, to)).collect();
+    let is_known = cores.iter().any(|core| core.numa_node.is_some());
+    let kind = |numa_node: &NumaNode| if is_known && numa_node.memory_only { memory_kind(numa_node) } else { 0 };
+    let device = |device: &Device| {
+        let kind = DEVICE_KINDS.iter().position(|kind| *kind == device.kind)?;
+        Some(DeviceSpec { kind: u32::try_from(kind).ok()?, numa_node: device.numa_node.and_then(id) })
+    };
     ShapeSpec {
-        cores: cores.collect(),
-        // Some files tell no memory sizes.
-        numa_nodes: numa_nodes
-            .iter()
-            .map(|numa_node| NumaNodeSpec { mem_bytes: numa_node.mem_bytes.max(1 << 30) })
-            .collect(),
+        cores,
+        numa_nodes: numa_nodes.iter().map(|numa_node| numa_node_spec(numa_node, kind(numa_node))).collect(),
         distances: distances.unwrap_or_default(),
+        devices: topology.devices().iter().filter_map(device).collect(),
+        ..ShapeSpec::default()
     }
+}
+
+/// The kinds of device that are told, numbered by position.
+const DEVICE_KINDS: [DeviceKind; 3] = [DeviceKind::Gpu, DeviceKind::Nic, DeviceKind::Block];
+
+/// Kinds of special memory: what hwloc calls it, numbered.
+fn memory_kind(numa_node: &NumaNode) -> u32 {
+    match numa_node.subtype.as_deref() {
+        Some("MCDRAM" | "HBM") => 1,
+        Some("GPUMemory") => 2,
+        _ => 3,
+    }
+}
+
+fn numa_node_spec(numa_node: &NumaNode, kind: u32) -> NumaNodeSpec {
+    let pages = |page_bytes| {
+        let of_size = numa_node.huge_pages.iter().filter(|pages| pages.page_bytes == page_bytes);
+        of_size.map(|pages| pages.count).sum()
+    };
+    let huge_pages = HugePages { mib2: pages(2 << 20), gib1: pages(1 << 30) };
+    // Some files tell no memory sizes.
+    NumaNodeSpec { mem_bytes: numa_node.mem_bytes.max(1 << 30), huge_pages, kind }
 }
 
 /// How many cores there are of each thing that has a label; 0: no such label.
@@ -84,8 +111,8 @@ impl Regular {
         let numa_nodes = self.cores.div_ceil(self.per_numa_node) as usize;
         ShapeSpec {
             cores: cores.collect(),
-            numa_nodes: vec![NumaNodeSpec { mem_bytes: 1 << 30 }; numa_nodes],
-            distances: Vec::new(),
+            numa_nodes: vec![NumaNodeSpec::ordinary(1 << 30); numa_nodes],
+            ..ShapeSpec::default()
         }
     }
 }
@@ -136,7 +163,9 @@ fn outside() -> Named {
 
 fn without_cores() -> Named {
     let mut named = odd("NUMA nodes without cores", regular(16, 2, 4, 8, 8), |_, _| ());
-    named.spec.numa_nodes.extend([NumaNodeSpec { mem_bytes: 16 << 30 }; 3]);
+    named.spec.numa_nodes.extend([NumaNodeSpec { kind: 1, ..NumaNodeSpec::ordinary(16 << 30) }; 2]);
+    named.spec.numa_nodes.push(NumaNodeSpec::ordinary(16 << 30));
+    named.spec.devices = vec![DeviceSpec { kind: 0, numa_node: Some(NumaNodeId::new(1)) }; 2];
     named
 }
 
