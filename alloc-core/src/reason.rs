@@ -476,12 +476,8 @@ impl fmt::Display for Invalid {
             Self::Memory(numa_node) => write!(f, "memory of {numa_node} is not whole pages of 4096 bytes, or too much"),
             Self::Unsorted { field } => write!(f, "{field} is not sorted, or names something twice: sort it"),
             Self::Amount(what) => {
-                write!(
-                    f,
-                    "nobody can have this amount of {}: give 1 or more, whole pages where it is bytes, ",
-                    what.noun()
-                )?;
-                f.write_str("at most 1000 of one device")
+                write!(f, "nobody can have this amount of {}: give 1 or more, ", what.noun())?;
+                f.write_str("whole pages where it is bytes, at most 1000 of one device")
             }
             Self::OrdinaryKind => write!(f, "special memory of kind 0: that is ordinary memory, ask for mem_bytes"),
             Self::SpecialMemory(numa_node) => {

@@ -6,7 +6,7 @@ use crate::extras::layout::{DISK, DevicePlace};
 use crate::extras::millis::{Millis, WHOLE};
 use crate::extras::picks;
 use crate::extras::placed::{DeviceShare, NumaNodeHugePages, Picked, PlacedExtras, ScalarAmount};
-use crate::extras::spec::{HugePages, HugeSize, check_lists, first_unsorted};
+use crate::extras::spec::{HugePages, HugeSize, Span, check_lists, first_unsorted};
 use crate::extras::word::ExtraWord;
 use crate::memory::{MAX_PAGES, Seat};
 use crate::part::{MAX_AMOUNT, Part};
@@ -70,8 +70,22 @@ pub(crate) fn sort(placed: &mut PlacedExtras) {
     placed.special_memory.sort_unstable_by_key(|memory| memory.numa_node);
     placed.devices.sort_unstable_by_key(|share| share.device);
     placed.scalars.sort_unstable_by_key(|scalar| scalar.name);
-    placed.ranges.sort_unstable_by_key(|picked| picked.name);
-    placed.sets.sort_unstable_by_key(|picked| picked.name);
+    for list in [&mut placed.ranges, &mut placed.sets] {
+        list.sort_unstable_by_key(|picked| picked.name);
+        list.iter_mut().for_each(|picked| sort_spans(&mut picked.spans));
+    }
+}
+
+/// Spans in order, as few as can be. What a merge added stands behind the rest, words lower than others too.
+fn sort_spans(spans: &mut Vec<Span>) {
+    spans.sort_unstable();
+    spans.dedup_by(|next, kept| {
+        let follows = kept.last.checked_add(1) == Some(next.first);
+        if follows {
+            kept.last = next.last;
+        }
+        follows
+    });
 }
 
 /// The extras of a placement as parts.

@@ -240,10 +240,15 @@ fn many_of(pools: &[PoolShare], share: PoolShare) -> &[PoolShare] {
     pools.iter().position(|other| other.numa_node == share.numa_node).map_or(&[], |at| &pools[at..=at])
 }
 
-#[test]
-fn shares_of_one_pool_become_one() {
-    let share = |numa_node, cpu_milli| PoolShare { numa_node, cpu_milli };
-    assert_eq!(shares(&[share(None, 2)], &[share(None, 3)]), [share(None, 5)]);
-    let whole = Placement { pus: vec![PuId::new(1)], ..Placement::default() };
-    assert_eq!((members(&whole), members(&Placement::default())), (1, 0));
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shares_of_one_pool_become_one() {
+        let share = |numa_node, cpu_milli| PoolShare { numa_node, cpu_milli };
+        assert_eq!(shares(&[share(None, 2)], &[share(None, 3)]), [share(None, 5)]);
+        let whole = Placement { pus: vec![PuId::new(1)], ..Placement::default() };
+        assert_eq!((members(&whole), members(&Placement::default())), (1, 0));
+    }
 }

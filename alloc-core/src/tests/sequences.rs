@@ -11,15 +11,15 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 
-use super::machines::Machine;
+use super::machines::{Machine, PORTS, with_extras};
 use super::odd;
 use super::op::Op;
 use super::property::{World, run};
 use super::script::Script;
 use super::wish::Chosen;
 use meros_alloc_core::{
-    AgentState, CoreSpec, HoldLimit, Level, Limit, Locality, MemoryHold, NumaNodeId, NumaNodeSpec, PlacedExtras,
-    Policy, Request, ShapeSpec,
+    AgentState, CoreSpec, HoldLimit, Level, Limit, Locality, MemoryHold, MemoryLocality, NumaNodeId, NumaNodeSpec,
+    Pick, PlacedExtras, Policy, Request, ShapeSpec, Span,
 };
 
 /// Random sequences of each of the tests below, of which there are four: together they are the 100,000 that `make test` runs.
@@ -206,6 +206,25 @@ fn a_promise_of_a_numa_node_without_cores_is_not_merged_away() {
     let pages = vec![None, None, None, None, Some(0)];
     let promised = Chosen { pus: 0, share: None, pages, hold: MemoryHold::Strict };
     by_example(spec, &[Op::ClaimChosen(promised), Op::Claim(Request::exclusive(1, 4096)), Op::Merge(0, 1)]);
+}
+
+/// A core that a claim keeps in no NUMA node has no memory beside it.
+#[test]
+fn memory_beside_a_core_in_no_numa_node_is_not_promised_by_a_resize() {
+    let mut spec = LARGE.spec();
+    spec.cores[0].numa_node = None;
+    let core = Locality::Required(Level::Core);
+    let beside = Request::exclusive(2, 4096).with_locality(core).with_memory(MemoryLocality::Required);
+    let kept = Chosen { pus: 3, share: None, pages: vec![], hold: MemoryHold::Held };
+    by_example(spec, &[Op::ClaimChosen(kept), Op::Resize(0, beside)]);
+}
+
+/// Ports of a lower word that a merge added stand before the others again, so that the claim can be restored.
+#[test]
+fn numbers_are_in_order_after_a_merge() {
+    let low = || Request::exclusive(1, 0).with_range(PORTS, Pick::Exact(vec![Span { first: 31_000, last: 31_047 }]));
+    let high = || Request::exclusive(1, 0).with_range(PORTS, Pick::Exact(vec![Span { first: 31_048, last: 31_050 }]));
+    by_example(with_extras(), &[Op::Claim(high()), Op::Claim(low()), Op::Merge(0, 1), Op::Restart]);
 }
 
 /// Found by the fuzzer: of an L3 domain that reaches beyond the NUMA nodes looked at, cores outside of these were counted.
