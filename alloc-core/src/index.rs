@@ -456,4 +456,14 @@ impl Index {
 
 #[cfg(not(loom))]
 #[cfg(test)]
+impl Index {
+    /// The first word of each plane on level 1 or 2.
+    pub(crate) fn upper_words(&self, level: u32) -> impl Iterator<Item = &Word64> + Clone {
+        let level = if level == 1 { &self.level1 } else { &self.level2 };
+        Plane::all().map(move |plane| level.word(plane, 0))
+    }
+}
+
+#[cfg(not(loom))]
+#[cfg(test)]
 mod tests;

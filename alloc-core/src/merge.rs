@@ -133,10 +133,15 @@ const fn promise(seat: Seat) -> u8 {
     }
 }
 
+/// The NUMA nodes whose memory has seats: all but the special ones, with cores or without.
+fn seated(shape: &Shape) -> NodeSet {
+    shape.extras.of_kind(0).collect()
+}
+
 /// The seats of a claim. Special memory has none.
-fn seats(record: &OpenRecord<'_>, ordinary: NodeSet) -> impl Iterator<Item = (NumaNodeId, Seat)> {
+fn seats(record: &OpenRecord<'_>, seated: NodeSet) -> impl Iterator<Item = (NumaNodeId, Seat)> {
     record.parts().filter_map(move |(_, part)| match part {
-        Part::Memory { numa_node, seat, .. } if ordinary.has(numa_node) => Some((numa_node, seat)),
+        Part::Memory { numa_node, seat, .. } if seated.has(numa_node) => Some((numa_node, seat)),
         _ => None,
     })
 }
@@ -148,7 +153,8 @@ fn seat_on(record: &OpenRecord<'_>, numa_node: NumaNodeId) -> Option<Seat> {
 
 /// The seat from which the merged claim uses all its memory.
 fn common_seat(shape: &Shape, into: &OpenRecord<'_>, from: &OpenRecord<'_>) -> Result<Seat, Merged> {
-    let all = || seats(into, shape.ordinary()).chain(seats(from, shape.ordinary()));
+    let seated = seated(shape);
+    let all = || seats(into, seated).chain(seats(from, seated));
     let nodeset: NodeSet = all().map(|(numa_node, _)| numa_node).collect();
     let strongest = all().map(|(_, seat)| seat).max_by_key(|seat| promise(*seat)).unwrap_or(Seat::Held);
     match strongest {
@@ -178,8 +184,8 @@ impl<'a> Seating<'a> {
         if self.seat == Seat::Held {
             return Ok(self);
         }
-        let ordinary = self.machine.shape.ordinary();
-        for (numa_node, _) in seats(into, ordinary).chain(seats(from, ordinary)) {
+        let seated = seated(self.machine.shape);
+        for (numa_node, _) in seats(into, seated).chain(seats(from, seated)) {
             let has = [into, from].map(|record| seat_on(record, numa_node)).contains(&Some(self.seat));
             if has || self.taken.has(numa_node) {
                 continue;
@@ -196,8 +202,8 @@ impl<'a> Seating<'a> {
     fn keep(mut self, into: &mut OpenRecord<'_>, mut from: OpenRecord<'_>, first_member: u8) {
         let _calm = sync::calm();
         let taken = core::mem::take(&mut self.taken);
-        let ordinary = self.machine.shape.ordinary();
-        let all = seats(into, ordinary).chain(seats(&from, ordinary));
+        let seated = seated(self.machine.shape);
+        let all = seats(into, seated).chain(seats(&from, seated));
         let nodeset: NodeSet = all.map(|(numa_node, _)| numa_node).collect();
         for numa_node in nodeset.iter() {
             let mut kept = taken.has(numa_node);
@@ -209,7 +215,7 @@ impl<'a> Seating<'a> {
                 }
             }
         }
-        write(into, &from, first_member, (self.seat, ordinary));
+        write(into, &from, first_member, (self.seat, seated));
         from.discard();
     }
 }
@@ -227,13 +233,13 @@ impl Drop for Seating<'_> {
 }
 
 /// Writes the parts of the merged claim, for which there is room.
-fn write(into: &mut OpenRecord<'_>, from: &OpenRecord<'_>, first_member: u8, (seat, ordinary): (Seat, NodeSet)) {
+fn write(into: &mut OpenRecord<'_>, from: &OpenRecord<'_>, first_member: u8, (seat, seated): (Seat, NodeSet)) {
     for at in 0..into.len() {
-        into.set(at, into.part(at).on_seat(seat, ordinary));
+        into.set(at, into.part(at).on_seat(seat, seated));
     }
     let mut end = (0..into.len()).rev().find(|at| into.part(*at) != Part::Empty).map_or(0, |at| at + 1);
     for (_, part) in from.parts() {
-        let part = part.of_member_after(first_member).on_seat(seat, ordinary);
+        let part = part.of_member_after(first_member).on_seat(seat, seated);
         match (0..end).find_map(|at| Some((at, into.part(at).with(part)?))) {
             Some((at, sum)) => into.set(at, sum),
             None => {

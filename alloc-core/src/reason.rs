@@ -502,18 +502,19 @@ impl fmt::Display for Invalid {
             Self::UnknownNumaNode(numa_node) => write!(f, "the machine has no NUMA node {numa_node}"),
             Self::UnknownPool(Some(numa_node)) => write!(f, "NUMA node {numa_node} has no cores, so it has no pool"),
             Self::UnknownPool(None) => write!(f, "every core is in a NUMA node, so there is no pool outside of them"),
-            Self::ShareTooLarge(_) => write!(f, "a share is of more cpu_milli than any pool can have"),
+            Self::ShareTooLarge(Some(numa_node)) => {
+                write!(f, "the share of {numa_node}'s pool is of more cpu_milli than any pool can have")
+            }
+            Self::ShareTooLarge(None) => {
+                write!(f, "the share of the pool outside of NUMA nodes is of more cpu_milli than any pool can have")
+            }
             Self::NotSorted => write!(f, "a list is not sorted, or names something twice"),
             Self::NoSuchGroup => write!(f, "strict memory of NUMA nodes that are no group of this machine"),
             Self::Memory(numa_node) => write!(f, "memory of {numa_node} is not whole pages of 4096 bytes, or too much"),
             Self::Unsorted { field } => write!(f, "{field} is not sorted, or names something twice: sort it"),
             Self::Amount(what) => {
-                write!(
-                    f,
-                    "nobody can have this amount of {}: give 1 or more, whole pages where it is bytes, ",
-                    what.noun()
-                )?;
-                f.write_str("at most 1000 of one device")
+                write!(f, "nobody can have this amount of {}: give 1 or more, ", what.noun())?;
+                f.write_str("whole pages where it is bytes, at most 1000 of one device")
             }
             Self::OrdinaryKind => write!(f, "special memory of kind 0: that is ordinary memory, ask for mem_bytes"),
             Self::SpecialMemory(numa_node) => {

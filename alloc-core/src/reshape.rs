@@ -323,7 +323,9 @@ impl Reshape<'_> {
                 Region::of_leaves(layout.whole()[0].iter().copied().filter(here).collect())
             }
         };
-        if kept.iter().all(|leaf| region.leaves.has(leaf)) { Ok(region) } else { Err(Invalid::HeldElsewhere) }
+        // A core that is kept need not be on any NUMA node.
+        let is_in = |leaf| region.leaves.has(leaf) && here(&leaf);
+        if kept.iter().all(is_in) { Ok(region) } else { Err(Invalid::HeldElsewhere) }
     }
 
     /// The one core that the claim is in.

@@ -366,10 +366,11 @@ impl<'a, S: Stock, const N: usize> Search<'a, S, N> {
         let mut len: usize = 0;
         for outer in outers {
             for &leaf in &ground.leaves[usize::from(outer.start)..usize::from(outer.end)] {
-                let (has, domain) = (self.has[usize::from(leaf)], self.field.layout.leaves[usize::from(leaf)].inner);
-                if has == 0 && self.wants.shares().is_empty() {
+                let (has, shape) = (self.has[usize::from(leaf)], &self.field.layout.leaves[usize::from(leaf)]);
+                if !ground.scope.has(shape.numa_node) || has == 0 && self.wants.shares().is_empty() {
                     continue;
                 }
+                let domain = shape.inner;
                 let first = if self.field.layout.crossing { 0 } else { len.saturating_sub(1) };
                 match inners[first..len].iter_mut().find(|inner| inner.domain == domain) {
                     Some(inner) => inner.has += has,

@@ -1,52 +1,17 @@
-//! Machines for tests, told in a few numbers.
+//! Machines for tests: their shapes, and their words without a table.
 
+use crate::Shape;
 use crate::agents::Agents;
-use crate::index::{Index, Plane, ROW};
+use crate::index::Index;
 use crate::machine;
 use crate::sync::{self, Line, Zeroed};
-use crate::{CoreSpec, NumaNodeId, NumaNodeSpec, Shape, ShapeSpec};
 
-/// A regular machine: cores dealt out evenly, in order.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Machine {
-    pub(crate) cores: usize,
-    pub(crate) pus_per_core: u8,
-    /// 0: no L3.
-    pub(crate) l3: usize,
-    pub(crate) numa_nodes: usize,
-    pub(crate) packages: usize,
-    /// Per NUMA node.
-    pub(crate) mem_bytes: u64,
-}
-
-impl Default for Machine {
-    fn default() -> Self {
-        Self { cores: 2, pus_per_core: 1, l3: 0, numa_nodes: 1, packages: 1, mem_bytes: 1 << 30 }
-    }
-}
+pub(crate) use crate::tests::machines::{Machine, spec};
 
 impl Machine {
-    pub(crate) fn spec(self) -> ShapeSpec {
-        let label = |core: usize, domains: usize| u32::try_from(core * domains / self.cores).unwrap();
-        let cores = (0..self.cores).map(|core| CoreSpec {
-            pus: self.pus_per_core,
-            l3: (self.l3 > 0).then(|| label(core, self.l3)),
-            numa_node: Some(NumaNodeId::new(u16::try_from(core * self.numa_nodes / self.cores).unwrap())),
-            package: Some(label(core, self.packages)),
-            kind: 0,
-        });
-        let numa_nodes = vec![NumaNodeSpec::ordinary(self.mem_bytes); self.numa_nodes];
-        ShapeSpec { cores: cores.collect(), numa_nodes, ..ShapeSpec::default() }
-    }
-
     pub(crate) fn shape(self) -> Shape {
         Shape::new(&self.spec()).unwrap()
     }
-}
-
-/// One package without L3.
-pub(crate) fn spec(cores: usize, pus_per_core: u8, numa_nodes: usize, mem_bytes: u64) -> ShapeSpec {
-    Machine { cores, pus_per_core, numa_nodes, mem_bytes, ..Machine::default() }.spec()
 }
 
 /// A machine's words without a table.
@@ -65,19 +30,6 @@ impl Loose {
         loose.machine().write_fresh();
         loose.machine().tell_index();
         loose
-    }
-
-    /// The first leaf that a search for so many free PUs comes to.
-    pub(crate) fn search(&self, pus: u32) -> Option<u32> {
-        self.index.set_active(self.machine().whole_span(), true);
-        let query = |class| self.index.query(class, None);
-        let found = Plane::leaf_classes_from(pus).find_map(|class| self.index.next(query(class), 0, self.index.rows()));
-        found.map(|(row, bits)| row * ROW + bits.trailing_zeros())
-    }
-
-    /// The planes of agents, of which there is one, at line 0.
-    pub(crate) const fn agents(&self) -> &Agents {
-        &self.index.agents
     }
 
     pub(crate) fn machine(&self) -> machine::Machine<'_> {

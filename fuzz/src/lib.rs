@@ -7,7 +7,9 @@
 //! A target panics when a promise is broken, and only then.
 
 mod channel;
+mod claims;
 mod decode;
 
 pub use channel::channel;
+pub use claims::claims;
 pub use decode::decode;

@@ -26,6 +26,11 @@ mod tests {
     }
 
     #[test]
+    fn claims() {
+        assert!(replay("corpus/claims", meros_fuzz::claims) > 0);
+    }
+
+    #[test]
     fn channel() {
         assert!(replay("corpus/channel", meros_fuzz::channel) > 0);
     }

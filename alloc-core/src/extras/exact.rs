@@ -72,19 +72,19 @@ pub(crate) fn sort(placed: &mut PlacedExtras) {
     placed.scalars.sort_unstable_by_key(|scalar| scalar.name);
     for list in [&mut placed.ranges, &mut placed.sets] {
         list.sort_unstable_by_key(|picked| picked.name);
-        list.iter_mut().for_each(|picked| join(&mut picked.spans));
+        list.iter_mut().for_each(|picked| sort_spans(&mut picked.spans));
     }
 }
 
-/// Sorts spans and makes one of neighbours: the parts of a claim that was merged come in any order.
-fn join(spans: &mut Vec<Span>) {
+/// Spans in order, as few as can be. What a merge added stands behind the rest, words lower than others too.
+fn sort_spans(spans: &mut Vec<Span>) {
     spans.sort_unstable();
     spans.dedup_by(|next, kept| {
-        let touches = kept.last + 1 == next.first;
-        if touches {
+        let follows = kept.last.checked_add(1) == Some(next.first);
+        if follows {
             kept.last = next.last;
         }
-        touches
+        follows
     });
 }
 

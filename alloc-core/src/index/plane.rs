@@ -8,6 +8,15 @@ use crate::sync::WORDS_PER_LINE;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Plane(u8);
 
+#[cfg(test)]
+#[cfg(not(loom))]
+impl Plane {
+    /// Every plane.
+    pub(crate) fn all() -> impl Iterator<Item = Self> + Clone {
+        (0..u8::try_from(PLANES).unwrap()).map(Self)
+    }
+}
+
 /// The first word of a line says who is active; seven classes follow.
 const CLASSES_PER_LINE: u8 = 7;
 const LEAF_CLASSES: u8 = 2 * CLASSES_PER_LINE;

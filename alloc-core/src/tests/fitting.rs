@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::{CoreKind, Cpus, MILLI_PER_PU, Smt};
+use meros_alloc_core::{CoreKind, Cpus, MILLI_PER_PU, Smt};
 
 /// What a core has free.
 #[derive(Clone, Copy, Debug)]

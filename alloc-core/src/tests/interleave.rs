@@ -407,6 +407,31 @@ fn the_index_tells_what_is_free_at_rest() {
     });
 }
 
+/// One ends with its PU given back, the other with its own taken: the clear for what was taken last must not hide what came back.
+#[test]
+fn the_index_tells_what_came_back_last() {
+    model(|first| {
+        let words = Arc::new(loose(2));
+        assert!(words.machine().shift(0, 0b01, PuState::Free, PuState::Held));
+        both(first, &words, |words, me| {
+            let (machine, pu) = (words.machine(), 1 << me);
+            for round in 0..2 {
+                if me == 0 {
+                    machine.put(0, pu, PuState::Free);
+                }
+                if (me, round) != (0, 1) {
+                    assert!(machine.shift(0, pu, PuState::Free, PuState::Held), "nobody else wants it");
+                }
+                if (me, round) == (1, 0) {
+                    machine.put(0, pu, PuState::Free);
+                }
+            }
+        });
+        assert_eq!(words.machine().pus_in(0, PuState::Free), 0b01);
+        assert!(words.machine().is_indexed());
+    });
+}
+
 /// A search that hides a NUMA node short of memory, while memory is given back.
 #[test]
 fn memory_given_back_is_shown_again() {

@@ -1,6 +1,10 @@
 //! Tests of the whole table: by example, against an oracle, with panics injected, on real threads, and under loom.
 
 #[cfg(not(loom))]
+mod bad_input;
+#[cfg(not(loom))]
+mod crowd;
+#[cfg(not(loom))]
 mod extras;
 #[cfg(not(loom))]
 mod extras_elsewhere;
@@ -10,20 +14,27 @@ mod fitting;
 mod ganging;
 #[cfg(not(loom))]
 mod groups;
+#[cfg(not(loom))]
+mod hand;
 mod interleave;
 mod interleave_agents;
 mod interleave_extras;
 mod interleave_groups;
 mod interleave_snapshot;
 mod interleave_verbs;
-#[cfg(not(loom))]
-mod machines;
+pub(crate) mod machines;
 #[cfg(not(loom))]
 mod members;
 #[cfg(not(loom))]
 mod merging;
 #[cfg(not(loom))]
+mod misuse;
+#[cfg(not(loom))]
 mod narrowly;
+#[cfg(not(loom))]
+mod odd;
+#[cfg(not(loom))]
+mod op;
 #[cfg(not(loom))]
 mod oracle;
 #[cfg(not(loom))]
@@ -37,9 +48,15 @@ mod property_verbs;
 #[cfg(not(loom))]
 mod resizing;
 #[cfg(not(loom))]
+mod rest;
+#[cfg(not(loom))]
 mod scenario;
 #[cfg(not(loom))]
+mod script;
+#[cfg(not(loom))]
 mod selections;
+#[cfg(not(loom))]
+mod sequences;
 #[cfg(not(loom))]
 mod snapshots;
 #[cfg(not(loom))]
@@ -49,23 +66,23 @@ mod stress;
 #[cfg(not(loom))]
 mod together;
 #[cfg(not(loom))]
+mod traps;
+#[cfg(not(loom))]
 mod unwind;
 #[cfg(not(loom))]
 mod unwind_verbs;
 #[cfg(not(loom))]
 mod widely;
 #[cfg(not(loom))]
+mod wish;
+#[cfg(not(loom))]
+mod wish_extras;
+#[cfg(not(loom))]
 mod wishes;
 
 use crate::testing::Machine;
-use crate::{AgentId, Capacity, Grant, Holder, Limit, Outcome, Owner, RoleId, Shape, Table};
-
-pub(crate) const ROLE: RoleId = RoleId::new(0);
-pub(crate) const AGENT: AgentId = AgentId::new(0);
-
-pub(crate) fn holder(owner: u64) -> Holder {
-    Holder { owner: Owner::new(owner), role: ROLE }
-}
+use crate::{Capacity, Grant, Limit, Outcome, Shape, Table};
+pub(crate) use machines::{AGENT, ROLE, holder};
 
 /// A table of one role and these machines.
 pub(crate) fn table(claims: u32, limit: Limit, machines: &[Machine]) -> Table {

@@ -8,13 +8,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::fitting::{FreeCore, fit};
 use super::oracle_extras::{Stuff, huge};
-use crate::{
-    CoreKind, Cpus, Level, Locality, MILLI_PER_PU, MemoryHold, MemoryLocality, NumaNodeId, NumaNodeMemory, PAGE_BYTES,
-    Placement, PoolOrder, PoolShare, PuId, Quantities, Request, ShapeSpec, Smt,
+use meros_alloc_core::{
+    CoreKind, CoreSpec, Cpus, Level, Locality, MILLI_PER_PU, MemoryHold, MemoryLocality, NumaNodeId, NumaNodeMemory,
+    PAGE_BYTES, Placement, PoolOrder, PoolShare, PuId, Quantities, Request, ShapeSpec, Smt,
 };
 
 type Pu = u16;
-type Pool = Option<NumaNodeId>;
+pub(super) type Pool = Option<NumaNodeId>;
 
 /// One claim as the oracle knows it.
 #[derive(Clone, Debug)]
@@ -81,7 +81,7 @@ impl Oracle {
 
     /// Whether what the planner finds is all there is: with several members it is only where all cores are alike.
     pub(super) fn is_exact(&self, request: &Request) -> bool {
-        let alike = |core: &crate::CoreSpec| (core.kind, core.pus) == (self.spec.cores[0].kind, self.spec.cores[0].pus);
+        let alike = |core: &CoreSpec| (core.kind, core.pus) == (self.spec.cores[0].kind, self.spec.cores[0].pus);
         request.members.as_slice().len() == 1 || self.spec.cores.iter().all(alike)
     }
 
@@ -89,16 +89,16 @@ impl Oracle {
         self.spec.cores.iter().map(|core| core.numa_node).collect()
     }
 
-    fn capacity(&self, pool: Pool) -> u64 {
+    pub(super) fn capacity(&self, pool: Pool) -> u64 {
         self.pooled.iter().filter(|pu| self.numa_node(**pu) == pool).count() as u64 * u64::from(MILLI_PER_PU)
     }
 
-    fn committed(&self, pool: Pool) -> u64 {
+    pub(super) fn committed(&self, pool: Pool) -> u64 {
         let shares = self.claims.values().flat_map(|known| known.placement.members()).flat_map(|(_, pools)| pools);
         shares.filter(|share| share.numa_node == pool).map(|share| u64::from(share.cpu_milli)).sum()
     }
 
-    fn bytes_free(&self, numa_node: usize) -> u64 {
+    pub(super) fn bytes_free(&self, numa_node: usize) -> u64 {
         let memory = |placement: &Placement| {
             placement.memory.iter().chain(&placement.extras.special_memory).copied().collect::<Vec<_>>()
         };
@@ -242,7 +242,7 @@ impl Oracle {
             let join = spare.iter().filter(|pu| self.numa_node(**pu) == pool).count() as u64 * u64::from(MILLI_PER_PU);
             asked <= self.capacity(pool) - self.committed(pool) + join
         };
-        let extras = self.stuff().has(placement);
+        let extras = self.stuff().try_take(placement).is_some();
         extras && own.is_subset(&free) && placement.memory.iter().all(memory) && self.pools().into_iter().all(share)
     }
 
@@ -408,6 +408,14 @@ impl Oracle {
             assert!(placement.all_pus().iter().all(|pu| on_nodeset(self.numa_node(pu.get()))));
             assert!(placement.members().flat_map(|(_, pools)| pools).all(|share| on_nodeset(share.numa_node)));
         }
+    }
+
+    /// Whether a claim's memory may be where somebody says it is.
+    pub(super) fn admits_placement(&self, placement: &Placement) -> bool {
+        let nodeset: BTreeSet<usize> = placement.memory.iter().map(|memory| memory.numa_node.index()).collect();
+        let strict = placement.memory_hold == MemoryHold::Strict;
+        placement.memory_hold == MemoryHold::Held
+            || nodeset.iter().all(|numa_node| self.admits(*numa_node, &nodeset, strict))
     }
 
     /// Checks that a member got as many PUs as it asked for, in the pieces it asked for.

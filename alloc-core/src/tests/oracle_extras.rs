@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::oracle::{Fit, Have, Oracle};
-use crate::{
+use meros_alloc_core::{
     Cpus, DeviceAmount, DeviceLocality, DeviceWish, Extras, ExtrasUsage, HugeSize, Locality, MemoryLocality, NameId,
-    NumaNodeId, PAGE_BYTES, Pick, PickWish, Picked, Placement, Request, ShapeSpec, Span, Wishes,
+    NumaNodeId, NumaNodeSpec, PAGE_BYTES, Pick, PickWish, Picked, Placement, Request, ShapeSpec, Span, Wishes,
 };
 
 /// What there is besides PUs, pools and ordinary memory.
@@ -31,7 +31,7 @@ impl Stuff {
     /// All that a machine has.
     pub(super) fn all(spec: &ShapeSpec) -> Self {
         let numa_nodes = || spec.numa_nodes.iter().enumerate();
-        let huge = |(at, numa_node): (usize, &crate::NumaNodeSpec)| {
+        let huge = |(at, numa_node): (usize, &NumaNodeSpec)| {
             HugeSize::ALL.map(|size| ((at, size), numa_node.huge_pages.get(size)))
         };
         Self {
@@ -74,47 +74,34 @@ impl Stuff {
         self
     }
 
-    /// Whether all that a claim holds is there.
-    pub(super) fn has(&self, placement: &Placement) -> bool {
-        let placed = &placement.extras;
-        let huge = |size: HugeSize| {
-            placed.huge_pages.iter().all(|huge| huge.pages.get(size) <= self.huge[&(huge.numa_node.index(), size)])
-        };
-        let all_in = |picked: &[Picked], has: &BTreeMap<NameId, BTreeSet<u64>>| {
-            picked.iter().all(|pick| each(&pick.spans).all(|number| has[&pick.name].contains(&number)))
-        };
-        HugeSize::ALL.into_iter().all(huge)
-            && placed.special_memory.iter().all(|memory| memory.mem_bytes <= self.special[&memory.numa_node.index()])
-            && placed.devices.iter().all(|share| share.milli <= self.devices[share.device.index()])
-            && placed.disk_bytes <= self.disk_bytes
-            && placed.scalars.iter().all(|scalar| scalar.milli <= self.scalars[&scalar.name])
-            && all_in(&placed.ranges, &self.numbers)
-            && all_in(&placed.sets, &self.items)
-    }
-
     /// Takes what a claim holds; it must all be there.
     #[track_caller]
     pub(super) fn take(&mut self, placement: &Placement) {
+        self.try_take(placement).expect("it is there");
+    }
+
+    /// Takes what a claim holds, or some of it when it is not all there: `None`.
+    pub(super) fn try_take(&mut self, placement: &Placement) -> Option<()> {
         let placed = &placement.extras;
-        let take = |has: &mut u64, taken: u64| *has = has.checked_sub(taken).expect("it is there");
+        let take = |has: &mut u64, taken: u64| has.checked_sub(taken).map(|rest| *has = rest);
         for huge in &placed.huge_pages {
             for size in HugeSize::ALL {
-                take(self.huge.get_mut(&(huge.numa_node.index(), size)).unwrap(), huge.pages.get(size));
+                take(self.huge.get_mut(&(huge.numa_node.index(), size))?, huge.pages.get(size))?;
             }
         }
         for memory in &placed.special_memory {
-            take(self.special.get_mut(&memory.numa_node.index()).unwrap(), memory.mem_bytes);
+            take(self.special.get_mut(&memory.numa_node.index())?, memory.mem_bytes)?;
         }
         for share in &placed.devices {
-            let has = &mut self.devices[share.device.index()];
-            *has = has.checked_sub(share.milli).expect("it is there");
+            let has = self.devices.get_mut(share.device.index())?;
+            *has = has.checked_sub(share.milli)?;
         }
-        take(&mut self.disk_bytes, placed.disk_bytes);
+        take(&mut self.disk_bytes, placed.disk_bytes)?;
         for scalar in &placed.scalars {
-            take(self.scalars.get_mut(&scalar.name).unwrap(), scalar.milli);
+            take(self.scalars.get_mut(&scalar.name)?, scalar.milli)?;
         }
-        take_numbers(&mut self.numbers, &placed.ranges);
-        take_numbers(&mut self.items, &placed.sets);
+        take_numbers(&mut self.numbers, &placed.ranges)?;
+        take_numbers(&mut self.items, &placed.sets)
     }
 
     fn picks_fit(&self, wishes: &Wishes) -> bool {
@@ -169,12 +156,12 @@ impl Stuff {
     }
 }
 
-#[track_caller]
-fn take_numbers(from: &mut BTreeMap<NameId, BTreeSet<u64>>, taken: &[Picked]) {
+fn take_numbers(from: &mut BTreeMap<NameId, BTreeSet<u64>>, taken: &[Picked]) -> Option<()> {
     for picked in taken {
-        let has = from.get_mut(&picked.name).unwrap();
-        assert!(each(&picked.spans).all(|number| has.remove(&number)), "{picked:?} is not all there");
+        let has = from.get_mut(&picked.name)?;
+        each(&picked.spans).all(|number| has.remove(&number)).then_some(())?;
     }
+    Some(())
 }
 
 impl Oracle {

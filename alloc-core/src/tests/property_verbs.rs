@@ -2,10 +2,11 @@
 
 use std::collections::BTreeSet;
 
+use super::machines::{AGENT, holder};
 use super::oracle::Known;
-use super::property::World;
-use super::{AGENT, holder};
-use crate::{
+use super::property::{CLAIMS, World};
+use super::wish;
+use meros_alloc_core::{
     CoreKind, Cpus, Ganged, Locality, MAX_MEMBERS, MemberPlacement, Members, MemoryHold, MemoryLocality, Merged,
     NoGang, NumaNodeMemory, Outcome, Owner, PAGE_BYTES, Placement, PoolShare, PuId, Reason, Request, Smt,
 };
@@ -70,14 +71,16 @@ fn together(into: &Placement, from: &Placement) -> Placement {
 
 impl World {
     /// Merges two claims, whoever owns them.
-    pub(super) fn merge(&mut self, into: usize, from: usize) {
-        let (Some((into, known)), Some((from, other))) = (self.nth(into), self.nth(from)) else { return };
+    pub(super) fn merge(&mut self, into: usize, from: usize) -> bool {
+        let (Some((into, known)), Some((from, other))) = (self.nth(into), self.nth(from)) else { return false };
         let merged = self.table.merge(into, from, Owner::new(known.owner));
         if into == from {
-            return assert_eq!(merged, Merged::Same);
+            assert_eq!(merged, Merged::Same);
+            return false;
         }
         if known.owner != other.owner {
-            return assert_eq!(merged, Merged::NotOwner { claim: from, owner: Owner::new(other.owner) });
+            assert_eq!(merged, Merged::NotOwner { claim: from, owner: Owner::new(other.owner) });
+            return false;
         }
         let whole = together(&known.placement, &other.placement);
         let in_use = terms(&whole).is_some_and(|terms| terms != MemoryHold::Held);
@@ -88,32 +91,37 @@ impl World {
         self.oracle.claims.remove(&from.as_u64());
         self.oracle.claims.remove(&into.as_u64());
         let admits = |at: &usize| self.oracle.admits(*at, &nodeset(&whole), strict);
+        let mut records_full = false;
         match merged {
             Merged::Merged { charged } => {
-                assert!(!strict || both.iter().any(promised), "promised memory elsewhere");
+                assert!(!strict || both.iter().any(promised), "promised memory elsewhere: {both:?}");
                 assert!(!in_use || nodeset(&whole).iter().all(admits));
                 assert_eq!((self.table.placement(into), charged), (Some(whole.clone()), whole.quantities()));
                 assert_eq!(self.table.placement(from), None);
                 self.oracle.claims.insert(into.as_u64(), Known { placement: whole, ..known });
-                return;
+                self.stale.push((from, other.owner));
+                return true;
             }
             Merged::MemoryTerms => assert!(strict && !both.iter().any(promised)),
             Merged::NotAdmitted { numa_node } => assert!(!admits(&numa_node.index())),
             Merged::TooManyMembers { members: sum } => {
                 assert!(sum as usize == both.map(members).iter().sum() && sum as usize > MAX_MEMBERS);
             }
+            Merged::RecordsFull { .. } => records_full = true,
             no => panic!("{no:?}"),
         }
         for (claim, known) in [(into, known), (from, other)] {
             assert_eq!(self.table.placement(claim).as_ref(), Some(&known.placement));
             self.oracle.claims.insert(claim.as_u64(), known);
         }
+        assert!(!records_full || self.refused_for_records(Reason::RecordsFull { records: CLAIMS }));
+        false
     }
 }
 
 impl World {
     /// A gang on the one agent. Without shares: the oracle does not follow cores that join a pool and leave it in one call.
-    pub(super) fn gang(&mut self, requests: &[Request]) {
+    pub(super) fn gang(&mut self, requests: &[Request]) -> bool {
         let is_exclusive = |cpus: &Cpus| !matches!(cpus, Cpus::Shared { .. });
         let exclusive = requests.iter().filter(|request| request.members.as_slice().iter().all(is_exclusive));
         let wanted: Vec<_> = exclusive.map(|request| (AGENT, request.clone())).collect();
@@ -124,13 +132,21 @@ impl World {
                 for (grant, (_, request)) in grants.into_iter().zip(&wanted) {
                     self.granted(Some(request), grant);
                 }
+                return !wanted.is_empty();
             }
             Ganged::Refused { why: NoGang::Agent(refusal), pools_changed: false } if wanted.len() == 1 => {
                 self.refused(&wanted[0].1, refusal.reason);
             }
+            Ganged::Refused { why: NoGang::Invalid(invalid), pools_changed: false } => {
+                assert!(wanted.iter().any(|(_, request)| !wish::can_be_meant(request)), "{invalid}");
+            }
+            Ganged::Refused { why: NoGang::Role(reason), pools_changed: false } => {
+                assert!(self.refused_by_limit(reason), "{reason:?}");
+            }
             Ganged::Refused { why: NoGang::Agent(_), pools_changed: false } => {}
             other => panic!("{other:?}"),
         }
+        false
     }
 }
 
@@ -144,8 +160,8 @@ fn milli(pools: &[PoolShare]) -> u32 {
 
 impl World {
     /// Resizes a claim to something like what it is: as many members, of the same sort.
-    pub(super) fn resize_alike(&mut self, at: usize, size: u32, pages: u64) {
-        let Some((_, Known { placement, .. })) = self.nth(at) else { return };
+    pub(super) fn resize_alike(&mut self, at: usize, size: u32, pages: u64) -> bool {
+        let Some((_, Known { placement, .. })) = self.nth(at) else { return false };
         let members: Members = (1..)
             .zip(placement.members())
             .map(|(more, (_, pools))| {
@@ -154,11 +170,11 @@ impl World {
             .collect();
         let strict = terms(&placement) == Some(MemoryHold::Strict);
         let memory = if strict { MemoryLocality::Required } else { MemoryLocality::Preferred };
-        self.resize(at, &Request::new(members, pages * PAGE_BYTES).with_memory(memory));
+        self.resize(at, &Request::new(members, pages * PAGE_BYTES).with_memory(memory))
     }
 
-    pub(super) fn resize(&mut self, at: usize, request: &Request) {
-        let Some((claim, known)) = self.nth(at) else { return };
+    pub(super) fn resize(&mut self, at: usize, request: &Request) -> bool {
+        let Some((claim, known)) = self.nth(at) else { return false };
         let before = &known.placement;
         match self.table.resize(claim, Owner::new(known.owner), request) {
             Outcome::Granted(grant) => {
@@ -175,10 +191,12 @@ impl World {
                 }
                 self.oracle.claims.insert(claim.as_u64(), Known { placement: after, ..known });
                 self.follow(&BTreeSet::new());
+                true
             }
             Outcome::Refused(refusal) => {
                 assert_eq!(self.table.placement(claim).as_ref(), Some(before));
                 self.check_refused_resize(before, request, refusal.reason);
+                false
             }
             Outcome::Contended(_) => panic!("nobody else is there"),
         }
@@ -201,6 +219,9 @@ impl World {
 
     /// One exclusive member that may be anywhere, with memory of which there is enough, grows wherever there are cores.
     fn check_refused_resize(&self, before: &Placement, request: &Request, reason: Reason) {
+        if self.refused_for_other_reasons(reason) {
+            return;
+        }
         let [Cpus::Exclusive { pus: wanted, smt: Smt::Whole, kind: CoreKind::Any }] = *request.members.as_slice()
         else {
             return;
@@ -219,10 +240,15 @@ fn many_of(pools: &[PoolShare], share: PoolShare) -> &[PoolShare] {
     pools.iter().position(|other| other.numa_node == share.numa_node).map_or(&[], |at| &pools[at..=at])
 }
 
-#[test]
-fn shares_of_one_pool_become_one() {
-    let share = |numa_node, cpu_milli| PoolShare { numa_node, cpu_milli };
-    assert_eq!(shares(&[share(None, 2)], &[share(None, 3)]), [share(None, 5)]);
-    let whole = Placement { pus: vec![PuId::new(1)], ..Placement::default() };
-    assert_eq!((members(&whole), members(&Placement::default())), (1, 0));
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shares_of_one_pool_become_one() {
+        let share = |numa_node, cpu_milli| PoolShare { numa_node, cpu_milli };
+        assert_eq!(shares(&[share(None, 2)], &[share(None, 3)]), [share(None, 5)]);
+        let whole = Placement { pus: vec![PuId::new(1)], ..Placement::default() };
+        assert_eq!((members(&whole), members(&Placement::default())), (1, 0));
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::{
+use meros_alloc_core::{
     DeviceShare, HugePages, NameId, NumaNodeHugePages, NumaNodeMemory, Picked, PlacedExtras, ScalarAmount, Span,
 };
 
