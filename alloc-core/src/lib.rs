@@ -66,8 +66,8 @@
 //! look). Where they lie: `shape` and `layout` (a machine), `block`, `shard`; `machine` is one agent's words through its shape. Then
 //! what is made of them: `request` and `member` (what is asked), `stock` and `plan` (what it gets: `wants`, `field`, `search` with
 //! `bins` for the region, `pack` and `shared` for what is in it, `memory_plan`), `site`, `taking` and `claim` (getting it), `quick` and
-//! `walk` (getting it straight on), `split` and `merge`, `resize` (with `reshape` and its stock, `spare`), `gang`, `pooling` (how cores join and leave a pool), `restore`, `place`, `snapshot` with `agent_snapshot` and
-//! `claim_exact` (who searches on his own), `topology` (agents come and go), `why` and `explain`, `validate`.
+//! `walk` (getting it straight on), `split` and `merge`, `resize` (with `reshape` and its stock, `spare`), `gang`, `pooling` (how cores join and
+//! leave a pool), `restore`, `place`, `snapshot` with `agent_snapshot` and `claim_exact` (who searches on his own), `topology` (agents come and go), `why` and `explain`, `validate`.
 //! Beside them `extras`: huge pages, devices, disk, ports and the rest. `table`, `local` and `verbs` are the calls.
 //!
 //! Every rule is a pure function on a `Copy` value; every shared change is one read-modify-write that runs such a function.
