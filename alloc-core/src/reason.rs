@@ -505,9 +505,7 @@ impl fmt::Display for Invalid {
             Self::ShareTooLarge(Some(numa_node)) => {
                 write!(f, "the share of {numa_node}'s pool is of more cpu_milli than any pool can have")
             }
-            Self::ShareTooLarge(None) => {
-                write!(f, "the share of the pool outside of NUMA nodes is of more cpu_milli than any pool can have")
-            }
+            Self::ShareTooLarge(None) => write!(f, "the share outside of NUMA nodes is more than any pool can have"),
             Self::NotSorted => write!(f, "a list is not sorted, or names something twice"),
             Self::NoSuchGroup => write!(f, "strict memory of NUMA nodes that are no group of this machine"),
             Self::Memory(numa_node) => write!(f, "memory of {numa_node} is not whole pages of 4096 bytes, or too much"),

@@ -66,10 +66,11 @@ pub(crate) fn reshape(
     shape.check_memory()?;
     shape.check_extras()?;
     shape.keep(target)?;
-    let kept = target.len();
     let mut lack = Lack::Memory;
     for nodeset in shape.nodesets(shape.numa_nodes(&shape.leaves(target))) {
-        target.shorten(kept);
+        // Anew, and not the first parts only: what grew for the set before may have grown in those that are kept.
+        target.shorten(0);
+        shape.keep(target)?;
         match shape.grow(nodeset, target) {
             Ok(()) => return Ok(()),
             Err(Misfit::Lack(Lack::Cpus)) => lack = Lack::Cpus,

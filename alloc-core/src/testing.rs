@@ -32,6 +32,11 @@ impl Loose {
         loose
     }
 
+    /// The planes of agents, of which there is one, at line 0.
+    pub(crate) const fn agents(&self) -> &Agents {
+        &self.index.agents
+    }
+
     pub(crate) fn machine(&self) -> machine::Machine<'_> {
         machine::Machine::new(&self.shape, sync::words_of(&self.lines), &self.index, 0)
     }

@@ -227,6 +227,14 @@ fn numbers_are_in_order_after_a_merge() {
     by_example(with_extras(), &[Op::Claim(high()), Op::Claim(low()), Op::Merge(0, 1), Op::Restart]);
 }
 
+/// The first NUMA nodes that are tried for a resize are too few, and leave nothing behind.
+#[test]
+fn a_share_grows_over_two_numa_nodes_with_promised_memory() {
+    let machine = Machine { cores: 6, pus_per_core: 1, l3: 1, numa_nodes: 2, packages: 3, mem_bytes: 16 * 4096 };
+    let over_both = Request::shared(3169, 22_590).with_memory(MemoryLocality::Required);
+    by_example(machine.spec(), &[Op::Claim(Request::shared(1, 0)), Op::Resize(0, over_both)]);
+}
+
 /// Found by the fuzzer: of an L3 domain that reaches beyond the NUMA nodes looked at, cores outside of these were counted.
 #[test]
 fn an_l3_domain_is_counted_as_far_as_the_scope_has_it() {
