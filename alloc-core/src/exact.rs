@@ -138,15 +138,18 @@ fn share_parts(shape: &Shape, member: u8, shares: &[PoolShare], sink: &mut impl 
     Ok(())
 }
 
+/// Few under loom, whose threads have little stack.
+const LEAVES: usize = if cfg!(loom) { 4 } else { MAX_INDEX };
+
 /// Bits of leaves, without memory to allocate.
 pub(crate) struct LeafBits {
     leaves: LeafSet,
-    bits: [u32; MAX_INDEX],
+    bits: [u32; LEAVES],
 }
 
 impl Default for LeafBits {
     fn default() -> Self {
-        Self { leaves: LeafSet::default(), bits: [0; MAX_INDEX] }
+        Self { leaves: LeafSet::default(), bits: [0; LEAVES] }
     }
 }
 

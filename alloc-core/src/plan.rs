@@ -132,17 +132,20 @@ pub(crate) fn check(request: &Request) -> Result<(), Invalid> {
 }
 
 /// Most machines have no more leaves than this, and plan on less memory.
-const FEW_LEAVES: usize = 64;
+const FEW_LEAVES: usize = if cfg!(loom) { 4 } else { 64 };
+/// Loom's threads have little stack, and its machines few leaves.
+const MANY_LEAVES: usize = if cfg!(loom) { FEW_LEAVES } else { MAX_INDEX };
 
 /// Plans a request.
 pub(crate) fn plan(request: &Request, stock: &impl Stock, sink: &mut impl Sink) -> Result<(), Lack> {
     if stock.shape().layout.leaves.len() <= FEW_LEAVES {
         plan_on(request, &Field::<FEW_LEAVES>::read(stock), stock, sink)
     } else {
-        plan_on(request, &Field::<MAX_INDEX>::read(stock), stock, sink)
+        plan_on(request, &Field::<MANY_LEAVES>::read(stock), stock, sink)
     }
 }
 
+#[inline(never)]
 fn plan_on<const N: usize>(
     request: &Request,
     field: &Field<'_, N>,
@@ -414,5 +417,5 @@ pub(crate) fn cpus_fit(request: &Request, scope: Scope, stock: &impl Stock) -> b
         Planner::new(request, &wants, &field, stock).place(scope).is_some()
     }
     let few = stock.shape().layout.leaves.len() <= FEW_LEAVES;
-    if few { fit::<FEW_LEAVES>(request, scope, stock) } else { fit::<MAX_INDEX>(request, scope, stock) }
+    if few { fit::<FEW_LEAVES>(request, scope, stock) } else { fit::<MANY_LEAVES>(request, scope, stock) }
 }
