@@ -102,6 +102,7 @@ mod growing;
 mod hold;
 mod ids;
 mod index;
+mod invalid;
 mod layout;
 mod leaf;
 mod ledger;

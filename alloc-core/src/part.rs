@@ -171,7 +171,6 @@ impl Part {
 
     /// Leaf and PUs of a packed part of cores.
     #[inline(always)]
-    #[expect(clippy::cast_possible_truncation, reason = "masked")]
     pub(crate) const fn cores_of(word: u64) -> Option<(u16, u32)> {
         if word >> KIND_SHIFT != CORES {
             return None;

@@ -1,14 +1,13 @@
 //! Table: all agents and roles, and every call on them.
 //!
 //! All calls take `&self` and may come from any number of threads at once. Claims and all that is done with them take no lock;
-//! agents and roles come and go under one that nobody else waits for but a [`Selection`](crate::Selection) that is behind. Nothing is allocated by claim, hold, split, merge, resize,
-//! transfer, release, confirm, place and gangs (but for their list) when they succeed. A thread that makes many calls does best
-//! through a [`Local`](crate::Local) of its own. The verbs on claims as a whole are in `verbs`.
+//! agents and roles come and go under one that nobody else waits for but a [`Selection`](crate::Selection) that is behind. Nothing is
+//! allocated by claim, hold, split, merge, resize, transfer, release, confirm, place and gangs (but for their list) when they succeed.
+//! A thread that makes many calls does best through a [`Local`](crate::Local) of its own. The verbs on claims as a whole are in `verbs`.
 //!
 //! **Who charges**: the table does. `claim`, `hold`, `place`, gangs and `restore` charge the role of the holder, `release` and
 //! `remove_agent` refund it, `resize` does either for the difference, `split`, `merge` and `transfer` move nothing between roles.
 
-use core::fmt;
 use std::sync::{Arc, Mutex, OnceLock};
 
 use crate::Quantities;
@@ -37,6 +36,10 @@ use crate::topology::{self, Topology};
 use crate::usage::{self, Usage};
 use crate::validate::{self, ValidateError};
 use crate::worth::Mix;
+
+mod error;
+
+pub use error::TableError;
 
 /// How much a table has room for. Said once; memory that is not used yet costs addresses only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,91 +82,6 @@ impl Capacity {
         if some && fits { Ok(self) } else { Err(TableError::Capacity(self)) }
     }
 }
-
-/// Why the table cannot be changed so.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TableError {
-    /// A capacity is zero or beyond what ids have room for.
-    Capacity(Capacity),
-    /// All agents' places are taken.
-    AgentsFull {
-        /// [`Capacity::agents`].
-        agents: u32,
-    },
-    /// There is no room for the agent's words.
-    LinesFull {
-        /// [`Capacity::lines`].
-        lines: u32,
-        /// What the shape takes.
-        wanted: u32,
-    },
-    /// All shapes' places are taken.
-    ShapesFull {
-        /// [`Capacity::shapes`].
-        shapes: u16,
-    },
-    /// There are as many groups as there can be.
-    GroupsFull {
-        /// How many.
-        groups: u32,
-    },
-    /// Groups are kept by as many attributes as they can be.
-    KeysFull {
-        /// How many.
-        keys: usize,
-    },
-    /// All roles' places are taken.
-    RolesFull {
-        /// [`Capacity::roles`].
-        roles: u16,
-    },
-    /// All desks are taken.
-    Desks {
-        /// [`Capacity::threads`].
-        threads: u16,
-    },
-    /// The shard is unknown.
-    NoSuchShard {
-        /// Which.
-        shard: usize,
-    },
-    /// The agent is unknown.
-    NoSuchAgent(AgentId),
-    /// The agent is there already.
-    AgentPresent(AgentId),
-    /// The role is unknown.
-    NoSuchRole(RoleId),
-}
-
-impl fmt::Display for TableError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Capacity(capacity) => write!(
-                f,
-                "{capacity:?}: give at least 1 of each; at most 64 shards, {MAX_AGENTS} agents, {MAX_SHAPES} shapes, and \
-                 per shard {} lines and {MAX_RECORDS} claims",
-                MAX_LINES - 1
-            ),
-            Self::AgentsFull { agents } => write!(f, "the table has its {agents} agents: raise Capacity::agents"),
-            Self::LinesFull { lines, wanted } => {
-                write!(f, "the agent's words take {wanted} of the table's {lines} lines: raise Capacity::lines")
-            }
-            Self::ShapesFull { shapes } => write!(f, "the table has its {shapes} shapes: raise Capacity::shapes"),
-            Self::GroupsFull { groups } => write!(f, "the table has its {groups} groups: remove some first"),
-            Self::KeysFull { keys } => write!(f, "groups are kept by {keys} attributes already: use one of these"),
-            Self::RolesFull { roles } => write!(f, "the table has its {roles} roles: raise Capacity::roles"),
-            Self::Desks { threads } => {
-                write!(f, "all {threads} threads of the table are at work: raise Capacity::threads, or ask again")
-            }
-            Self::NoSuchShard { shard } => write!(f, "shard {shard} is beyond Capacity::shards"),
-            Self::NoSuchAgent(agent) => write!(f, "agent {agent} is unknown"),
-            Self::AgentPresent(agent) => write!(f, "agent {agent} is here already: remove it first"),
-            Self::NoSuchRole(role) => write!(f, "role {role} is unknown"),
-        }
-    }
-}
-
-impl core::error::Error for TableError {}
 
 /// All agents and roles.
 #[derive(Debug)]

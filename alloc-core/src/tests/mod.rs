@@ -22,6 +22,7 @@ mod interleave_extras;
 mod interleave_groups;
 mod interleave_snapshot;
 mod interleave_verbs;
+#[cfg_attr(loom, allow(dead_code, reason = "models use regular machines"))]
 pub(crate) mod machines;
 #[cfg(not(loom))]
 mod members;

@@ -1,0 +1,105 @@
+//! The ledger by example.
+
+use super::*;
+
+const ROLE: RoleId = RoleId::new(0);
+const DESK: usize = 0;
+
+fn charge(ledger: &Ledger, desks: &Desks, desk: usize, amount: Quantities) -> Result<(), ChargeError> {
+    ledger.charge((desks, desk, &desks.flight(desk, (0, 0), ROLE)), ROLE, amount)
+}
+
+fn ledger(cpu_milli: u64, pages: u64) -> (Ledger, Desks) {
+    let ledger = Ledger::new(1, 2);
+    ledger.add(Limit { cpu_milli: Some(cpu_milli), mem_bytes: Some(pages * PAGE_BYTES) });
+    (ledger, Desks::new(2))
+}
+
+fn quantities(cpu_milli: u64, pages: u64) -> Quantities {
+    Quantities { cpu_milli, mem_bytes: pages * PAGE_BYTES }
+}
+
+#[test]
+fn what_is_charged_is_refunded() {
+    let (ledger, desks) = ledger(3000, 8);
+    charge(&ledger, &desks, DESK, quantities(1000, 2)).unwrap();
+    charge(&ledger, &desks, DESK, quantities(2000, 6)).unwrap();
+    ledger.refund(DESK, ROLE, quantities(2000, 6));
+    assert_eq!(ledger.used(ROLE), Some(quantities(1000, 2)));
+    ledger.refund(DESK, ROLE, quantities(1000, 2));
+    assert_eq!(ledger.used(ROLE), Some(Quantities::default()));
+}
+
+#[test]
+fn a_refusal_names_the_figures_and_is_final_only_when_nobody_is_in_flight() {
+    let (ledger, desks) = ledger(3000, 8);
+    charge(&ledger, &desks, DESK, quantities(2000, 1)).unwrap();
+    let over = OverLimit { role: ROLE, resource: Resource::CpuMilli, asked: 2000, used: 2000, limit: 3000 };
+    let try_charge = |cpu_milli, pages| charge(&ledger, &desks, DESK, quantities(cpu_milli, pages)).err();
+    assert_eq!(try_charge(2000, 1), Some(ChargeError::Over(over)));
+    assert!(matches!(try_charge(0, 9), Some(ChargeError::Over(_))));
+    let other = desks.flight(1, (0, 0), ROLE);
+    assert_eq!(try_charge(2000, 1), Some(ChargeError::Contended));
+    drop(other);
+    assert!(matches!(try_charge(2000, 1), Some(ChargeError::Over(_))));
+    assert_eq!(
+        ledger.charge((&desks, DESK, &desks.flight(DESK, (0, 0), ROLE)), RoleId::new(7), quantities(0, 0)).err(),
+        Some(ChargeError::NoSuchRole)
+    );
+}
+
+#[test]
+fn credit_never_strands_what_fits() {
+    let (ledger, desks) = ledger(100_000, 1000);
+    // A first charge at each desk leaves credit there.
+    for desk in [0, 1] {
+        charge(&ledger, &desks, desk, quantities(1, 1)).unwrap();
+    }
+    assert_eq!(ledger.used(ROLE), Some(quantities(2, 2)));
+    charge(&ledger, &desks, 0, quantities(99_998, 998)).unwrap();
+    assert_eq!(ledger.used(ROLE), Some(quantities(100_000, 1000)));
+    assert!(matches!(charge(&ledger, &desks, 1, quantities(1, 0)), Err(ChargeError::Over(_))));
+}
+
+#[test]
+fn facts_are_charged_past_the_limit() {
+    let (ledger, _) = ledger(1000, 0);
+    ledger.charge_fact(ROLE, quantities(5000, 1)).unwrap();
+    assert_eq!(ledger.used(ROLE), Some(quantities(5000, 1)));
+}
+
+#[test]
+fn a_role_may_gain_and_lose_limits_between_charge_and_refund() {
+    let (ledger, desks) = ledger(1000, 10);
+    let limits = Limit { cpu_milli: Some(1000), mem_bytes: None };
+    ledger.set(ROLE, Limit::default());
+    charge(&ledger, &desks, 0, quantities(5000, 50)).unwrap();
+    ledger.set(ROLE, limits);
+    assert!(matches!(charge(&ledger, &desks, 1, quantities(1, 0)), Err(ChargeError::Over(_))));
+    ledger.refund(1, ROLE, quantities(4500, 45));
+    assert_eq!(ledger.used(ROLE), Some(quantities(500, 5)));
+    charge(&ledger, &desks, 1, quantities(500, 0)).unwrap();
+    assert!(matches!(charge(&ledger, &desks, 0, quantities(1, 0)), Err(ChargeError::Over(_))));
+    ledger.set(ROLE, Limit::default());
+    ledger.refund(0, ROLE, quantities(1000, 5));
+    assert_eq!(ledger.used(ROLE), Some(Quantities::default()));
+}
+
+#[test]
+fn a_limit_below_what_there_is_refuses_only_more_of_it() {
+    let (ledger, desks) = ledger(10_000, 10);
+    charge(&ledger, &desks, DESK, quantities(1000, 5)).unwrap();
+    ledger.set(ROLE, Limit { cpu_milli: Some(10_000), mem_bytes: Some(0) });
+    assert_eq!(ledger.refuses(ROLE, quantities(1000, 0)), Ok(()));
+    charge(&ledger, &desks, 1, quantities(1000, 0)).unwrap();
+    assert!(matches!(charge(&ledger, &desks, 1, quantities(0, 1)), Err(ChargeError::Over(_))));
+}
+
+#[test]
+fn who_leaves_a_desk_leaves_no_credit() {
+    let (ledger, desks) = ledger(1 << 40, 1 << 40);
+    charge(&ledger, &desks, DESK, quantities(1, 1)).unwrap();
+    ledger.leave(&desks, DESK);
+    assert_eq!(ledger.roles[0].0.given(0), 1);
+    assert_eq!(ledger.used(ROLE), Some(quantities(1, 1)));
+}
