@@ -114,7 +114,7 @@ mod table_memory {
         const AGENTS: u32 = 1 << 14;
         let table = Table::new(Capacity::for_agents(AGENTS, &shape().unwrap())).unwrap();
         let each = table.bytes() / AGENTS as usize;
-        // 256 of words, 64 of the index, 32 for whose they are, 8 for what the agent is; the index' upper levels share the rest.
-        assert!((360..=368).contains(&each), "{each} bytes an agent");
+        // 256 of words, 80 of the index, 32 for whose they are, 8 for what the agent is; agent planes and upper levels share the rest.
+        assert!((464..=472).contains(&each), "{each} bytes an agent");
     }
 }
