@@ -9,7 +9,7 @@ use std::fmt;
 
 use proptest::collection::vec;
 use proptest::prelude::*;
-use proptest::test_runner::{Config, TestRunner};
+use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
 use super::machines::{Machine, PORTS, with_extras};
 use super::odd;
@@ -37,11 +37,21 @@ impl fmt::Debug for Told {
     }
 }
 
-fn at_random(sequences: u32) {
+/// The same sequences on every run, so that a green one means something tomorrow; others with `SEED=number`
+/// (`make verify NAME=sequences`).
+fn rng(test: u8) -> TestRng {
+    let seed: u64 = std::env::var("SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(1);
+    let mut bytes = [test; 32];
+    bytes[..8].copy_from_slice(&seed.to_le_bytes());
+    TestRng::from_seed(RngAlgorithm::ChaCha, &bytes)
+}
+
+fn at_random(test: u8) {
+    let sequences = SEQUENCES;
     let config = Config { cases: sequences, failure_persistence: None, ..Config::default() };
     let bytes = vec(any::<u8>(), 1..120).prop_map(Told);
     let done = RefCell::new(BTreeMap::<&str, u32>::new());
-    TestRunner::new(config)
+    TestRunner::new_with_rng(config, rng(test))
         .run(&bytes, |told| {
             run(&told.0, |op| *done.borrow_mut().entry(name(op)).or_default() += 1);
             Ok(())
@@ -126,22 +136,22 @@ const NAMES: [&str; 30] = [
 /// Four, so that they run at the same time.
 #[test]
 fn the_table_answers_as_the_oracle() {
-    at_random(SEQUENCES);
+    at_random(0);
 }
 
 #[test]
 fn the_table_answers_as_the_oracle_2() {
-    at_random(SEQUENCES);
+    at_random(1);
 }
 
 #[test]
 fn the_table_answers_as_the_oracle_3() {
-    at_random(SEQUENCES);
+    at_random(2);
 }
 
 #[test]
 fn the_table_answers_as_the_oracle_4() {
-    at_random(SEQUENCES);
+    at_random(3);
 }
 
 /// Runs ops that are written down.
