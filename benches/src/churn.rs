@@ -60,12 +60,14 @@ impl<'a> Churn<'a> {
         for _ in 0..pairs / BATCH {
             drawn.clear();
             self.draw(&mut drawn);
-            for &(claim, owner) in &drawn {
-                assert_released(self.local.release(claim, owner));
-                let placed = self.local.place(Holder { owner, role: self.role }, &self.request, Policy::Pack);
-                self.placed(placed, owner);
-            }
+            drawn.iter().for_each(|drawn| self.exchange(*drawn));
         }
+    }
+
+    fn exchange(&mut self, (claim, owner): (ClaimId, Owner)) {
+        assert_released(self.local.release(claim, owner));
+        let placed = self.local.place(Holder { owner, role: self.role }, &self.request, Policy::Pack);
+        self.placed(placed, owner);
     }
 
     /// Takes random claims out. All are looked at before the first is taken out, so that waiting for one goes on beside waiting for
@@ -111,13 +113,19 @@ impl<'a> Churn<'a> {
 
     /// How long single pairs of a release and a placement took, in nanoseconds, clock included.
     pub fn latency(&mut self, pairs: usize) -> Vec<u64> {
-        let one = |churn: &mut Self| {
-            #[expect(clippy::disallowed_methods, reason = "the time of a single pair is what is measured")]
-            let start = Instant::now();
-            churn.one(1);
-            u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX)
-        };
-        (0..pairs).map(|_| one(self)).collect()
+        let mut drawn = Vec::with_capacity(BATCH);
+        let mut took = Vec::with_capacity(pairs);
+        for _ in 0..pairs / BATCH {
+            drawn.clear();
+            self.draw(&mut drawn);
+            for pair in &drawn {
+                #[expect(clippy::disallowed_methods, reason = "the time of a single pair is what is measured")]
+                let start = Instant::now();
+                self.exchange(*pair);
+                took.push(u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX));
+            }
+        }
+        took
     }
 }
 
