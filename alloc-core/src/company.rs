@@ -82,6 +82,9 @@ impl Company {
         for minded in &mut self.rules {
             let group = minded.rule.group();
             minded.key = group.head(groups).ok_or(Unplaced::NoSuchGroup(group))?.key;
+            if let Rule::AtMost { members: members @ (AS_FIRST | NO_LIMIT), .. } = minded.rule {
+                return Err(Unplaced::Invalid(Invalid::MostMembers { members }));
+            }
             if let Rule::Spread { max_skew, .. } = minded.rule {
                 if max_skew == Some(0) {
                     return Err(Unplaced::Invalid(Invalid::NoSkew));
@@ -119,23 +122,27 @@ impl Company {
     /// Writes the memberships of a claim on an agent; false when a rule does not hold there, or there is no room for them.
     #[must_use]
     pub(crate) fn join(&self, groups: &Groups, agent: AgentId, record: &mut OpenRecord<'_>) -> bool {
-        if self.broken_rule(groups, agent).is_some() {
-            return false;
-        }
-        self.joins.iter().all(|join| {
-            let most = self.limit(groups, join.group);
+        self.broken_rule(groups, agent).is_none()
+            && self.memberships(groups, agent).all(|member| record.push(member).is_ok())
+    }
+
+    /// The memberships that a claim on an agent is to take, each with the limit under which its rules hold.
+    pub(crate) fn memberships(&self, groups: &Groups, agent: AgentId) -> impl Iterator<Item = Part> {
+        self.joins.iter().map(move |join| {
             let value = groups.value(join.key, agent);
-            record.push(Part::Member { group: join.group.at(), value, most }).is_ok()
+            Part::Member { group: join.group.at(), value, most: self.limit(groups, join.group, value) }
         })
     }
 
     /// The most members that a value of a group to join may come to have.
-    fn limit(&self, groups: &Groups, group: GroupId) -> u16 {
+    fn limit(&self, groups: &Groups, group: GroupId, value: u32) -> u16 {
         let of_group = self.rules.iter().filter(|minded| minded.rule.group() == group);
         let limits = of_group.map(|minded| match minded.rule {
             Rule::AtMost { members, .. } => members,
             Rule::Spread { .. } => u16::try_from(minded.ceiling.saturating_add(1)).unwrap_or(NO_LIMIT),
-            Rule::Near { or_first: true, .. } if group.head(groups).is_some_and(|head| head.members == 0) => AS_FIRST,
+            // One reading decides: beside a member that is there, or as the first, which the head itself then holds to. Read apart,
+            // the group may be empty for the rule and not any more for the limit, and a member comes to be alone.
+            Rule::Near { or_first: true, .. } if groups.count(group.at(), value) == 0 => AS_FIRST,
             Rule::Near { .. } | Rule::Apart { .. } => NO_LIMIT,
         });
         limits.min().unwrap_or(NO_LIMIT)

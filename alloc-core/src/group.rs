@@ -95,7 +95,7 @@ pub enum Rule {
     AtMost {
         /// The group.
         group: GroupId,
-        /// How many; below 65,535.
+        /// How many: 1 to 65,534, or placements are refused as [`Invalid::MostMembers`](crate::Invalid::MostMembers).
         members: u16,
     },
     /// Only beside members: on a value that has one.
@@ -115,7 +115,8 @@ pub enum Rule {
         /// The group.
         group: GroupId,
         /// The most by which a value may come to exceed the one with fewest, of the values of all agents selected; at least 1,
-        /// or placements are refused as [`Invalid::NoSkew`](crate::Invalid::NoSkew).
+        /// or placements are refused as [`Invalid::NoSkew`](crate::Invalid::NoSkew). Exact for who joins the group, as
+        /// [`Rule::AtMost`] is, while values have at most 65,534 members; from then on as read beforehand.
         max_skew: Option<u16>,
     },
 }

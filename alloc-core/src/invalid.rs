@@ -21,6 +21,11 @@ pub enum Invalid {
     SplitInOneCore,
     /// A rule of the selection spreads with a skew of none ([`Rule::Spread`](crate::Rule::Spread)).
     NoSkew,
+    /// A rule of the selection admits nobody, or more than can be counted to ([`Rule::AtMost`](crate::Rule::AtMost)).
+    MostMembers {
+        /// What it says.
+        members: u16,
+    },
     /// An exact claim names groups.
     JoinsNoGroup,
     /// A shared claim cannot be held to this level.
@@ -102,6 +107,9 @@ impl fmt::Display for Invalid {
             }
             Self::JoinsNoGroup => {
                 f.write_str("groups: an exact claim joins none: leave them out, or place by a selection")
+            }
+            Self::MostMembers { members } => {
+                write!(f, "a rule admits at most {members} members per value: give 1 to 65534, or no such rule")
             }
             Self::NoSkew => f.write_str("a rule spreads with a max_skew of 0: give at least 1, or none for no limit"),
             Self::SharedTooClose(level) => {

@@ -84,6 +84,18 @@ fn at_most_so_many_members_per_value() {
 }
 
 #[test]
+fn at_most_nobody_or_beyond_counting_is_no_rule() {
+    let table = racks(3);
+    let group = table.add_group(BY_RACK).unwrap();
+    for (members, why) in [(0, Some(0)), (1, None), (65_534, None), (65_535, Some(65_535))] {
+        let mut selection = anywhere(&table).joining(group).with_rule(at_most(group, members));
+        let refused = place(&table, &ONE, &mut selection).err();
+        assert_eq!(refused, why.map(|members| Unplaced::Invalid(Invalid::MostMembers { members })));
+    }
+    assert_eq!(in_racks(&table, group).iter().sum::<u64>(), 2);
+}
+
+#[test]
 fn an_agent_without_the_attribute_takes_no_member_that_minds_it() {
     let table = racks(1);
     table.set_attributes(agent(0), Attributes::default()).unwrap();

@@ -2,8 +2,11 @@
 
 use std::sync::Arc;
 
+use crate::company::Company;
 use crate::membership::{AGENT_KEY, AS_FIRST, Groups, NO_LIMIT};
+use crate::part::Part;
 use crate::sync::{Ordering, Word64, both, model};
+use crate::{AgentId, GroupId, Rule};
 
 /// Groups by agent, of two agents.
 fn groups(count: u32) -> Groups {
@@ -67,6 +70,30 @@ fn one_of_two_is_the_first_member() {
         assert!(joined[0] || joined[1]);
         let counts = [shared.count(0, 0), shared.count(0, 1)];
         assert!(counts.contains(&0), "one value: {counts:?}");
+    });
+}
+
+/// As above, with the limit that the rule itself says: on the value it finds, beside a member or as the first.
+#[test]
+fn near_or_first_leaves_nobody_alone() {
+    model(|first| {
+        let shared = Arc::new(Groups::new(2));
+        assert!(shared.open(0, AGENT_KEY, 2).is_some());
+        both(first, &shared, |groups, me| {
+            let (group, agent) = (GroupId::from_u32(0), AgentId::new(u32::try_from(me).unwrap()));
+            let mut company = Company::default();
+            company.join_group(group);
+            company.mind(Rule::Near { group, or_first: true });
+            company.begin(groups).unwrap();
+            if company.broken_rule(groups, agent).is_none() {
+                company.memberships(groups, agent).for_each(|member| {
+                    let Part::Member { group, value, most } = member else { panic!("{member:?}") };
+                    let _joined = groups.join(group, value, most);
+                });
+            }
+        });
+        let counts = [1, 2].map(|value| shared.count(0, value));
+        assert!(counts == [1, 0] || counts == [0, 1], "one value: {counts:?}");
     });
 }
 
