@@ -13,6 +13,12 @@ fail() {
     exit "${2:-1}"
 }
 
+# ran_some LOG WHAT: fails when a run of tests that went well ran none, and so shows nothing. A filter that fits no test is no error
+# to cargo.
+ran_some() {
+    grep -qE '^test result: ok\. [1-9]' "$1" || fail "$2: a green run that shows nothing: nothing ran"
+}
+
 # names FOLDER EXTENSION: the names of the files there, one per line, sorted.
 names() {
     local file

@@ -14,7 +14,7 @@ use core::ops::Range;
 
 use crate::MILLI_PER_PU;
 use crate::block::{LeafPlace, POSITIONS_PER_LINE};
-use crate::claim::{Holder, Untaken, take};
+use crate::claim::Holder;
 use crate::ids::AgentId;
 use crate::index::{Index, Plane, Query, ROW};
 use crate::leaf::{Cores, PuState, lowest_bits};
@@ -30,7 +30,7 @@ use crate::site::{Hands, Site};
 use crate::standing::Standing;
 use crate::stock::{Stock, View, WhatIf};
 use crate::wants::{Grain, Take, Wants};
-use crate::wide::Missed;
+use crate::wide::{Missed, take_planned};
 use crate::worth::Worth;
 
 /// How many leaves or pools that do not serve are looked at for one placement.
@@ -257,15 +257,7 @@ impl<'a> Narrow<'a> {
         let mut record = site.begin(holder.owner, holder.role).map_err(|_| Missed::Agent)?;
         record.set_standing(self.standing);
         self.plan(&site, (leaf, place), &mut record).ok_or(Missed::Agent)?;
-        record.sort();
-        let charged = record.quantities();
-        take(&site, &mut record, charged, None).map_err(|untaken| match untaken {
-            Untaken::Role(_) => Missed::Role,
-            Untaken::Moved { pools_changed } => {
-                self.pools_changed = self.pools_changed.or_else(|| pools_changed.then_some(site.agent));
-                Missed::Agent
-            }
-        })
+        take_planned(&site, record, &mut self.pools_changed)
     }
 
     /// Plans at a leaf; `None` when it does not serve.

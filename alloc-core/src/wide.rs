@@ -19,6 +19,7 @@ use crate::outcome::Grant;
 use crate::plain;
 use crate::plan::plan;
 use crate::quantity::pages_up;
+use crate::record::OpenRecord;
 use crate::request::{Level, Locality, Policy, Request};
 use crate::shortlist::{self, Shortlist};
 use crate::site::{Hands, Site};
@@ -90,6 +91,23 @@ pub(crate) enum Missed {
     Agent,
     /// The role is refused, whatever the agent.
     Role,
+}
+
+/// Charges the role and takes what a record says. The first agent whose pools changed for nothing is kept in `pools_changed`.
+pub(crate) fn take_planned<'a>(
+    site: &Site<'a>,
+    mut record: OpenRecord<'a>,
+    pools_changed: &mut Option<AgentId>,
+) -> Result<Grant, Missed> {
+    record.sort();
+    let charged = record.quantities();
+    take(site, &mut record, charged, None).map_err(|untaken| match untaken {
+        Untaken::Role(_) => Missed::Role,
+        Untaken::Moved { pools_changed: changed } => {
+            *pools_changed = pools_changed.or_else(|| changed.then_some(site.agent));
+            Missed::Agent
+        }
+    })
 }
 
 /// The agents shown in a family, class by class; in each from a line on, and then up to it.
@@ -332,14 +350,6 @@ impl<'a> Wide<'a> {
             plan(self.request, &view, &mut record)
         });
         planned.map_err(|_| Missed::Agent)?;
-        record.sort();
-        let charged = record.quantities();
-        take(&site, &mut record, charged, None).map_err(|untaken| match untaken {
-            Untaken::Role(_) => Missed::Role,
-            Untaken::Moved { pools_changed } => {
-                self.pools_changed = self.pools_changed.or_else(|| pools_changed.then_some(site.agent));
-                Missed::Agent
-            }
-        })
+        take_planned(&site, record, &mut self.pools_changed)
     }
 }

@@ -15,7 +15,7 @@ use std::sync::Barrier;
 
 use meros_alloc_core::Policy;
 use meros_benches::churn::Churn;
-use meros_benches::clock::{median, per_mille, pin, thread_cpu_ns};
+use meros_benches::clock::{median, per_mille, pin, pus, thread_cpu_ns};
 use meros_benches::cluster::{Cluster, Plan};
 use meros_benches::random::Random;
 use meros_benches::yardstick::{BarePair, BareRecord};
@@ -75,14 +75,16 @@ fn run(plan: Plan, rounds: usize) -> Option<Run> {
     let mut rng = Random::new(11);
     let mut run = Run::default();
     for round in 0..=rounds {
-        let agent = cluster.emptiest();
         let mut times = [
             timed(|| bare.run(&mut rng, SLICE)),
             timed(|| record.run(&mut rng, SLICE)),
             timed(|| churn.pairs(Policy::Pack, SLICE)),
             timed(|| churn.one(SLICE)),
             timed(|| churn.batch(SLICE)),
-            timed(|| churn.agent(agent, SLICE)),
+            {
+                let agent = cluster.emptiest();
+                timed(|| churn.agent(agent, SLICE))
+            },
         ]
         .into_iter();
         // The first round warms up.
@@ -96,30 +98,55 @@ fn run(plan: Plan, rounds: usize) -> Option<Run> {
     run.latency_ns = churn.latency(SLICE);
     run.latency_ns.sort_unstable();
     run.refused = churn.refused;
+    // With one thread nobody is in the way.
+    let alone = churn.contended == 0;
     drop(churn);
-    run.ok = cluster.table.validate().is_ok();
+    run.ok = alone && cluster.table.validate().is_ok();
     Some(run)
 }
 
-/// Million pairs a second and thread, of `threads` that work at once.
-fn together(cluster: &Cluster, threads: usize, rounds: usize, batch: bool) -> Option<(f64, f64)> {
+/// What threads that work at once come to.
+struct Together {
+    /// Million bare pairs a second.
+    bare: f64,
+    /// Million pairs of a placement and a release a second.
+    pair: f64,
+    /// Placements that others were in the way of.
+    contended: u64,
+}
+
+/// Runs `threads` at once, each with claims of its own; none when one of them was refused a placement. Rates are of the PUs there are:
+/// where threads take turns on one, each has its share of it.
+fn together(cluster: &Cluster, threads: usize, rounds: usize) -> Option<Together> {
     let bare = BarePair::new(cluster.table.agents().count().try_into().ok()?);
     let parts: Vec<Vec<_>> =
         (0..threads).map(|part| cluster.claims.iter().skip(part).step_by(threads).copied().collect()).collect();
     let barrier = Barrier::new(threads);
-    let times: Vec<(f64, f64)> = std::thread::scope(|scope| {
+    let times: Vec<Timed> = std::thread::scope(|scope| {
         let workers: Vec<_> = parts
             .into_iter()
             .enumerate()
             .map(|(at, part)| {
                 let (bare, barrier) = (&bare, &barrier);
-                scope.spawn(move || worker(cluster, part, (at, bare, barrier), rounds, batch))
+                scope.spawn(move || worker(cluster, part, (at, bare, barrier), rounds))
             })
             .collect();
         workers.into_iter().filter_map(|worker| worker.join().ok().flatten()).collect()
     });
-    let per_thread = |pick: fn(&(f64, f64)) -> f64| times.iter().map(|time| 1000.0 / pick(time)).sum::<f64>();
-    (times.len() == threads).then(|| (per_thread(|time| time.0), per_thread(|time| time.1)))
+    let share = pus().len().min(threads) as f64 / threads as f64;
+    let rate = |pick: fn(&Timed) -> f64| share * times.iter().map(|time| 1000.0 / pick(time)).sum::<f64>();
+    (times.len() == threads).then(|| Together {
+        bare: rate(|time| time.bare),
+        pair: rate(|time| time.pair),
+        contended: times.iter().map(|time| time.contended).sum(),
+    })
+}
+
+/// What one of several threads was measured at, in nanoseconds a pair.
+struct Timed {
+    bare: f64,
+    pair: f64,
+    contended: u64,
 }
 
 fn worker(
@@ -127,8 +154,7 @@ fn worker(
     part: Vec<(meros_alloc_core::ClaimId, meros_alloc_core::Owner)>,
     (at, bare, barrier): (usize, &BarePair, &Barrier),
     rounds: usize,
-    batch: bool,
-) -> Option<(f64, f64)> {
+) -> Option<Timed> {
     pin(at);
     let mut churn = Churn::new(cluster, part, at)?;
     let mut rng = Random::new(at as u64 + 3);
@@ -137,9 +163,10 @@ fn worker(
         barrier.wait();
         bares.push(timed(|| bare.run(&mut rng, SLICE)));
         barrier.wait();
-        pairs.push(timed(|| if batch { churn.batch(SLICE) } else { churn.pairs(Policy::Pack, SLICE) }));
+        pairs.push(timed(|| churn.pairs(Policy::Pack, SLICE)));
     }
-    Some((median(&mut bares), median(&mut pairs)))
+    let contended = churn.contended;
+    (churn.refused == 0).then(|| Timed { bare: median(&mut bares), pair: median(&mut pairs), contended })
 }
 
 fn print_run(plan: Plan, run: &Run) {
@@ -191,11 +218,14 @@ fn reaches(plan: Plan, run: &Run) -> Vec<Reach> {
 fn two_threads(uneven: bool, rounds: usize) -> Option<Reach> {
     let plan = Plan { agents: 12_500, fill: 50, shards: 2, uneven };
     let cluster = Cluster::new(plan).ok()?;
-    let one = together(&cluster, 1, rounds, false)?;
-    let two = together(&cluster, 2, rounds, false)?;
-    let (bare, pair) = (two.0 / one.0, two.1 / one.1);
+    let one = together(&cluster, 1, rounds)?;
+    let two = together(&cluster, 2, rounds)?;
+    let (bare, pair) = (two.bare / one.bare, two.pair / one.pair);
     let how = if uneven { "unevenly" } else { "evenly" };
-    println!("two threads, filled {how}: {:.1} M/s, {pair:.2}× one; bare pair {bare:.2}×", two.1);
+    println!(
+        "two threads, filled {how}: {:.1} M/s, {pair:.2}× one; bare pair {bare:.2}×; {} contended",
+        two.pair, two.contended
+    );
     cluster.table.validate().ok()?;
     Some(Reach::at_least(format!("two threads' gain over the bare pair's, filled {how}"), pair / bare, 0.9))
 }
@@ -204,22 +234,23 @@ fn two_threads(uneven: bool, rounds: usize) -> Option<Reach> {
 fn crowded(rounds: usize) -> bool {
     let plan = Plan { agents: 1_000, fill: 50, shards: 2, uneven: false };
     let Ok(cluster) = Cluster::new(plan) else { return false };
-    let eight = together(&cluster, 8, rounds, false);
+    let eight = together(&cluster, 8, rounds);
     let agent = cluster.emptiest();
     let crowd = |at: usize| {
         pin(at);
         let mut churn = Churn::new(&cluster, Vec::new(), at)?;
         churn.agent(agent, SLICE);
-        Some(churn.contended)
+        (churn.refused == 0).then_some(churn.contended)
     };
     let contended: Vec<Option<u64>> = std::thread::scope(|scope| {
         let workers: Vec<_> = (0..8).map(|at| scope.spawn(move || crowd(at))).collect();
         workers.into_iter().map(|worker| worker.join().ok().flatten()).collect()
     });
     let spurious: u64 = contended.iter().flatten().sum();
+    let (rate, in_the_way) = eight.as_ref().map_or((0.0, 0), |all| (all.pair, all.contended));
     println!(
-        "eight threads: {:.1} M/s; all on one agent: {spurious} contended of {} claims",
-        eight.map_or(0.0, |all| all.1),
+        "eight threads on {} PUs: {rate:.1} M/s, {in_the_way} contended; all on one agent: {spurious} contended of {} claims",
+        pus().len().min(8),
         8 * SLICE
     );
     eight.is_some() && contended.iter().all(Option::is_some) && cluster.table.validate().is_ok()

@@ -1,4 +1,4 @@
-//! What the table's memory comes to: bytes of an agent, of a live claim, of a shape. No times.
+//! What the table's memory comes to: bytes of an agent, of a live claim, of a shape, of an attribute. No times.
 //!
 //! Figures are what the kernel says is resident: before and after, by how many there are more. A table is made for exactly as many
 //! as then come, so that nothing is spare. Beside the agent's figure is
@@ -7,7 +7,8 @@
 use std::fs;
 
 use meros_alloc_core::{
-    Capacity, CoreSpec, Holder, Limit, Local, NumaNodeId, NumaNodeSpec, Outcome, Owner, RoleId, Shape, ShapeSpec, Table,
+    AttributeValue, Attributes, Capacity, CoreSpec, Holder, Limit, Local, NameId, NumaNodeId, NumaNodeSpec, Outcome,
+    Owner, RoleId, Shape, ShapeSpec, Table,
 };
 use meros_benches::cluster::{LEAVES, pod, shape};
 use meros_benches::{Reach, print_reach, print_where};
@@ -17,6 +18,9 @@ const AGENTS: u32 = 12_500;
 const CLAIMS_PER_AGENT: u32 = 64;
 const _: () = assert!(CLAIMS_PER_AGENT as usize == 4 * LEAVES);
 const SHAPES: u32 = 1_000;
+const ATTRIBUTES_PER_AGENT: u32 = 16;
+/// Different values of an attribute: racks, say.
+const VALUES: u32 = 100;
 
 /// Bytes of this process that are in memory, exactly.
 fn resident() -> Option<u64> {
@@ -98,10 +102,30 @@ fn shapes() -> Option<bool> {
     Some(different >= alike)
 }
 
+/// The attributes of an agent: texts that many agents share.
+fn attributes(agent: u32) -> Option<Attributes> {
+    let value = |name| AttributeValue::text(&format!("value {} of attribute {name}", (agent + name) % VALUES));
+    Attributes::new((0..ATTRIBUTES_PER_AGENT).map(|name| (NameId::new(name), value(name)))).ok()
+}
+
+/// Bytes of an attribute: what agents take more once they are told some. The first to be measured, and kept: in memory that others
+/// gave back nothing would become resident.
+fn attributes_told() -> Option<(bool, Table)> {
+    let (table, _) = filled(AGENTS, 1, 0, |_| shape().ok())?;
+    let (attribute, ()) = each(AGENTS * ATTRIBUTES_PER_AGENT, || {
+        table.agents().try_for_each(|agent| table.set_attributes(agent, attributes(agent.get())?).ok())
+    })?;
+    println!(
+        "an attribute of an agent: {attribute:.1} bytes resident, of {ATTRIBUTES_PER_AGENT} an agent with {VALUES} values each"
+    );
+    let told = |agent| table.attributes(agent) == attributes(meros_alloc_core::AgentId::get(agent));
+    Some((attribute > 0.0 && table.agents().all(told), table))
+}
+
 fn main() {
     print_where();
     let mut reached = Vec::new();
-    let checks = [agents_and_claims(&mut reached), shapes()];
-    // Attributes and ports go here, once agents have them: `each(AGENTS, …)` over a table whose agents have so many of them.
+    let told = attributes_told();
+    let checks = [told.as_ref().map(|told| told.0), agents_and_claims(&mut reached), shapes()];
     print_reach("memory", checks.iter().all(|check| *check == Some(true)), &reached);
 }

@@ -120,7 +120,6 @@ fn useful_pus(cluster: &Cluster, local: &Local<&Table>, agent: AgentId) -> u64 {
 impl Got {
     fn look(&mut self, cluster: &Cluster, grants: &[Grant]) {
         self.pods += grants.len();
-        self.refused += BATCH - grants.len();
         self.agents = grants.iter().map(|grant| grant.claim.agent()).collect();
         self.placed_pus = grants.iter().map(|grant| grant.charged.cpu_milli as f64 / 1000.0).sum();
         for grant in grants {
@@ -141,6 +140,7 @@ fn run(cluster: &Cluster, local: &Local<&Table>, request: &Request, policy: Poli
     let mut got = Got::default();
     for round in 0..=rounds {
         let (ns, grants) = place(local, cluster, request, policy);
+        got.refused += BATCH - grants.len();
         // The first round warms up.
         if round > 0 {
             got.ns.push(ns);

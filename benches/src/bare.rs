@@ -17,6 +17,18 @@ pub fn allocated() -> u64 {
     ALLOCATED.get()
 }
 
+/// Runs a call, and shows that it asked for no memory.
+///
+/// # Panics
+/// When it did.
+#[track_caller]
+pub fn without_allocation<R>(what: &str, call: impl FnOnce() -> R) -> R {
+    let before = allocated();
+    let answer = call();
+    assert_eq!(allocated() - before, 0, "{what} allocated");
+    answer
+}
+
 // SAFETY: every call is handed on to `System` as it is, which upholds the trait's contract; counting changes nothing of it, and
 // allocates nothing, because the cell is a constant without destructor.
 unsafe impl GlobalAlloc for Counting {

@@ -104,8 +104,7 @@ impl<'a> Churn<'a> {
         for _ in 0..pairs {
             match self.local.claim(agent, holder, &self.request) {
                 Outcome::Granted(grant) => assert_released(self.local.release(grant.claim, holder.owner)),
-                // The agent may have become too full meanwhile: that is no fault of a search.
-                Outcome::Refused(_) => {}
+                Outcome::Refused(_) => self.refused += 1,
                 Outcome::Contended(_) => self.contended += 1,
             }
         }

@@ -1,6 +1,8 @@
 //! Time as a thread spent it, and threads pinned, so that other work on the machine is not measured.
 
-use rustix::thread::{CpuSet, sched_setaffinity};
+use std::sync::OnceLock;
+
+use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use rustix::time::{ClockId, clock_gettime};
 
 /// Nanoseconds of CPU that the calling thread used so far.
@@ -10,11 +12,20 @@ pub fn thread_cpu_ns() -> u64 {
     u64::try_from(time.tv_sec).unwrap_or(0) * 1_000_000_000 + u64::try_from(time.tv_nsec).unwrap_or(0)
 }
 
-/// Keeps the calling thread on the `nth` PU (modulo how many there are). Tells whether it could.
+/// The PUs this process may use, as it was started: a thread that is pinned, and those it starts, are later allowed one only.
+pub fn pus() -> &'static [usize] {
+    static PUS: OnceLock<Vec<usize>> = OnceLock::new();
+    PUS.get_or_init(|| {
+        let allowed = sched_getaffinity(None).unwrap_or_default();
+        (0..CpuSet::MAX_CPU).filter(|pu| allowed.is_set(*pu)).collect()
+    })
+}
+
+/// Keeps the calling thread on the `nth` PU of [`pus`] (modulo how many there are). Tells whether it could.
 pub fn pin(nth: usize) -> bool {
-    let pus = std::thread::available_parallelism().map_or(1, usize::from);
+    let Some(&pu) = pus().get(nth % pus().len().max(1)) else { return false };
     let mut set = CpuSet::new();
-    set.set(nth % pus);
+    set.set(pu);
     sched_setaffinity(None, &set).is_ok()
 }
 

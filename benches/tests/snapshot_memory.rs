@@ -5,22 +5,13 @@ mod snapshot_memory {
     use meros_alloc_core::{
         ClaimedExact, Holder, Local, MemoryLocality, Owner, Refreshed, Released, Request, Snapshot,
     };
-    use meros_benches::bare::{Counting, allocated};
+    use meros_benches::bare::{Counting, without_allocation};
     use meros_benches::cluster::{Cluster, Plan, pod};
 
     #[global_allocator]
     static ALLOCATOR: Counting = Counting;
 
     const ME: Owner = Owner::new(1 << 40);
-
-    /// Runs a call, and shows that it asked for no memory.
-    #[track_caller]
-    fn without_allocation<R>(what: &str, call: impl FnOnce() -> R) -> R {
-        let before = allocated();
-        let answer = call();
-        assert_eq!(allocated() - before, 0, "{what} allocated");
-        answer
-    }
 
     #[test]
     fn a_snapshot_is_refreshed_asked_and_claimed_from_without_memory() {

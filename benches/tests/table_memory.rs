@@ -7,7 +7,7 @@ mod table_memory {
         Locality, MemoryLocality, NameId, NumaNodeId, NumaNodeSpec, Outcome, Owner, Pick, Placed, Policy, RangesSpec,
         Released, Request, Shape, ShapeSpec, Span, Table, Transferred,
     };
-    use meros_benches::bare::{Counting, allocated};
+    use meros_benches::bare::{Counting, without_allocation};
     use meros_benches::cluster::{Cluster, Plan, pod, shape};
 
     #[global_allocator]
@@ -15,15 +15,6 @@ mod table_memory {
 
     const ME: Owner = Owner::new(1 << 40);
     const PLAN: Plan = Plan { agents: 16, fill: 50, shards: 1, uneven: false };
-
-    /// Runs a call that must succeed, and shows that it asked for no memory.
-    #[track_caller]
-    fn without_allocation<R>(what: &str, call: impl FnOnce() -> R) -> R {
-        let before = allocated();
-        let answer = call();
-        assert_eq!(allocated() - before, 0, "{what} allocated");
-        answer
-    }
 
     fn requests() -> [Request; 5] {
         [

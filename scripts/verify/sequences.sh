@@ -3,8 +3,11 @@
 # What fails tells its bytes, which `fuzz/corpus/claims` keeps, and its seed.
 . "$(dirname "$0")/../lib.sh"
 
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
 first=${SEED:-$(date +%s)}
 for ((seed = first; seed < first + ${RUNS:-10}; seed++)); do
     echo "sequences: SEED=$seed"
-    SEED=$seed cargo test --package meros-alloc-core --lib -- oracle
+    SEED=$seed cargo test --package meros-alloc-core --lib -- oracle 2>&1 | tee "$log"
+    ran_some "$log" sequences
 done

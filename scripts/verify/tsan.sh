@@ -9,7 +9,10 @@
 triple=$(uname -m)-unknown-linux-gnu
 export RUSTC_BOOTSTRAP=1
 export RUSTFLAGS='-Zsanitizer=thread -Cunsafe-allow-abi-mismatch=sanitizer'
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
 export TSAN_OPTIONS="halt_on_error=1 suppressions=$PWD/scripts/verify/tsan.suppressions"
 export BYTES=${BYTES:-20000}
 cargo test --target "$triple" --target-dir "$target_dir/tsan" --package meros-alloc-core --lib -- \
-    --test-threads 1 stress interleave nothing_is_lost
+    --test-threads 1 stress interleave nothing_is_lost threads 2>&1 | tee "$log"
+ran_some "$log" tsan

@@ -15,7 +15,8 @@ mod locality {
     const DEFAULT_SEEDS: u64 = 2;
 
     fn seeds() -> u64 {
-        std::env::var("MEROS_LOCALITY_SEEDS").ok().and_then(|seeds| seeds.parse().ok()).unwrap_or(DEFAULT_SEEDS)
+        std::env::var("MEROS_LOCALITY_SEEDS")
+            .map_or(DEFAULT_SEEDS, |seeds| seeds.parse().expect("MEROS_LOCALITY_SEEDS: give a number"))
     }
 
     fn next(seed: &mut u64) -> u64 {

@@ -32,7 +32,7 @@ const PACKAGES: Machine = Machine { cores: 8, pus_per_core: 2, l3: 4, numa_nodes
 const SMALL: Machine = Machine { cores: 4, pus_per_core: 2, l3: 1, numa_nodes: 1, packages: 1, mem_bytes: 1 << 16 };
 
 fn bytes() -> usize {
-    std::env::var("BYTES").ok().and_then(|bytes| bytes.parse().ok()).unwrap_or(60_000)
+    std::env::var("BYTES").map_or(60_000, |bytes| bytes.parse().expect("BYTES: give a number"))
 }
 
 impl Crowd {

@@ -21,18 +21,22 @@ use meros_alloc_core::{
     Transferred, Unplaced, Wanted,
 };
 
-/// Runs a script: a machine, and calls on its table. Tells of each call that came to something: was granted, or changed what there is.
-pub(super) fn run(bytes: &[u8], mut done: impl FnMut(&Op)) {
+/// Runs a script: a machine, and calls on its table; tells how many. Tells of each call that came to something: was granted, or changed
+/// what there is. Bytes without a machine that can be have no calls.
+pub(super) fn run(bytes: &[u8], mut done: impl FnMut(&Op)) -> usize {
     let mut script = Script(bytes);
-    let Some(spec) = odd::read(&mut script) else { return };
-    let Ok(mut world) = World::new(spec) else { return };
+    let Some(spec) = odd::read(&mut script) else { return 0 };
+    let Ok(mut world) = World::new(spec) else { return 0 };
+    let mut calls = 0;
     for op in Op::sequence(script) {
         if world.run(&op) {
             done(&op);
         }
         world.check();
+        calls += 1;
     }
     world.check_claims();
+    calls
 }
 
 /// Records of the table: nearly always enough.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::hand::xorshift;
 use super::machines::{GPU, HBM, LABELS, PORTS, with_extras};
 use super::{AGENT, ROLE, holder, table_of};
 use crate::sync::{Ordering, Word64, thread};
@@ -19,13 +20,6 @@ struct Watched {
     exclusive: Vec<Word64>,
     pooled: Vec<Word64>,
     done: Word64,
-}
-
-fn xorshift(seed: &mut u64) -> u64 {
-    *seed ^= *seed << 13;
-    *seed ^= *seed >> 7;
-    *seed ^= *seed << 17;
-    *seed
 }
 
 fn request(dice: u64) -> Request {
