@@ -6,7 +6,6 @@ use core::fmt;
 use crate::exact;
 use crate::extras::ExtraWord;
 use crate::ids::{AgentId, NumaNodeId, PuId};
-use crate::layout::LeafShape;
 use crate::leaf::{LeafWord, PuState};
 use crate::memory::{MemoryWord, Seat};
 use crate::part::Part;
@@ -147,7 +146,7 @@ impl<'a> AgentSnapshot<'a> {
     pub fn free_pus(&self) -> impl Iterator<Item = PuId> {
         let shape = self.shape;
         let leaves = (0..).zip(&shape.layout.leaves);
-        leaves.flat_map(move |(at, leaf)| pus_of(shape, leaf, self.pus_in(at, PuState::Free)))
+        leaves.flat_map(move |(at, _)| exact::pus_of(shape, at, self.pus_in(at, PuState::Free)))
     }
 
     /// What each leaf has free.
@@ -251,15 +250,6 @@ impl AgentSnapshot<'_> {
             Level::Package => spec.package,
         }
     }
-}
-
-/// The PUs of a leaf's bits.
-fn pus_of<'a>(shape: &'a Shape, leaf: &'a LeafShape, bits: u32) -> impl Iterator<Item = PuId> + use<'a> {
-    (0..).zip(&leaf.cores).flat_map(move |(at, &core)| {
-        let own = (bits & leaf.core_bits(at)) >> (at * leaf.bits.width);
-        let first = shape.core(usize::from(core)).map_or(0, |core| core.first_pu.get());
-        (0..32).filter(move |pu| own >> pu & 1 == 1).map(move |pu| PuId::new(first + pu))
-    })
 }
 
 impl Stock for AgentSnapshot<'_> {

@@ -34,7 +34,7 @@ use crate::bitmaps::{ACTIVE, Bitmaps};
 use crate::ids::NumaNodeId;
 use crate::leaf::PuState;
 use crate::machine::Machine;
-use crate::sync::{self, Ordering, fence};
+use crate::sync::{self, Line, Ordering, fence};
 
 /// What is counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -136,9 +136,9 @@ impl Agents {
         Self { sets: Bitmaps::new(lines, PLANES) }
     }
 
-    /// Bytes it takes.
-    pub(crate) fn bytes(&self) -> usize {
-        self.sets.bytes()
+    /// All its lines.
+    pub(crate) fn lines(&self) -> impl Iterator<Item = &[Line]> {
+        self.sets.lines()
     }
 
     /// Whether an agent takes new claims. Under the table's lock.

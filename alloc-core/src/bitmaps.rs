@@ -50,9 +50,9 @@ impl Bitmaps {
         Self { levels: bits.map(|bits| Level::new(bits, planes)) }
     }
 
-    /// Bytes it takes.
-    pub(crate) fn bytes(&self) -> usize {
-        self.levels.iter().map(|level| size_of_val(&*level.lines)).sum()
+    /// All its lines.
+    pub(crate) fn lines(&self) -> impl Iterator<Item = &[Line]> {
+        self.levels.iter().map(|level| &*level.lines)
     }
 
     /// The word with a position's bit.

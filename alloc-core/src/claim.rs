@@ -24,8 +24,8 @@ use crate::stock::{View, WhatIf};
 use crate::taking::Taking;
 use crate::why;
 
-/// How often a claim is planned anew before it says `Contended`.
-const TRIES: u32 = 4;
+/// How often a call plans anew, because something had moved, before it says `Contended`.
+pub(crate) const TRIES: u32 = 4;
 
 /// Who holds a claim, and which role is charged for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

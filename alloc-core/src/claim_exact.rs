@@ -12,7 +12,7 @@ use core::fmt;
 
 use crate::MILLI_PER_PU;
 use crate::PAGE_BYTES;
-use crate::claim::{Holder, Untaken, take};
+use crate::claim::{Holder, TRIES, Untaken, take};
 use crate::desk::Watch;
 use crate::exact::{self, Inexact};
 use crate::extras;
@@ -31,9 +31,6 @@ use crate::site::{Hands, Site};
 use crate::stock::{Stock, View, WhatIf, milli_in, pus_in};
 use crate::table::Table;
 use crate::usage::MemoryMode;
-
-/// How often a claim is tried before it says `Contended`.
-const TRIES: u32 = 4;
 
 /// The answer to claim_exact.
 #[must_use]
@@ -227,12 +224,7 @@ fn first_taken(machine: Machine<'_>, record: &OpenRecord<'_>) -> Option<Taken> {
 
 fn taken_pu(machine: Machine<'_>, leaf: u16, pus: u32) -> Option<Taken> {
     let taken = pus & !machine.pus_in(leaf, PuState::Free);
-    if taken == 0 {
-        return None;
-    }
-    let mut list = Vec::new();
-    exact::push_pus(machine.shape, leaf, taken, &mut list);
-    list.into_iter().min().map(Taken::Pu)
+    exact::pus_of(machine.shape, leaf, taken).min().map(Taken::Pu)
 }
 
 /// All members' shares of a pool together, beside the cores that the claim takes for itself.

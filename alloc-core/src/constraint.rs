@@ -9,6 +9,9 @@ use core::fmt;
 use crate::attributes::{AttributeValue, NumberSpan};
 use crate::ids::{AgentId, NameId};
 
+/// The most constraints of a selection.
+pub const MAX_CONSTRAINTS: usize = 256;
+
 /// A question about the value of one attribute.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Test {
@@ -134,7 +137,7 @@ pub enum ConstraintFault {
     Empty,
     /// A span ends before it begins.
     Backwards,
-    /// There are more constraints than 256.
+    /// There are more constraints than [`MAX_CONSTRAINTS`].
     TooMany,
 }
 
@@ -152,7 +155,13 @@ impl fmt::Display for ConstraintError {
         let fault = match self.fault {
             ConstraintFault::Empty => "has an empty list: name at least one, or leave the constraint out",
             ConstraintFault::Backwards => "has a span that ends before it begins: swap its ends",
-            ConstraintFault::TooMany => "is one too many: give at most 256, or a predicate",
+            ConstraintFault::TooMany => {
+                return write!(
+                    f,
+                    "constraint {} is one too many: give at most {MAX_CONSTRAINTS}, or a predicate",
+                    self.at
+                );
+            }
         };
         write!(f, "constraint {} {fault}", self.at)
     }

@@ -7,7 +7,7 @@ use crate::ids::{NumaNodeId, PuId};
 use crate::member::MAX_MEMBERS;
 use crate::memory::{MAX_PAGES, Seat};
 use crate::nodeset::NodeSet;
-use crate::part::{MAX_INDEX, Part};
+use crate::part::{MAX_LEAVES, Part};
 use crate::placement::{MemberPlacement, MemoryHold, NumaNodeMemory, Placement, PoolShare};
 use crate::plan::Sink;
 use crate::pool::MILLI_BITS;
@@ -34,16 +34,14 @@ impl From<RecordsFull> for Inexact {
     }
 }
 
-/// Adds the PUs of a leaf's bits to a list.
-pub(crate) fn push_pus(shape: &Shape, leaf: u16, bits: u32, pus: &mut Vec<PuId>) {
+/// The PUs of a leaf's bits.
+pub(crate) fn pus_of(shape: &Shape, leaf: u16, bits: u32) -> impl Iterator<Item = PuId> + use<'_> {
     let leaf = &shape.layout.leaves[usize::from(leaf)];
-    for (at, &core) in (0..).zip(&leaf.cores) {
+    (0..).zip(&leaf.cores).flat_map(move |(at, &core)| {
         let own = (bits & leaf.core_bits(at)) >> (at * leaf.bits.width);
-        if let Some(core) = shape.core(usize::from(core)) {
-            let first = core.first_pu.get();
-            pus.extend((0..u16::from(core.spec.pus)).filter(|pu| own >> pu & 1 == 1).map(|pu| PuId::new(first + pu)));
-        }
-    }
+        let first = shape.core(usize::from(core)).map_or(0, |core| core.first_pu.get());
+        (0..32).filter(move |pu| own >> pu & 1 == 1).map(move |pu| PuId::new(first + pu))
+    })
 }
 
 /// The lists of one member.
@@ -62,7 +60,7 @@ pub(crate) fn placement(shape: &Shape, parts: impl Iterator<Item = Part>) -> Pla
     for part in parts {
         match part {
             Part::Empty | Part::Share { cpu_milli: 0, .. } | Part::Member { .. } => {}
-            Part::Cores { leaf, member, pus } => push_pus(shape, leaf, pus, lists(&mut placement, member).0),
+            Part::Cores { leaf, member, pus } => lists(&mut placement, member).0.extend(pus_of(shape, leaf, pus)),
             Part::Share { pool, member, cpu_milli } => {
                 let numa_node = pool_numa_node(shape, pool);
                 lists(&mut placement, member).1.push(PoolShare { numa_node, cpu_milli });
@@ -138,18 +136,15 @@ fn share_parts(shape: &Shape, member: u8, shares: &[PoolShare], sink: &mut impl 
     Ok(())
 }
 
-/// Few under loom, whose threads have little stack.
-const LEAVES: usize = if cfg!(loom) { 4 } else { MAX_INDEX };
-
 /// Bits of leaves, without memory to allocate.
 pub(crate) struct LeafBits {
     leaves: LeafSet,
-    bits: [u32; LEAVES],
+    bits: [u32; MAX_LEAVES],
 }
 
 impl Default for LeafBits {
     fn default() -> Self {
-        Self { leaves: LeafSet::default(), bits: [0; LEAVES] }
+        Self { leaves: LeafSet::default(), bits: [0; MAX_LEAVES] }
     }
 }
 
@@ -191,9 +186,7 @@ pub(crate) fn whole_cores(shape: &Shape, pus: &[PuId]) -> Result<LeafBits, Inval
     let leaves = leaf_bits(shape, pus)?;
     for (leaf, bits) in leaves.iter() {
         let torn = bits & !shape.layout.leaves[usize::from(leaf)].bits.whole(bits);
-        let mut named = Vec::new();
-        push_pus(shape, leaf, torn, &mut named);
-        if let Some(&pu) = named.first() {
+        if let Some(pu) = pus_of(shape, leaf, torn).min() {
             return Err(Invalid::PartOfCore(pu));
         }
     }
@@ -223,7 +216,8 @@ fn seat(shape: &Shape, placement: &Placement) -> Result<Seat, Invalid> {
     })
 }
 
-fn group_of(shape: &Shape, nodeset: NodeSet) -> Option<u8> {
+/// Which group of a shape is these NUMA nodes.
+pub(crate) fn group_of(shape: &Shape, nodeset: NodeSet) -> Option<u8> {
     (0..).zip(&shape.layout.groups).find(|(_, group)| **group == nodeset).map(|(at, _)| at)
 }
 

@@ -11,7 +11,7 @@ use crate::claim::{Ask, Holder, claim};
 use crate::desk::{Flight, Watch};
 use crate::ids::AgentId;
 use crate::local::Caller;
-use crate::outcome::{Grant, Outcome, Released};
+use crate::outcome::{Grant, Outcome};
 use crate::place::{is_feasible, is_of_role};
 use crate::plan::check;
 use crate::reason::{Invalid, Reason, Refusal};
@@ -33,7 +33,7 @@ pub enum Ganged {
     Refused {
         /// Why.
         why: NoGang,
-        /// Pools of agents in the list of grants gained or lost cores even so: read
+        /// Pools gained or lost cores even so, of agents in the list of grants or of the one whose claim failed: read
         /// [`Table::pool_orders`](crate::Table::pool_orders).
         pools_changed: bool,
     },
@@ -77,6 +77,9 @@ pub(crate) fn claim_gang(
     grants: &mut Vec<Grant>,
 ) -> Ganged {
     let mut gang = Gang::start(caller, holder, grants);
+    if let Some(invalid) = wanted.iter().find_map(|(_, request)| check(request).err()) {
+        return gang.end(End::No(NoGang::Invalid(invalid)));
+    }
     for at in in_agent_order(wanted) {
         let (agent, request) = &wanted[at];
         match caller.claim(*agent, holder, Ask::Request(request)) {
@@ -262,7 +265,7 @@ impl<'g, 'a> Gang<'g, 'a> {
         let _calm = sync::calm();
         self.kept = true;
         for grant in &*self.grants {
-            self.pools_changed |= grant.pools_changed | release(self.caller, *grant, self.holder);
+            self.pools_changed |= self.caller.give_back(*grant, self.holder);
         }
         if !self.grants.is_empty() {
             self.flight.count_undone();
@@ -276,22 +279,6 @@ impl Drop for Gang<'_, '_> {
             self.undo();
         }
     }
-}
-
-/// How often a claim that another call has in hands is tried to be released, before it is left to its owner.
-const TRIES: u32 = if cfg!(loom) { 1 } else { 1000 };
-
-/// Releases a claim of a gang; true when pools changed. Somebody else may have it open, who removes the agent or acts for the same
-/// owner, and may end it or give it away.
-fn release(caller: &Caller<'_>, grant: Grant, holder: Holder) -> bool {
-    for _ in 0..TRIES {
-        match caller.release(grant.claim, holder.owner) {
-            Released::Released { pools_changed, .. } => return pools_changed,
-            Released::Contended => core::hint::spin_loop(),
-            Released::Gone | Released::NotOwner { .. } => return false,
-        }
-    }
-    false
 }
 
 #[cfg(not(loom))]

@@ -65,7 +65,8 @@ impl fmt::Debug for GroupId {
 pub enum GroupKey {
     /// The agent they are on.
     Agent,
-    /// Their agent's value of an attribute.
+    /// Their agent's value of an attribute. Each value that any agent ever had of it keeps a number, and a counter in each such group,
+    /// for as long as the table lives: for racks, zones and kinds, not for values that are new each time.
     Attribute(NameId),
 }
 

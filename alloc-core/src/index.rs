@@ -147,15 +147,14 @@ impl Index {
         ((self.row_count as u64 * part as u64) >> 32) as u32
     }
 
-    /// The rows' lines.
-    pub(crate) fn row_lines(&self) -> &[Line] {
-        &self.rows
+    /// All its lines.
+    pub(crate) fn lines(&self) -> impl Iterator<Item = &[Line]> {
+        [&*self.rows, &*self.level1.lines, &*self.level2.lines].into_iter().chain(self.agents.lines())
     }
 
     /// Bytes it takes.
     pub(crate) fn bytes(&self) -> usize {
-        let lines = self.rows.len() + self.level1.lines.len() + self.level2.lines.len();
-        lines * size_of::<Line>() + self.agents.bytes()
+        self.lines().map(size_of_val).sum()
     }
 
     #[inline]
@@ -221,8 +220,10 @@ impl Index {
             }
         }
         if steps.end == most {
-            // Relaxed, both: a count that is wrong for a moment costs a search some looks.
-            let _always = self.hidden.0.update(Ordering::Relaxed, Ordering::Relaxed, |hidden| hidden.checked_sub(1));
+            // Relaxed, both: a count that is wrong for a moment costs a search some looks. Wrapping: who showed it again may count
+            // before who hid it does, and between the two the count is below what it will be.
+            let _always =
+                self.hidden.0.update(Ordering::Relaxed, Ordering::Relaxed, |hidden| Some(hidden.wrapping_sub(1)));
         }
     }
 
@@ -231,7 +232,8 @@ impl Index {
         let _calm = sync::calm();
         if steps.end == most {
             // Relaxed, both: as in `memory_shown`.
-            let _always = self.hidden.0.update(Ordering::Relaxed, Ordering::Relaxed, |hidden| Some(hidden + 1));
+            let _always =
+                self.hidden.0.update(Ordering::Relaxed, Ordering::Relaxed, |hidden| Some(hidden.wrapping_add(1)));
         }
         for (row, bits) in span.rows() {
             for plane in steps.clone().map(Plane::step) {

@@ -16,14 +16,12 @@
 use std::collections::BTreeMap;
 
 use crate::ids::NumaNodeId;
-use crate::leaf::Cores;
+use crate::leaf::{Cores, LEAF_PUS};
 use crate::nodeset::{MAX_NUMA_NODES, NodeSet};
 use crate::part::{MAX_GROUPS, MAX_INDEX};
 use crate::plain;
 use crate::request::Level;
 use crate::shape::{Core, CoreSpec, ShapeError};
-
-const LEAF_PUS: usize = 32;
 
 /// Cores with equal labels that share a word.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -196,7 +194,7 @@ fn within(numa_node: Option<NumaNodeId>, label: Option<u32>) -> Option<u64> {
 /// Cuts cores with equal labels into leaves.
 fn cut(labels: Labels, cores: &[u16]) -> Vec<(Labels, Vec<u16>)> {
     let (.., pus) = labels;
-    cores.chunks(LEAF_PUS / usize::from(pus)).map(|cores| (labels, cores.to_vec())).collect()
+    cores.chunks(LEAF_PUS as usize / usize::from(pus)).map(|cores| (labels, cores.to_vec())).collect()
 }
 
 fn domains(leaves: &[(Labels, LeafShape)], label: &dyn Fn(&Labels) -> Option<u64>) -> Vec<Vec<u16>> {

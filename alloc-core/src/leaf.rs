@@ -16,9 +16,13 @@
 //!
 //! The moves: Free → Held (claim), Held → Free (release); Free or Leaving → Pool (the pool grows), Held → Pool (a claim's
 //! core joins the pool); Pool → Held → Leaving (the pool shrinks), Leaving → Held → Free (the agent confirmed). Why the
-//! last two go through Held is told in [`pooling`](crate::pooling).
+//! last two go through Held is told in [`pooling`](crate::pooling). Between two incarnations of an agent, whose block nobody else
+//! changes then, Pool → Free and Leaving → Free at once ([`Machine::reset`](crate::machine::Machine::reset)).
 
 use crate::sync::{Ordering, Word64};
+
+/// PUs of a leaf at most.
+pub(crate) const LEAF_PUS: u32 = 32;
 
 /// In which state a PU is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

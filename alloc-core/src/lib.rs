@@ -171,7 +171,7 @@ pub use agent_snapshot::{AgentSnapshot, DomainFree, LeafFree, Unplanned};
 pub use attributes::{AttributeValue, Attributes, AttributesError, NumberSpan};
 pub use claim::Holder;
 pub use claim_exact::{ClaimedExact, Taken};
-pub use constraint::{Condition, Constraint, ConstraintError, ConstraintFault, Test};
+pub use constraint::{Condition, Constraint, ConstraintError, ConstraintFault, MAX_CONSTRAINTS, Test};
 pub use explain::Explanation;
 pub use extras::{
     DeviceAmount, DeviceLocality, DeviceShare, DeviceSpec, DeviceUsage, DeviceWish, Extras, ExtrasError, ExtrasUsage,

@@ -8,7 +8,7 @@ use core::fmt;
 
 use crate::claim::{self, Ask, Holder};
 use crate::ids::{AgentId, ClaimId, Owner};
-use crate::outcome::{Outcome, Released, Transferred};
+use crate::outcome::{Grant, Outcome, Released, Transferred};
 use crate::place::{self, Placed};
 use crate::placement::Placement;
 use crate::request::{HoldLimit, Policy, Request};
@@ -243,6 +243,9 @@ impl<T: Borrow<Table>> Drop for Local<T> {
     }
 }
 
+/// How often a claim that another call has in hands is tried to be ended, before it is left to its owner.
+pub(crate) const PATIENCE: u32 = if cfg!(loom) { 1 } else { 1000 };
+
 /// How far ahead records are asked for, and how far ahead the lines they tell of.
 const AHEAD: usize = 12;
 const AHEAD_LINES: usize = 6;
@@ -272,6 +275,19 @@ impl Caller<'_> {
         // The record says which block; the cell most likely says the same, and is looked up beside it.
         hands.shard.prefetch_block(hands.shard.cell(at).line);
         claim::release(&hands, claim, owner)
+    }
+
+    /// Releases a claim that this call made and does not keep; true when pools changed since before it was made. Somebody else may
+    /// have it open, who removes the agent or acts for the same owner, and may end it or give it away.
+    pub(crate) fn give_back(&self, grant: Grant, holder: Holder) -> bool {
+        for _ in 0..PATIENCE {
+            match self.release(grant.claim, holder.owner) {
+                Released::Released { pools_changed, .. } => return grant.pools_changed | pools_changed,
+                Released::Contended => core::hint::spin_loop(),
+                Released::Gone | Released::NotOwner { .. } => break,
+            }
+        }
+        grant.pools_changed
     }
 
     fn release_many(&self, claims: &[(ClaimId, Owner)], mut each: impl FnMut(usize, Released)) {

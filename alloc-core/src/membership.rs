@@ -121,8 +121,8 @@ impl Groups {
     /// Opens a group, in a place that is new or served the same key, for values up to `most`.
     pub(crate) fn open(&self, at: u32, key: u16, most: u32) -> Option<Head> {
         let group = |_| Group { head: Word64::new(0), counters: Growing::new() };
-        let reached = self.groups.reach(at, |len| (0..len).map(group).collect());
-        if at >= MAX_GROUPS || !reached || !self.make_room(at, most) {
+        let reached = at < MAX_GROUPS && self.groups.reach(at, |len| (0..len).map(group).collect());
+        if !reached || !self.make_room(at, most) {
             return None;
         }
         let opened = |head: Head| Head { open: true, key, ..head };

@@ -97,19 +97,10 @@ fn merge_open<'a>(
     Ok(Merged::Merged { charged: into.quantities() })
 }
 
-/// How many members a claim has, those without CPU between others counted.
-fn members(record: &OpenRecord<'_>) -> u8 {
-    let member = |part| match part {
-        Part::Cores { member, .. } | Part::Share { member, .. } => member + 1,
-        Part::Empty | Part::Memory { .. } | Part::Extra { .. } | Part::Member { .. } => 0,
-    };
-    record.parts().map(|(_, part)| member(part)).max().unwrap_or(0)
-}
-
 /// Whether a claim is of one member at most and none of its memory is in use.
 fn is_plain(record: &OpenRecord<'_>) -> bool {
     let in_use = |part| matches!(part, Part::Memory { seat, .. } if seat != Seat::Held);
-    members(record) <= 1 && !record.parts().any(|(_, part)| in_use(part))
+    record.members() <= 1 && !record.parts().any(|(_, part)| in_use(part))
 }
 
 /// The number that the first member of the claim that goes gets.
@@ -117,7 +108,7 @@ fn first_member(into: &OpenRecord<'_>, from: &OpenRecord<'_>) -> Result<u8, Merg
     if is_plain(into) && is_plain(from) {
         return Ok(0);
     }
-    let (first, more) = (members(into), members(from));
+    let (first, more) = (into.members(), from.members());
     let members = u32::from(first) + u32::from(more);
     if members as usize > MAX_MEMBERS { Err(Merged::TooManyMembers { members }) } else { Ok(first) }
 }

@@ -17,7 +17,7 @@ use crate::block::{LeafPlace, POSITIONS_PER_LINE};
 use crate::claim::Holder;
 use crate::ids::AgentId;
 use crate::index::{Index, Plane, Query, ROW};
-use crate::leaf::{Cores, PuState, lowest_bits};
+use crate::leaf::{Cores, LEAF_PUS, PuState, lowest_bits};
 use crate::memory::Seat;
 use crate::outcome::Grant;
 use crate::pack::one_of_each;
@@ -35,8 +35,6 @@ use crate::worth::Worth;
 
 /// How many leaves or pools that do not serve are looked at for one placement.
 const LOOKS: u32 = 64;
-/// PUs of a leaf at most.
-const LEAF_PUS: u32 = 32;
 
 /// Which bitmaps a search goes along.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -139,8 +137,7 @@ impl<'a> Narrow<'a> {
         {
             return None;
         }
-        let apart = (u64::from(hands.shard.index.rows()) * u64::from(hands.table.start_of(hands.desk))) >> 32;
-        let start = u32::try_from(apart).unwrap_or(0);
+        let start = hands.shard.index.row_at(hands.table.start_of(hands.desk));
         let pages = pages_up(request.mem_bytes);
         let strict = request.memory == MemoryLocality::Required;
         let mut narrow = Self {

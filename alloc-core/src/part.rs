@@ -52,6 +52,8 @@ const MILLI_MASK: u64 = (1 << MILLI_BITS) - 1;
 
 /// The most leaves, pools, device words and counters of an agent.
 pub(crate) const MAX_INDEX: usize = 1 << 10;
+/// The most leaves that a plan has room for. Few under loom, whose threads have little stack and whose machines are small.
+pub(crate) const MAX_LEAVES: usize = if cfg!(loom) { 4 } else { MAX_INDEX };
 const _: () = assert!(crate::memory::MAX_PAGES <= PAGES_MASK);
 /// The most groups of a shape.
 pub(crate) const MAX_GROUPS: usize = 1 << (INDEX_SHIFT - GROUP_SHIFT);

@@ -16,7 +16,7 @@
 
 use core::cmp::Reverse;
 
-use crate::claim::{self, Ask, Holder};
+use crate::claim::{self, Ask, Holder, TRIES};
 use crate::desk::Watch;
 use crate::group::GroupId;
 use crate::ids::AgentId;
@@ -34,8 +34,6 @@ use crate::stock::{View, WhatIf};
 use crate::walk::{Ahead, All, Walk, Within};
 use crate::{MILLI_PER_PU, PAGE_BYTES};
 
-/// How often everything is searched before the answer is `Contended`.
-const TRIES: u32 = 4;
 /// How many agents that could serve are compared, where agents are asked one by one.
 const CHOICES: usize = 8;
 
@@ -185,7 +183,7 @@ pub(crate) fn place_many_sited(
     mut each: impl FnMut(usize, Placed),
 ) {
     let mut done = 0;
-    if let Some(need) = Need::of(request)
+    if let Some(need) = need_of(request, policy)
         && let Some(hands) = caller.hands_in(caller.home)
     {
         let mask = siting.mask(hands.shard_at);

@@ -25,7 +25,7 @@ use crate::ids::NumaNodeId;
 use crate::member::{Cpus, MAX_MEMBERS, Smt};
 use crate::memory_plan::{self, Demand};
 use crate::nodeset::NodeSet;
-use crate::part::{MAX_INDEX, Part};
+use crate::part::{MAX_LEAVES, Part};
 use crate::reason::{Invalid, Wanted};
 use crate::record::OpenRecord;
 use crate::request::{Level, Locality, MemoryLocality, Request};
@@ -133,15 +133,13 @@ pub(crate) fn check(request: &Request) -> Result<(), Invalid> {
 
 /// Most machines have no more leaves than this, and plan on less memory.
 const FEW_LEAVES: usize = if cfg!(loom) { 4 } else { 64 };
-/// Loom's threads have little stack, and its machines few leaves.
-const MANY_LEAVES: usize = if cfg!(loom) { FEW_LEAVES } else { MAX_INDEX };
 
 /// Plans a request.
 pub(crate) fn plan(request: &Request, stock: &impl Stock, sink: &mut impl Sink) -> Result<(), Lack> {
     if stock.shape().layout.leaves.len() <= FEW_LEAVES {
         plan_on(request, &Field::<FEW_LEAVES>::read(stock), stock, sink)
     } else {
-        plan_on(request, &Field::<MANY_LEAVES>::read(stock), stock, sink)
+        plan_on(request, &Field::<MAX_LEAVES>::read(stock), stock, sink)
     }
 }
 
@@ -417,5 +415,5 @@ pub(crate) fn cpus_fit(request: &Request, scope: Scope, stock: &impl Stock) -> b
         Planner::new(request, &wants, &field, stock).place(scope).is_some()
     }
     let few = stock.shape().layout.leaves.len() <= FEW_LEAVES;
-    if few { fit::<FEW_LEAVES>(request, scope, stock) } else { fit::<MANY_LEAVES>(request, scope, stock) }
+    if few { fit::<FEW_LEAVES>(request, scope, stock) } else { fit::<MAX_LEAVES>(request, scope, stock) }
 }

@@ -20,6 +20,7 @@
 //! A pool keeps less than one core more than it promised; what is more starts to leave when shared claims are released.
 
 use crate::MILLI_PER_PU;
+use crate::exact;
 use crate::leaf::PuState;
 use crate::machine::Machine;
 use crate::outcome::Confirmed;
@@ -202,10 +203,8 @@ pub(crate) fn order(machine: &Machine<'_>, pool: u16) -> PoolOrder {
     // The epoch first: see the module's argument.
     let epoch = machine.pool(pool).epoch();
     let shape = &machine.shape.layout.pools[usize::from(pool)];
-    let mut pus = Vec::new();
-    for &leaf in &shape.leaves {
-        crate::exact::push_pus(machine.shape, leaf, machine.pus_in(leaf, PuState::Pool), &mut pus);
-    }
+    let in_leaf = |&leaf: &u16| exact::pus_of(machine.shape, leaf, machine.pus_in(leaf, PuState::Pool));
+    let mut pus: Vec<_> = shape.leaves.iter().flat_map(in_leaf).collect();
     pus.sort_unstable();
     PoolOrder { numa_node: shape.numa_node, pus, epoch }
 }

@@ -163,9 +163,9 @@ impl Records {
         // Relaxed: the slot came from this thread's magazine, or through the map, whose change was the Acquire.
         let header = Header { state: State::Busy, ..Header::unpack(head.head().load(Ordering::Relaxed)) };
         head.set_header(header);
-        // Relaxed, both: the header releases them when it is Live.
-        head.owner().store(owner.get(), Ordering::Relaxed);
-        head.place().store(place.pack(), Ordering::Relaxed);
+        // Release, both: as in `publish`.
+        head.owner().store(owner.get(), Ordering::Release);
+        head.place().store(place.pack(), Ordering::Release);
         let chain = Chain { agent, len: 0, next: None };
         Ok(OpenRecord { records: self, head, magazine, slot, header, owner, place, chain, fate: Fate::Free })
     }
@@ -446,6 +446,15 @@ impl OpenRecord<'_> {
     /// The claim's part of the same leaf, pool or NUMA node.
     pub(crate) fn find(&self, like: Part) -> Option<(u16, Part)> {
         self.parts().find(|(_, part)| part.same_place(like))
+    }
+
+    /// How many members the claim has, those without CPU between others counted.
+    pub(crate) fn members(&self) -> u8 {
+        let member = |part| match part {
+            Part::Cores { member, .. } | Part::Share { member, .. } => member + 1,
+            Part::Empty | Part::Memory { .. } | Part::Extra { .. } | Part::Member { .. } => 0,
+        };
+        self.parts().map(|(_, part)| member(part)).max().unwrap_or(0)
     }
 
     /// What the role is charged for all of it.

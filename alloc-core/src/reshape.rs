@@ -9,8 +9,9 @@
 //!
 //! **Memory** stays on the NUMA nodes it is on, on its terms. A claim that has none gets it as a new claim would, near its cores.
 
+use crate::exact;
 use crate::extras::{ExtraWord, Extras};
-use crate::field::{LeafSet, Region};
+use crate::field::{LeafSet, Region, units};
 use crate::layout::LeafShape;
 use crate::leaf::Cores;
 use crate::member::{CoreKind, Cpus, Members, Smt};
@@ -98,15 +99,6 @@ fn list(record: &OpenRecord<'_>) -> impl Iterator<Item = Part> {
     record.parts().map(|(_, part)| part)
 }
 
-/// How many members a claim has.
-fn members(record: &OpenRecord<'_>) -> u32 {
-    let member = |part| match part {
-        Part::Cores { member, .. } | Part::Share { member, .. } => u32::from(member) + 1,
-        Part::Empty | Part::Memory { .. } | Part::Extra { .. } | Part::Member { .. } => 0,
-    };
-    list(record).map(member).max().unwrap_or(0)
-}
-
 /// Checks.
 impl Reshape<'_> {
     fn leaf(&self, leaf: u16) -> &LeafShape {
@@ -115,7 +107,7 @@ impl Reshape<'_> {
 
     /// As many members as the claim has, each of CPU of the same sort.
     fn check_members(&self) -> Result<(), Invalid> {
-        let (has, asked) = (members(self.claim), self.request.members.added());
+        let (has, asked) = (self.claim.members().into(), self.request.members.added());
         if has != asked {
             return Err(Invalid::OtherMembers { has, asked });
         }
@@ -480,17 +472,7 @@ impl Reshape<'_> {
 
 /// How much a stock has for a member, in the unit in which it is asked for.
 fn count(take: Take, stock: &Spare<'_>) -> u32 {
-    let units = |(leaf, shape): (u16, &LeafShape)| {
-        let pus = stock.pus(leaf);
-        match take.grain {
-            _ if take.kind.is_some_and(|kind| kind != shape.kind) => 0,
-            Grain::Cores => shape.bits.count_whole(pus),
-            Grain::CoresByPu => shape.bits.whole(pus).count_ones(),
-            Grain::Split => shape.bits.count_touched(pus),
-            Grain::Kept => pus.count_ones(),
-        }
-    };
-    (0..).zip(&stock.shape().layout.leaves).map(units).sum()
+    (0..).zip(&stock.shape().layout.leaves).map(|(leaf, shape)| units(take, shape, stock.pus(leaf))).sum()
 }
 
 /// Memory.
@@ -549,7 +531,7 @@ impl Reshape<'_> {
         let Some(nodeset) = nodeset else {
             return Ok(memory_plan::loose(Demand::of(self.request), shape.ordinary(), near, &self.view, target)?);
         };
-        let group = (0..).zip(&shape.layout.groups).find(|(_, group)| **group == nodeset).map(|(at, _)| at);
+        let group = exact::group_of(shape, nodeset);
         if !memory_plan::strict_fits(Demand::of(self.request), nodeset, group, &self.view) {
             return Err(Lack::Memory.into());
         }

@@ -10,6 +10,7 @@
 //! what another one gives up, and nobody can take it in between.
 
 use crate::Quantities;
+use crate::claim::TRIES;
 use crate::desk::Watch;
 use crate::ids::{ClaimId, Owner};
 use crate::ledger::ChargeError;
@@ -29,9 +30,6 @@ use crate::stock::{View, WhatIf, milli_in, pus_in};
 use crate::sync;
 use crate::taking::Taking;
 use crate::why;
-
-/// How often a resize is planned anew before it says `Contended`.
-const TRIES: u32 = 4;
 
 /// Why a claim was not resized.
 enum Unresized {

@@ -5,6 +5,7 @@
 //! Roles are charged past their limits: what runs is a fact.
 
 use core::fmt;
+use std::collections::BTreeSet;
 
 use crate::PAGE_BYTES;
 use crate::claim::Holder;
@@ -98,7 +99,7 @@ impl From<Inexact> for RestoreError {
     }
 }
 
-/// Restores the cores of a pool. On an error those before the one named are in the pool; `trim_pools` lets them go.
+/// Restores the cores of a pool. When a PU is taken, the cores before it are in the pool; `trim_pools` lets them go.
 pub(crate) fn restore_pool(
     machine: Machine<'_>,
     numa_node: Option<NumaNodeId>,
@@ -106,10 +107,11 @@ pub(crate) fn restore_pool(
 ) -> Result<(), RestoreError> {
     let layout = &machine.shape.layout;
     let pool = layout.pool_of(numa_node).ok_or(RestoreError::Invalid(Invalid::UnknownPool(numa_node)))?;
-    for (leaf, bits) in exact::whole_cores(machine.shape, pus).map_err(RestoreError::Invalid)?.iter() {
-        if layout.leaves[usize::from(leaf)].pool != pool {
-            return Err(RestoreError::Invalid(Invalid::UnknownPool(numa_node)));
-        }
+    let cores = exact::whole_cores(machine.shape, pus).map_err(RestoreError::Invalid)?;
+    if cores.iter().any(|(leaf, _)| layout.leaves[usize::from(leaf)].pool != pool) {
+        return Err(RestoreError::Invalid(Invalid::UnknownPool(numa_node)));
+    }
+    for (leaf, bits) in cores.iter() {
         if !pooling::adopt(&machine, leaf, bits) {
             return Err(taken(machine, Part::Cores { leaf, member: 0, pus: bits }));
         }
@@ -123,7 +125,11 @@ pub(crate) fn restore(site: &Site<'_>, holder: Holder, placement: &Placement) ->
     let mut record = site.begin(holder.owner, holder.role).map_err(|_| RestoreError::RecordsFull)?;
     exact::parts(machine.shape, placement, &mut record)?;
     let groups = hands.table.groups();
+    let mut named = BTreeSet::new();
     for &group in &placement.groups {
+        if !named.insert(group.at()) {
+            return Err(RestoreError::Invalid(Invalid::Unsorted { field: "groups" }));
+        }
         let key = group.head(groups).ok_or(RestoreError::NoSuchGroup(group))?.key;
         let member = Part::Member { group: group.at(), value: groups.value(key, site.agent), most: NO_LIMIT };
         record.push(member).map_err(|_| RestoreError::RecordsFull)?;
@@ -139,6 +145,13 @@ pub(crate) fn restore(site: &Site<'_>, holder: Holder, placement: &Placement) ->
     if !taking.take_all() {
         return Err(taken(machine, taking.stopped_at()));
     }
+    // Dropped, it gives all back.
+    if !site.is_current() {
+        return Err(RestoreError::Contended);
+    }
+    if let Some(&group) = placement.groups.iter().find(|group| group.head(groups).is_none()) {
+        return Err(RestoreError::NoSuchGroup(group));
+    }
     Ok(Grant { claim, charged, pools_changed: taking.keep() })
 }
 
@@ -147,9 +160,8 @@ fn taken(machine: Machine<'_>, part: Part) -> RestoreError {
     match part {
         Part::Empty | Part::Member { .. } => RestoreError::Contended,
         Part::Cores { leaf, pus, .. } => {
-            let mut list = Vec::new();
-            exact::push_pus(machine.shape, leaf, pus & !machine.pus_in(leaf, PuState::Free), &mut list);
-            list.first().map_or(RestoreError::Contended, |pu| RestoreError::PuTaken(*pu))
+            let taken = pus & !machine.pus_in(leaf, PuState::Free);
+            exact::pus_of(machine.shape, leaf, taken).min().map_or(RestoreError::Contended, RestoreError::PuTaken)
         }
         Part::Share { pool, cpu_milli, .. } => RestoreError::PoolTooSmall {
             numa_node: exact::pool_numa_node(machine.shape, pool),

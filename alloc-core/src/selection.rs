@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use crate::attributes::Attributes;
 use crate::company::Company;
-use crate::constraint::{Constraint, ConstraintError, ConstraintFault};
+use crate::constraint::{Constraint, ConstraintError, ConstraintFault, MAX_CONSTRAINTS};
 use crate::facts::Facts;
 use crate::group::{GroupId, Rule};
 use crate::ids::AgentId;
@@ -28,8 +28,6 @@ use crate::topology::Topology;
 
 /// How many changes are kept.
 const CHANGES: usize = if cfg!(loom) { 2 } else { 1024 };
-/// The most constraints.
-const MAX_CONSTRAINTS: usize = 256;
 
 /// An agent came, went or got other attributes; the positions that were or are its own.
 #[derive(Clone, Copy, Debug)]

@@ -266,9 +266,9 @@ impl Shard {
 
     /// Touches every page.
     pub(crate) fn touch(&self) {
-        let lines = [&self.lines, self.index.row_lines()];
-        lines.into_iter().for_each(|lines| lines.iter().step_by(LINES_PER_PAGE).for_each(|line| touch(&line.0[0])));
-        let words = [&self.cells, &self.deeds];
+        let lines = core::iter::once(&*self.lines).chain(self.index.lines());
+        lines.for_each(|lines| lines.iter().step_by(LINES_PER_PAGE).for_each(|line| touch(&line.0[0])));
+        let words = [&*self.cells, &*self.deeds, self.records.map().words()];
         words.into_iter().for_each(|words| words.iter().step_by(WORDS_PER_PAGE).for_each(touch));
         self.records.first_words().step_by(LINES_PER_PAGE).for_each(touch);
     }

@@ -7,7 +7,6 @@ use crate::explain::Explanation;
 use crate::ids::RoleId;
 use crate::local::Caller;
 use crate::mask::Mask;
-use crate::outcome::Released;
 use crate::place::{self, Placed, Unplaced};
 use crate::reason::Excluded;
 use crate::record::OpenRecord;
@@ -119,9 +118,7 @@ fn confirm(caller: &Caller<'_>, holder: Holder, selection: &Selection, placed: P
     if selection.is_current(caller.table) || selection.means(caller.table, agent) {
         return placed;
     }
-    let released = caller.release(grant.claim, holder.owner);
-    let changed = matches!(released, Released::Released { pools_changed: true, .. });
-    Placed::Contended { pools_changed: (changed || grant.pools_changed).then_some(agent) }
+    Placed::Contended { pools_changed: caller.give_back(grant, holder).then_some(agent) }
 }
 
 /// Placement by a selection.

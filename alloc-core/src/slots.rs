@@ -41,6 +41,11 @@ impl SlotMap {
         self.words.len() as u32 * SLOTS_PER_WORD
     }
 
+    /// All its words.
+    pub(crate) fn words(&self) -> &[Word64] {
+        &self.words
+    }
+
     /// Takes up to `most` neighbouring slots out; the first one's number and a bit for each.
     #[expect(clippy::cast_possible_truncation, reason = "fewer words than slots, which a u32 counts")]
     fn take(&self, most: u32) -> Result<(u32, u64), RecordsFull> {

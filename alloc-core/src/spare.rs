@@ -7,16 +7,13 @@ use crate::field::Region;
 use crate::ids::NumaNodeId;
 use crate::memory::Seat;
 use crate::nodeset::MAX_NUMA_NODES;
-use crate::part::{MAX_INDEX, Part};
+use crate::part::{MAX_LEAVES, Part};
 use crate::record::OpenRecord;
 use crate::shape::Shape;
 use crate::stock::{Stock, View, milli_in, pus_in};
 
 /// One pool for each NUMA node, and one for the cores in none.
 const MAX_POOLS: usize = MAX_NUMA_NODES + 1;
-
-/// Few under loom, whose threads have little stack.
-const MAX_LEAVES: usize = if cfg!(loom) { 4 } else { MAX_INDEX };
 
 /// What is left at one moment.
 #[derive(Clone, Copy, Debug)]

@@ -56,24 +56,15 @@ pub(crate) fn split(hands: Hands<'_>, claim: ClaimId, owner: Owner, piece: Piece
     let refused = |reason| Outcome::Refused(Refusal { agent: claim.agent(), reason });
     let watch = Watch::start(hands.table.desks());
     let mut line = 0;
-    let mut pools_changed = false;
-    match attempt(hands, claim, owner, piece, (&mut line, &mut pools_changed)) {
+    match attempt(hands, claim, owner, piece, &mut line) {
         Ok(grant) => Outcome::Granted(grant),
         Err(Unsplit::Seats(reason)) if hands.was_quiet(watch, line) => refused(reason),
-        Err(Unsplit::Reason(reason)) if !pools_changed => refused(reason),
-        Err(Unsplit::Reason(_) | Unsplit::Seats(_) | Unsplit::Contended) => {
-            Outcome::Contended(Contended { pools_changed })
-        }
+        Err(Unsplit::Reason(reason)) => refused(reason),
+        Err(Unsplit::Seats(_) | Unsplit::Contended) => Outcome::Contended(Contended { pools_changed: false }),
     }
 }
 
-fn attempt(
-    hands: Hands<'_>,
-    claim: ClaimId,
-    owner: Owner,
-    piece: Piece<'_>,
-    (line, pools_changed): (&mut u32, &mut bool),
-) -> Result<Grant, Unsplit> {
+fn attempt(hands: Hands<'_>, claim: ClaimId, owner: Owner, piece: Piece<'_>, line: &mut u32) -> Result<Grant, Unsplit> {
     let full = |RecordsFull: RecordsFull| Unsplit::Reason(hands.full());
     let mut parent = hands.open(claim, owner).map_err(|unopened| match unopened {
         Unopened::NotOwner(owner) => Unsplit::Reason(Reason::NotOwner { owner }),
@@ -108,11 +99,12 @@ fn attempt(
     if !child.take_seats() {
         return Err(Unsplit::Contended);
     }
-    *pools_changed = convert_shares(machine, &child.record, &mut parent);
+    // From here on nothing fails.
+    let pools_changed = convert_shares(machine, &child.record, &mut parent);
     let grant = Grant {
         claim: ClaimId::new(claim.agent(), child.record.slot(), child.record.generation()),
         charged: child.record.quantities(),
-        pools_changed: *pools_changed,
+        pools_changed,
     };
     take_off(&child.record, &mut parent);
     child.keep();

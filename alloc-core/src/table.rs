@@ -1,7 +1,8 @@
 //! Table: all agents and roles, and every call on them.
 //!
 //! All calls take `&self` and may come from any number of threads at once. Claims and all that is done with them take no lock;
-//! agents and roles come and go under one that nobody else waits for but a [`Selection`](crate::Selection) that is behind. Nothing is
+//! agents, roles, attributes and groups come, go and are asked for under one, that of claims only those wait for which place by a
+//! [`Selection`](crate::Selection) that is behind. Nothing is
 //! allocated by claim, hold, split, merge, resize, transfer, release, confirm, place and gangs (but for their list) when they succeed.
 //! A thread that makes many calls does best through a [`Local`](crate::Local) of its own. The verbs on claims as a whole are in `verbs`.
 //!
@@ -75,6 +76,7 @@ impl Capacity {
         let some = shards > 0 && agents > 0 && lines > 0 && claims > 0 && roles > 0 && threads > 0 && shapes > 0;
         let each = |all: u32| all.div_ceil(u32::from(shards).max(1));
         let fits = shards <= 64
+            && agents <= MAX_AGENTS
             && u64::from(each(agents).next_power_of_two()) * u64::from(shards) <= u64::from(MAX_AGENTS)
             && each(lines) < MAX_LINES
             && each(claims) <= MAX_RECORDS
@@ -217,8 +219,9 @@ impl Table {
         Some(work(&Caller { table: self, desk: guest.desk, magazines: None, home }))
     }
 
-    fn with_site<R>(&self, agent: AgentId, work: impl FnOnce(Site<'_>) -> R) -> Option<R> {
-        self.with_guest(|guest| guest.at(agent, |hands, at| hands.site(at).map(work)).flatten()).flatten()
+    /// Who looks and takes nothing, and needs no desk for it.
+    const fn onlooker(&self) -> Caller<'_> {
+        Caller { table: self, desk: usize::MAX, magazines: None, home: 0 }
     }
 }
 
@@ -276,7 +279,7 @@ impl Table {
     /// # Errors
     /// [`TableError::RolesFull`].
     pub fn add_role(&self, limit: Limit) -> Result<RoleId, TableError> {
-        let _topology = self.topology.lock();
+        let _topology = self.topology();
         self.ledger.add(limit).ok_or(TableError::RolesFull { roles: self.capacity.roles })
     }
 
@@ -285,7 +288,7 @@ impl Table {
     /// # Errors
     /// [`TableError::NoSuchRole`].
     pub fn set_limit(&self, role: RoleId, limit: Limit) -> Result<(), TableError> {
-        let _topology = self.topology.lock();
+        let _topology = self.topology();
         if self.ledger.set(role, limit) { Ok(()) } else { Err(TableError::NoSuchRole(role)) }
     }
 
@@ -433,8 +436,9 @@ impl Table {
     /// # Errors
     /// [`RestoreError`]; nothing is held then.
     pub fn restore(&self, agent: AgentId, holder: Holder, placement: &Placement) -> Result<crate::Grant, RestoreError> {
-        self.with_site(agent, |site| restore::restore(&site, holder, placement))
-            .unwrap_or(Err(RestoreError::NoSuchAgent(agent)))
+        let restore = |site: Site<'_>| restore::restore(&site, holder, placement);
+        let restored = self.with_guest(|guest| guest.at(agent, |hands, at| hands.site(at).map(restore)).flatten());
+        restored.unwrap_or(Some(Err(RestoreError::Contended))).unwrap_or(Err(RestoreError::NoSuchAgent(agent)))
     }
 }
 
@@ -488,17 +492,14 @@ impl Table {
         request: &Request,
         excluded: impl Fn(AgentId) -> Option<Excluded>,
     ) -> Explanation {
-        let explained = self.with_guest(|guest| {
-            let mut explanation = Explanation::default();
-            for shard in (0..).take(self.shards.len()) {
-                guest.with(shard, |hands: Hands<'_>| {
-                    let sites = (0..hands.shard.agents()).filter_map(|at| hands.site(at));
-                    explain::explain(&mut explanation, sites, (&self.ledger, role), request, &excluded);
-                });
-            }
-            explanation
-        });
-        explained.unwrap_or_default()
+        let mut explanation = Explanation::default();
+        for shard in (0..).take(self.shards.len()) {
+            self.onlooker().with(shard, |hands: Hands<'_>| {
+                let sites = (0..hands.shard.agents()).filter_map(|at| hands.site(at));
+                explain::explain(&mut explanation, sites, (&self.ledger, role), request, &excluded);
+            });
+        }
+        explanation
     }
 
     /// Recomputes every fast figure from the records. For the quiet state only.

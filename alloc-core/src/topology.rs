@@ -1,7 +1,8 @@
 //! Topology: agents come, change their state, go, and come back as a new incarnation, while others claim.
 //!
-//! These calls take the table's lock; nobody else does but a selection that is behind. What they change for the others is a cell,
-//! in one step ([`shard`](crate::shard)), and the index.
+//! These calls take the table's lock, as all do that come or go or ask what is told of agents: roles, attributes, groups and their
+//! members, and a [`Selection`](crate::Selection) that is behind. Claims do not. What these calls change for claims is a cell, in one
+//! step ([`shard`](crate::shard)), and the index.
 //!
 //! An agent that goes leaves its block behind. Its claims are ended one by one, exactly, as their owners would; a claim that was in
 //! flight then undoes, or is granted as the last of its incarnation and released by its owner like any other. The block serves
@@ -15,6 +16,7 @@ use crate::claim;
 use crate::facts::Facts;
 use crate::group::Keys;
 use crate::ids::{AgentId, ClaimId};
+use crate::local::PATIENCE;
 use crate::record::State;
 use crate::selection::{Change, Changes};
 use crate::shape::Shape;
@@ -45,9 +47,6 @@ pub(crate) struct Topology {
     pub(crate) changes: Changes,
     pub(crate) keys: Keys,
 }
-
-/// Tries to get hold of a claim that is being changed, before it is left to its owner.
-const TRIES: u32 = if cfg!(loom) { 1 } else { 1000 };
 
 impl Table {
     pub(crate) fn topology(&self) -> std::sync::MutexGuard<'_, Topology> {
@@ -234,7 +233,7 @@ fn end_claims(hands: Hands<'_>, agent: AgentId, line: u32) -> u32 {
 }
 
 fn end_claim(hands: Hands<'_>, claim: ClaimId, line: u32) -> bool {
-    for _ in 0..TRIES {
+    for _ in 0..PATIENCE {
         match hands.shard.records.lock(hands.magazine, claim.slot(), claim.generation()) {
             Ok(record) if record.agent() == claim.agent() && record.place().line() == line => {
                 let _refunded = claim::end(hands, record);

@@ -10,7 +10,7 @@
 //! Whole numbers; counts are hints, so threads that learn at once may lose one.
 
 use crate::ids::NumaNodeId;
-use crate::leaf::PuState;
+use crate::leaf::{LEAF_PUS, PuState};
 use crate::machine::Machine;
 use crate::quantity::pages_up;
 use crate::request::Request;
@@ -98,7 +98,7 @@ struct Priced {
     weight: u64,
     /// 2¹⁶ over its PUs, rounded up; exact for the PUs of a leaf.
     per_pus: u64,
-    /// 2³² over its memory in MiB.
+    /// 2⁶⁰ over its memory in MiB, rounded up; exact for what a NUMA node has.
     per_mib: u64,
 }
 
@@ -107,12 +107,13 @@ impl Priced {
         // Whom no leaf serves takes what PUs there are.
         let (pus, weight) =
             if kind.pus > LEAF_PUS { (1, kind.pods) } else { (kind.pus, kind.pods * u64::from(kind.pus)) };
-        let per_mib = (1_u64 << 32).checked_div(kind.mib).unwrap_or(ANY);
+        let per_mib = if kind.mib == 0 { ANY } else { (1_u64 << MIB_SHIFT).div_ceil(kind.mib) };
         Self { weight, per_pus: (1_u64 << 16).div_ceil(u64::from(pus.max(1))), per_mib }
     }
 }
 
-const LEAF_PUS: u32 = 32;
+/// Quotients by it are exact while dividend times divisor is below 2⁶⁰: less than 2³² MiB by less than 2²⁴.
+const MIB_SHIFT: u32 = 60;
 /// Of a kind that needs no memory.
 const ANY: u64 = u64::MAX;
 
@@ -128,7 +129,7 @@ impl Worth {
             let served: u64 = leaves.clone().map(|pus| (u64::from(pus) * kind.per_pus) >> 16).sum();
             let fed = match kind.per_mib {
                 ANY => ANY,
-                per_mib => u64::try_from((u128::from(mib) * u128::from(per_mib)) >> 32).unwrap_or(ANY),
+                per_mib => u64::try_from((u128::from(mib) * u128::from(per_mib)) >> MIB_SHIFT).unwrap_or(ANY),
             };
             kind.weight * served.min(fed)
         };
@@ -184,6 +185,20 @@ mod tests {
         let worth = worth(&[(8, 8, 1)]);
         let of = |leaves: &[u32], gib| worth.of(leaves.iter().copied(), pages(gib));
         assert_eq!((of(&[16, 16], 64), of(&[15, 7], 64), of(&[16, 16], 17)), (32, 8, 16));
+    }
+
+    #[test]
+    fn memory_that_fits_exactly_feeds_the_last_pod() {
+        for gib in [3, 5, 6, 7, 24, 1000] {
+            let worth = worth(&[(8, gib, 1)]);
+            for pods in 0..=8 {
+                assert_eq!(
+                    worth.of([32, 32].into_iter(), pages(pods * gib)),
+                    8 * pods.cast_signed(),
+                    "{pods} of {gib}"
+                );
+            }
+        }
     }
 
     #[test]

@@ -102,7 +102,9 @@ fn whole(wish: &DeviceWish, devices: u32, near: NodeSet, stock: &impl Stock, sin
     let all = groups(wish, near, stock).map(|(far, at, group)| (far, untouched(group, stock), at, group));
     let enough = all.filter(|(_, has, ..)| *has >= devices).min_by_key(|(far, has, at, _)| (*far, *has, *at));
     if let Some((.., group)) = enough {
-        return take_whole(group, devices, stock, sink).map(|_| ());
+        // It had enough a moment ago.
+        let taken = take_whole(group, devices, stock, sink)?;
+        return if taken == devices { Ok(()) } else { Err(Lack::Moved) };
     }
     // Groups are marked when they were drawn on: what they have may change meanwhile, and none may come twice.
     let mut drawn = 0_u128;

@@ -66,3 +66,15 @@ fn memory_filters_and_is_cleared_by_who_finds_it_wrong() {
     index.memory_hidden(span, 3..5, 5, || 4);
     assert!(index.has_memory(span, 4), "it was raised again by the second look");
 }
+
+#[test]
+fn who_shows_memory_before_who_hid_it_has_told_hides_none() {
+    let index = Index::new(64);
+    let span = Span { first: 4, len: 2 };
+    index.set_active(span, true);
+    index.memory_known(span, 5);
+    // Both changed the word already, in the other order.
+    index.memory_shown(span, 4..5, 5);
+    index.memory_hidden(span, 4..5, 5, || 5);
+    assert_eq!(index.query(7, Some(Plane::step(3))), Query::new(Plane::leaf(7), None), "nothing is hidden");
+}

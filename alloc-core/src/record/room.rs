@@ -74,4 +74,19 @@ mod tests {
         assert_eq!(record.len(), 1);
         assert_eq!(record.make_room(usize::from(MAX_LEN) + 1), Err(RecordsFull));
     }
+
+    #[test]
+    fn a_list_is_never_longer_than_its_length_can_say() {
+        let (records, magazine) = (Records::new(2048), Magazine::single());
+        let place = Place::new(crate::standing::Standing::default(), 0, 0, RoleId::new(0));
+        let mut record = records.begin(&magazine, Owner::new(1), AgentId::new(6), place).unwrap();
+        let pushed = (0..=MAX_LEN).take_while(|_| record.push(share(1)).is_ok()).count();
+        assert_eq!(pushed, usize::from(MAX_LEN));
+        let (slot, generation) = (record.slot(), record.generation());
+        record.publish();
+        drop(record);
+        let mut parts = 0;
+        let seen = records.read(slot, generation, |_| parts += 1).unwrap();
+        assert_eq!((seen.agent, parts), (AgentId::new(6), MAX_LEN));
+    }
 }

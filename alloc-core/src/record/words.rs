@@ -1,5 +1,6 @@
 //! The words of a record, packed: its header, where a claim's words are, how its records hang together.
 
+use super::PARTS;
 use crate::ids::{AgentId, GENERATION_MASK, RoleId};
 use crate::standing::Standing;
 
@@ -137,8 +138,10 @@ pub(super) struct Chain {
     pub(super) next: Option<u32>,
 }
 
-/// The most parts of a claim.
-pub(super) const MAX_LEN: u16 = (1 << 12) - 1;
+const LEN_MASK: u16 = (1 << 12) - 1;
+/// The most parts of a claim: what fits whole records, as a list is held to its most where it takes another.
+pub(super) const MAX_LEN: u16 = 4092;
+const _: () = assert!(MAX_LEN <= LEN_MASK && (MAX_LEN as usize).is_multiple_of(PARTS));
 
 impl Chain {
     #[inline]
@@ -155,7 +158,7 @@ impl Chain {
     pub(super) const fn unpack(word: u64) -> Self {
         Self {
             agent: AgentId::new((word >> 44) as u32),
-            len: (word >> 32) as u16 & MAX_LEN,
+            len: (word >> 32) as u16 & LEN_MASK,
             next: (word as u32).checked_sub(1),
         }
     }

@@ -4,10 +4,10 @@
 use super::machines::{AGENT, Machine, ROLE, holder};
 use super::{granted, table};
 use crate::{
-    AgentId, AgentState, Capacity, ClaimId, Confirmed, CoreSpec, Cpus, HoldLimit, Holder, Invalid, Level, Limit,
-    Locality, Members, MemoryLocality, NumaNodeId, NumaNodeMemory, NumaNodeSpec, Outcome, Owner, Placed, Placement,
-    Policy, PoolShare, PuId, Quantities, Reason, Released, Request, RestoreError, RoleId, Shape, ShapeError, ShapeSpec,
-    Smt, Table, TableError, Transferred, Unplaced, Usage,
+    AgentId, AgentState, Capacity, ClaimId, Confirmed, CoreSpec, Cpus, GroupKey, GroupSpec, HoldLimit, Holder, Invalid,
+    Level, Limit, Locality, Members, MemoryLocality, NumaNodeId, NumaNodeMemory, NumaNodeSpec, Outcome, Owner, Placed,
+    Placement, Policy, PoolShare, PuId, Quantities, Reason, Released, Request, RestoreError, RoleId, Shape, ShapeError,
+    ShapeSpec, Smt, Table, TableError, Transferred, Unplaced, Usage,
 };
 
 const MACHINE: Machine = Machine { cores: 8, pus_per_core: 2, l3: 4, numa_nodes: 2, packages: 1, mem_bytes: 1 << 20 };
@@ -30,6 +30,8 @@ enum Answer {
     Confirmed(Confirmed),
     Table(TableError),
     Restore(RestoreError),
+    /// Refused as expected.
+    Refused,
     /// It was done.
     Done,
 }
@@ -267,6 +269,15 @@ fn agents_roles_and_shards_that_are_not_there() {
             Answer::Table(TableError::Capacity(Capacity { shards: 0, ..Capacity::for_agents(1, &MACHINE.shape()) })),
             "shards: 0",
         ),
+        (
+            |_| {
+                let capacity = Capacity { agents: u32::MAX, ..Capacity::for_agents(1, &MACHINE.shape()) };
+                let made = table_answer(Table::new(capacity));
+                if made == Answer::Table(TableError::Capacity(capacity)) { Answer::Refused } else { made }
+            },
+            Answer::Refused,
+            "",
+        ),
     ]);
 }
 
@@ -318,6 +329,25 @@ fn placements_that_cannot_be() {
             },
             wrong(Invalid::PartOfCore(PuId::new(6))),
             "core",
+        ),
+        (
+            // A core of the pool before one of another.
+            |f| match f.table.restore_pool(AGENT, Some(N0), &[6, 7, 14, 15].map(PuId::new)) {
+                Err(error) => Answer::Restore(error),
+                Ok(()) => Answer::Done,
+            },
+            wrong(Invalid::UnknownPool(Some(N0))),
+            "n0",
+        ),
+        (
+            |f| {
+                let group = f.table.add_group(GroupSpec { key: GroupKey::Agent }).unwrap();
+                let twice = f.restore(&Placement { groups: vec![group; 2], ..Placement::default() });
+                f.table.remove_group(group).unwrap();
+                twice
+            },
+            wrong(Invalid::Unsorted { field: "groups" }),
+            "groups",
         ),
         (|f| of(f.table.split_exact(f.held, ME, &pus(&[14]))), invalid(Invalid::NotHeld), "does not hold"),
         (|f| of(f.table.split_exact(f.held, ME, &pus(&[99]))), invalid(Invalid::UnknownPu(PuId::new(99))), "99"),

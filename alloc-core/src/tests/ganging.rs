@@ -148,3 +148,15 @@ fn a_gang_without_room_says_how_many_found_some_and_what_came_nearest() {
     ));
     nothing_held(&table, 10_000);
 }
+
+#[test]
+fn a_gang_with_a_claim_that_cannot_be_meant_touches_nothing() {
+    let table = fresh(2);
+    let epochs = || table.pool_orders(AGENT).iter().map(|order| order.epoch).collect::<Vec<_>>();
+    let before = epochs();
+    let wanted = [(AGENT, Request::shared(500, 0)), (OTHER, Request::exclusive(0, 0))];
+    let ganged = table.claim_gang(holder(1), &wanted, &mut Vec::new());
+    assert_eq!(ganged, Ganged::Refused { why: NoGang::Invalid(Invalid::NoCpu), pools_changed: false });
+    assert_eq!(epochs(), before);
+    nothing_held(&table, 0);
+}

@@ -112,6 +112,27 @@ fn a_record_is_one_calls_at_a_time_and_read_untorn() {
     });
 }
 
+/// The id of a claim that is gone never tells of the next claim of its slot.
+#[test]
+fn a_slot_that_serves_again_is_not_read_by_its_last_id() {
+    model(|first| {
+        let records = Arc::new(Records::new(1));
+        let magazine = Magazine::single();
+        let mut record = begin(&records, &magazine, 1).unwrap();
+        record.publish();
+        drop(record);
+        both(first, &records, |records, me| {
+            if me == 0 {
+                let magazine = Magazine::single();
+                records.lock(&magazine, 0, 0).unwrap().discard();
+                drop(begin(records, &magazine, 2).unwrap());
+            } else if let Some(seen) = records.read(0, 0, |_| {}) {
+                assert_eq!(seen.owner, Owner::new(1));
+            }
+        });
+    });
+}
+
 #[test]
 fn a_slot_is_given_to_one_claim() {
     model(|first| {

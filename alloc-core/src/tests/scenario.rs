@@ -3,9 +3,9 @@
 use super::{AGENT, ROLE, granted, holder, table};
 use crate::testing::Machine;
 use crate::{
-    AgentState, Confirmed, CoreSpec, HoldLimit, Level, Limit, Locality, MemoryHold, MemoryLocality, MemoryMode,
-    NumaNodeId, NumaNodeSpec, Outcome, Owner, Placed, Placement, Policy, PuId, Quantities, Reason, Refusal, Released,
-    Request, RestoreError, Shape, ShapeSpec, Table, Transferred, Unplaced,
+    AgentId, AgentState, Confirmed, CoreSpec, HoldLimit, Level, Limit, Local, Locality, MemoryHold, MemoryLocality,
+    MemoryMode, NumaNodeId, NumaNodeSpec, Outcome, Owner, Placed, Placement, Policy, PuId, Quantities, Reason, Refusal,
+    Released, Request, RestoreError, Shape, ShapeSpec, Table, Transferred, Unplaced,
 };
 
 const GIB: u64 = 1 << 30;
@@ -310,4 +310,17 @@ fn what_cannot_be_meant_is_refused() {
     let nobody = crate::Holder { owner: Owner::new(1), role: crate::RoleId::new(9) };
     assert!(matches!(refused(table.claim(AGENT, nobody, &Request::exclusive(1, 0))).reason, Reason::NoSuchRole(_)));
     table.validate().unwrap();
+}
+
+/// All desks are taken: that is no reason to say that an agent, or every agent, is not there.
+#[test]
+fn without_a_desk_a_restore_is_to_be_asked_again_and_an_explanation_is_given() {
+    let table = one(LARGE);
+    let placement = Placement { pus: vec![PuId::new(0)], ..Placement::default() };
+    let locals: Vec<_> = (0..4).map(|_| Local::new(&table, 0).unwrap()).collect();
+    assert_eq!(table.restore(AGENT, holder(1), &placement), Err(RestoreError::Contended));
+    assert_eq!(table.explain(ROLE, &Request::exclusive(1, 0)).agents, 1);
+    drop(locals);
+    assert_eq!(table.restore(AgentId::new(9), holder(1), &placement), Err(RestoreError::NoSuchAgent(AgentId::new(9))));
+    table.restore(AGENT, holder(1), &placement).unwrap();
 }

@@ -6,7 +6,7 @@ use super::{ROLE, holder, table};
 use crate::testing::Machine;
 use crate::{
     AgentId, AgentState, AttributeValue, Attributes, ConstraintError, ConstraintFault, Excluded, Limit, Local, NameId,
-    NumberSpan, Owner, Placed, Policy, ReasonKind, Request, Selection, Table, TableError, Test, Unplaced,
+    NumberSpan, Outcome, Owner, Placed, Policy, ReasonKind, Request, Selection, Table, TableError, Test, Unplaced,
 };
 use crate::{Condition, Constraint, Released};
 
@@ -246,4 +246,34 @@ fn selections_keep_up_with_threads_that_change_agents() {
         assert_eq!(selection.agents(), new.agents());
     }
     table.validate().unwrap();
+}
+
+/// In a batch as one by one, on tables that are alike.
+#[test]
+fn a_batch_keeps_to_its_policy_in_a_selection() {
+    for policy in [Policy::Pack, Policy::Spread, Policy::FragmentationAware] {
+        let alike = || {
+            let table = racks(12);
+            // One agent is tighter than the others, and not among the first: along the index it would come first.
+            let Outcome::Granted(_) = table.claim(agent(10), holder(1), &Request::exclusive(3, 0)) else { panic!() };
+            table
+        };
+        let (request, holders) = (Request::exclusive(1, 0), vec![holder(1); 4]);
+        let single = alike();
+        let mut selection = single.select([]).unwrap();
+        let one_by_one: Vec<_> = holders
+            .iter()
+            .map(|holder| agent_of(single.place_where(*holder, &request, policy, &mut selection)))
+            .collect();
+        let table = alike();
+        let (local, mut selection) = (Local::new(&table, 0).unwrap(), table.select([]).unwrap());
+        let mut batch = Vec::new();
+        local.place_many_where(&holders, &request, policy, &mut selection, |_, placed| batch.push(agent_of(placed)));
+        assert_eq!(batch, one_by_one, "{policy:?}");
+    }
+}
+
+fn agent_of(placed: Placed) -> u32 {
+    let Placed::Granted(grant) = placed else { panic!("{placed:?}") };
+    grant.claim.agent().get()
 }
