@@ -18,6 +18,7 @@ use crate::claim::Holder;
 use crate::ids::AgentId;
 use crate::index::{Index, Plane, Query, ROW};
 use crate::leaf::{Cores, LEAF_PUS, PuState, lowest_bits};
+use crate::mask::Mask;
 use crate::memory::Seat;
 use crate::outcome::Grant;
 use crate::pack::one_of_each;
@@ -27,8 +28,10 @@ use crate::record::OpenRecord;
 use crate::request::{Level, Locality, MemoryLocality, Policy, Request};
 use crate::shortlist::{self, Shortlist};
 use crate::site::{Hands, Site};
+use crate::siting::Siting;
 use crate::standing::Standing;
 use crate::stock::{Stock, View, WhatIf};
+use crate::walk::Within;
 use crate::wants::{Grain, Take, Wants};
 use crate::wide::{Missed, take_planned};
 use crate::worth::Worth;
@@ -73,7 +76,7 @@ impl Trail {
         Self { planes, memory, classes, query: None, start, row: 0, wrapped: true, at: 0, bits: 0 }
     }
 
-    fn next(&mut self, index: &Index, roomiest_first: bool) -> Option<u32> {
+    fn next(&mut self, index: &Index, within: Option<&Mask>, roomiest_first: bool) -> Option<u32> {
         while self.bits == 0 {
             let Some(query) = self.query else {
                 let class = if roomiest_first { self.classes.next_back() } else { self.classes.next() }?;
@@ -85,7 +88,7 @@ impl Trail {
                 continue;
             };
             let end = if self.wrapped { self.start } else { index.rows() };
-            match index.next(query, self.row, end) {
+            match within.next(index, query, self.row, end) {
                 Some((row, bits)) => (self.at, self.bits, self.row) = (row, bits, row + 1),
                 None if !self.wrapped => (self.row, self.wrapped) = (0, true),
                 None => self.query = None,
@@ -101,6 +104,7 @@ impl Trail {
 #[derive(Debug)]
 pub(crate) struct Narrow<'a> {
     hands: Hands<'a>,
+    siting: Option<Siting<'a>>,
     standing: Standing,
     wants: Wants,
     level: Option<Level>,
@@ -120,7 +124,12 @@ pub(crate) struct Narrow<'a> {
 
 impl<'a> Narrow<'a> {
     /// A search; `None` for a request that is better served otherwise.
-    pub(crate) fn new(hands: Hands<'a>, request: &Request, policy: Policy, worth: Option<Worth>) -> Option<Self> {
+    pub(crate) fn new(
+        hands: Hands<'a>,
+        siting: Option<Siting<'a>>,
+        request: &Request,
+        (policy, worth): (Policy, Option<Worth>),
+    ) -> Option<Self> {
         // Extras are the planner's.
         if request.extras.wishes().is_some() {
             return None;
@@ -142,6 +151,7 @@ impl<'a> Narrow<'a> {
         let strict = request.memory == MemoryLocality::Required;
         let mut narrow = Self {
             hands,
+            siting,
             standing: request.standing.unwrap_or_default(),
             wants,
             level,
@@ -217,8 +227,11 @@ impl<'a> Narrow<'a> {
             return None;
         }
         let roomiest_first = self.policy == Policy::Spread;
-        if let Some(position) = self.trail.next(&self.hands.shard.index, roomiest_first) {
-            return Some(position);
+        let within = self.siting.map(|siting| siting.mask(self.hands.shard_at));
+        while let Some(position) = self.trail.next(&self.hands.shard.index, within, roomiest_first) {
+            if self.siting.is_none_or(|siting| siting.admits_at(&self.hands, position)) {
+                return Some(position);
+            }
         }
         self.stage = match self.stage {
             Stage::Room => Stage::Both,
@@ -254,7 +267,7 @@ impl<'a> Narrow<'a> {
         let mut record = site.begin(holder.owner, holder.role).map_err(|_| Missed::Agent)?;
         record.set_standing(self.standing);
         self.plan(&site, (leaf, place), &mut record).ok_or(Missed::Agent)?;
-        take_planned(&site, record, &mut self.pools_changed)
+        take_planned(&site, record, self.siting, &mut self.pools_changed)
     }
 
     /// Plans at a leaf; `None` when it does not serve.

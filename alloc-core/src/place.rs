@@ -10,7 +10,8 @@
 //! **Agent by agent**, when nothing was found, and before the answer is no: each agent is planned for; of the first few that
 //! could serve the one with the least left (pack) or the most (spread) is claimed.
 //!
-//! **Of a selection**, both look at its agents only; where its claims join groups or mind rules, they are placed agent by agent.
+//! **Of a selection**, all three look at its agents only; where its claims join groups or mind rules, nothing is claimed along the
+//! first of them, and the others take the memberships with the rest.
 //!
 //! A no is final when nobody was in flight while all was looked at once more; see [`desk`](crate::desk).
 
@@ -134,9 +135,8 @@ pub(crate) fn place_sited(
     if let Err(invalid) = check(request) {
         return Placed::Refused(Unplaced::Invalid(invalid));
     }
-    if !siting.has_company()
-        && let Some(need) = need_of(request, policy)
-    {
+    let need = need_of(request, policy).filter(|_| !siting.has_company());
+    if let Some(need) = need {
         let in_shard = |hands: Hands<'_>| {
             let mask = siting.mask(hands.shard_at);
             Walk::new(&hands, mask, &need, policy).place(None, holder, &need)
@@ -145,7 +145,11 @@ pub(crate) fn place_sited(
             return Placed::Granted(grant);
         }
     }
-    place_slowly(caller, holder, request, (policy, Some(siting)), None)
+    let roam = Roam::new(caller, request, policy, need.is_none(), 1).at(siting);
+    match roam.place(caller, shards(caller), holder) {
+        Ok(grant) => Placed::Granted(grant),
+        Err(pools_changed) => place_slowly(caller, holder, request, (policy, Some(siting)), pools_changed),
+    }
 }
 
 /// Places one request for many holders.
@@ -164,10 +168,8 @@ pub(crate) fn place_many(
         done = place_along(&mut Walk::new(&hands, All, &need, policy), holders, &need, &mut each);
     }
     if done < holders.len() && check(request).is_ok() {
-        let (first, left) = (done, &holders[done..]);
-        let roam = Roam::new(caller, request, policy, need.is_none(), left.len());
-        let each = |at, grant| each(first + at, Placed::Granted(grant));
-        done += caller.with(caller.home, |hands| roam.place_many(hands, left, each));
+        let roam = Roam::new(caller, request, policy, need.is_none(), holders.len() - done);
+        done += roam_at_home(caller, &roam, holders, done, &mut each);
     }
     for (at, holder) in holders.iter().enumerate().skip(done) {
         each(at, place(caller, *holder, request, policy));
@@ -183,15 +185,32 @@ pub(crate) fn place_many_sited(
     mut each: impl FnMut(usize, Placed),
 ) {
     let mut done = 0;
-    if let Some(need) = need_of(request, policy)
+    let need = need_of(request, policy);
+    if let Some(need) = need
         && let Some(hands) = caller.hands_in(caller.home)
     {
         let mask = siting.mask(hands.shard_at);
         done = place_along(&mut Walk::new(&hands, mask, &need, policy), holders, &need, &mut each);
     }
+    if done < holders.len() && check(request).is_ok() {
+        let roam = Roam::new(caller, request, policy, need.is_none(), holders.len() - done).at(siting);
+        done += roam_at_home(caller, &roam, holders, done, &mut each);
+    }
     for (at, holder) in holders.iter().enumerate().skip(done) {
         each(at, place_sited(caller, *holder, request, policy, siting));
     }
+}
+
+/// Places for the holders from the first on that is left, until nothing is found; for how many it did.
+fn roam_at_home(
+    caller: &Caller<'_>,
+    roam: &Roam<'_>,
+    holders: &[Holder],
+    first: usize,
+    each: &mut impl FnMut(usize, Placed),
+) -> usize {
+    let each = |at, grant| each(first + at, Placed::Granted(grant));
+    caller.with(caller.home, |hands| roam.place_many(hands, &holders[first..], each))
 }
 
 /// Places for one holder after the other along a walk, until it is over; for how many it did.

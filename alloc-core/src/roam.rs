@@ -8,6 +8,7 @@ use crate::narrow::Narrow;
 use crate::outcome::Grant;
 use crate::request::{Policy, Request};
 use crate::site::Hands;
+use crate::siting::Siting;
 use crate::wide::{Missed, Wide};
 use crate::worth::Worth;
 
@@ -19,6 +20,8 @@ pub(crate) struct Roam<'a> {
     /// Whether single leaves and pools are looked at; somebody else may have done that.
     narrow: bool,
     worth: Option<Worth>,
+    /// Where it may go, if not everywhere.
+    siting: Option<Siting<'a>>,
 }
 
 impl<'a> Roam<'a> {
@@ -32,18 +35,27 @@ impl<'a> Roam<'a> {
     ) -> Self {
         let worth = (policy == Policy::FragmentationAware)
             .then(|| caller.table.mix().saw(request, caller.table.narrowest(), placements));
-        Self { request, policy, narrow, worth }
+        Self { request, policy, narrow, worth, siting: None }
     }
 
-    fn narrow<'h>(&self, hands: Hands<'h>) -> Option<Narrow<'h>> {
-        self.narrow.then(|| Narrow::new(hands, self.request, self.policy, self.worth)).flatten()
+    /// The same, where a siting admits.
+    pub(crate) fn at(mut self, siting: Siting<'a>) -> Self {
+        self.siting = Some(siting);
+        self
+    }
+
+    fn narrow<'h>(&self, hands: Hands<'h>) -> Option<Narrow<'h>>
+    where
+        'a: 'h,
+    {
+        self.narrow.then(|| Narrow::new(hands, self.siting, self.request, (self.policy, self.worth))).flatten()
     }
 
     fn wide<'h>(&self, hands: Hands<'h>, placements: usize) -> Option<Wide<'h>>
     where
         'a: 'h,
     {
-        Wide::new(hands, self.request, self.policy, self.worth, placements)
+        Wide::new(hands, self.siting, self.request, (self.policy, self.worth), placements)
     }
 
     /// Places for one holder in any of some shards. Otherwise: an agent whose pools changed nevertheless.

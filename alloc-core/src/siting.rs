@@ -1,10 +1,11 @@
 //! Siting: placement on the agents that a [`Selection`] means.
 //!
-//! The walk along the index looks at the leaves in the selection's masks only; the search over all agents, at the agents in them.
+//! What goes along the index looks at the positions in the selection's masks only, the search over all agents at the agents in them;
+//! where claims join groups or mind rules, at those besides that no rule forbids at this moment.
 
 use crate::claim::Holder;
 use crate::explain::Explanation;
-use crate::ids::RoleId;
+use crate::ids::{AgentId, RoleId};
 use crate::local::Caller;
 use crate::mask::Mask;
 use crate::place::{self, Placed, Unplaced};
@@ -12,7 +13,7 @@ use crate::reason::Excluded;
 use crate::record::OpenRecord;
 use crate::request::{Policy, Request};
 use crate::selection::Selection;
-use crate::site::Site;
+use crate::site::{Hands, Site};
 use crate::table::Table;
 
 /// How many of a batch are placed before the selection is brought up to date again.
@@ -43,11 +44,20 @@ impl<'a> Siting<'a> {
         self.mask(site.hands.shard_at).has(site.machine.position(0)) && self.keeps_rules(site)
     }
 
+    /// Whether no rule forbids the agent of a position at this moment; that the position is in the mask, the caller knows.
+    pub(crate) fn admits_at(self, hands: &Hands<'_>, position: u32) -> bool {
+        let agent = || AgentId::new(hands.shard.first.get() + hands.shard.deed(position).at());
+        !self.has_company() || self.keeps_rules_on(hands.table, agent())
+    }
+
+    fn keeps_rules_on(self, table: &Table, agent: AgentId) -> bool {
+        self.selection.company().broken_rule(table.groups(), agent).is_none()
+    }
+
     /// Whether no rule forbids an agent at this moment.
     #[inline]
     pub(crate) fn keeps_rules(self, site: &Site<'_>) -> bool {
-        let company = self.selection.company();
-        company.is_empty() || company.broken_rule(site.hands.table.groups(), site.agent).is_none()
+        !self.has_company() || self.keeps_rules_on(site.hands.table, site.agent)
     }
 
     /// Writes the memberships of a claim there; false when by now a rule forbids it.
@@ -148,7 +158,6 @@ impl Table {
 mod tests {
     use super::*;
     use crate::membership::{AGENT_KEY, NO_LIMIT};
-    use crate::site::Hands;
     use crate::testing::Machine;
     use crate::tests::{AGENT, ROLE, holder, table};
     use crate::{AttributeValue, Attributes, Constraint, GroupKey, GroupSpec, Limit, NameId, Owner, Rule, Test};

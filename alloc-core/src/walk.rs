@@ -3,7 +3,8 @@
 //! For many placements of one shape it looks some positions ahead and asks for their memory, so that each is there when its
 //! turn comes.
 //!
-//! A walk is [within](Within) all positions, or those of a [`Mask`]; which of them it is, is known when it is compiled.
+//! A walk is [within](Within) all positions, or those of a [`Mask`]; which of them it is, is known when it is compiled. Slower
+//! searches are told when they run.
 
 use crate::claim::Holder;
 use crate::index::{Index, Plane, Query, ROW};
@@ -40,6 +41,15 @@ impl Within for &Mask {
                 return Some((found, both));
             }
             row = found + 1;
+        }
+    }
+}
+
+impl Within for Option<&Mask> {
+    fn next(self, index: &Index, query: Query, row: u32, end: u32) -> Option<(u32, u64)> {
+        match self {
+            Some(mask) => mask.next(index, query, row, end),
+            None => All.next(index, query, row, end),
         }
     }
 }

@@ -15,6 +15,8 @@ use crate::agents::{Agents, CLASSES, Family, Figures, class_of, units};
 use crate::block::POSITIONS_PER_LINE;
 use crate::claim::{Holder, Untaken, take};
 use crate::ids::AgentId;
+use crate::index::ROW;
+use crate::mask::Mask;
 use crate::outcome::Grant;
 use crate::plain;
 use crate::plan::plan;
@@ -23,6 +25,7 @@ use crate::record::OpenRecord;
 use crate::request::{Level, Locality, Policy, Request};
 use crate::shortlist::{self, Shortlist};
 use crate::site::{Hands, Site};
+use crate::siting::Siting;
 use crate::stock::{View, WhatIf};
 use crate::wants::{Grain, Wants};
 use crate::worth::Worth;
@@ -93,15 +96,19 @@ pub(crate) enum Missed {
     Role,
 }
 
-/// Charges the role and takes what a record says. The first agent whose pools changed for nothing is kept in `pools_changed`.
+/// Joins the groups, charges the role and takes what a record says. The first agent whose pools changed for nothing is kept in `pools_changed`.
 pub(crate) fn take_planned<'a>(
     site: &Site<'a>,
     mut record: OpenRecord<'a>,
+    siting: Option<Siting<'_>>,
     pools_changed: &mut Option<AgentId>,
 ) -> Result<Grant, Missed> {
+    if siting.is_some_and(|siting| !siting.join(site, &mut record)) {
+        return Err(Missed::Agent);
+    }
     record.sort();
     let charged = record.quantities();
-    take(site, &mut record, charged, None).map_err(|untaken| match untaken {
+    take(site, &mut record, charged, siting).map_err(|untaken| match untaken {
         Untaken::Role(_) => Missed::Role,
         Untaken::Moved { pools_changed: changed } => {
             *pools_changed = pools_changed.or_else(|| changed.then_some(site.agent));
@@ -127,18 +134,26 @@ impl Trail {
         Self { family: floor.family, classes, class: None, start, line: start, wrapped: false }
     }
 
-    /// The next agent, and its class.
-    fn next(&mut self, agents: &Agents, roomiest_first: bool) -> Option<(u32, u32)> {
+    /// The next agent that is in a mask, and its class.
+    fn next(&mut self, agents: &Agents, mask: Option<&Mask>, roomiest_first: bool) -> Option<(u32, u32)> {
+        let in_mask = |line: &u32| mask.is_none_or(|mask| mask.has(line * POSITIONS_PER_LINE));
         loop {
             let Some(class) = self.class else {
                 self.class = Some(if roomiest_first { self.classes.next_back() } else { self.classes.next() }?);
                 (self.line, self.wrapped) = (self.start, false);
                 continue;
             };
-            match agents.next(self.family, class, self.line) {
+            // Stretches without agents in the mask are passed over at once.
+            let from = mask.map_or(Some(self.line), |mask| {
+                mask.next_row(self.line * POSITIONS_PER_LINE / ROW)
+                    .map(|row| self.line.max(row * ROW / POSITIONS_PER_LINE))
+            });
+            match from.and_then(|from| agents.next(self.family, class, from)) {
                 Some(line) if !self.wrapped || line < self.start => {
                     self.line = line + 1;
-                    return Some((class, line));
+                    if in_mask(&line) {
+                        return Some((class, line));
+                    }
                 }
                 _ if !self.wrapped => (self.line, self.wrapped) = (0, true),
                 _ => self.class = None,
@@ -151,6 +166,7 @@ impl Trail {
 #[derive(Debug)]
 pub(crate) struct Wide<'a> {
     hands: Hands<'a>,
+    siting: Option<Siting<'a>>,
     request: &'a Request,
     wants: Wants,
     policy: Policy,
@@ -179,9 +195,9 @@ impl<'a> Wide<'a> {
     /// A search for so many placements; `None` when the planes cannot tell who serves.
     pub(crate) fn new(
         hands: Hands<'a>,
+        siting: Option<Siting<'a>>,
         request: &'a Request,
-        policy: Policy,
-        worth: Option<Worth>,
+        (policy, worth): (Policy, Option<Worth>),
         placements: usize,
     ) -> Option<Self> {
         let apart = (u64::from(hands.shard.lines()) * u64::from(hands.table.start_of(hands.desk))) >> 32;
@@ -191,6 +207,7 @@ impl<'a> Wide<'a> {
         let trail = Trail::new(floors.get(0)?, start);
         let mut wide = Self {
             hands,
+            siting,
             request,
             wants,
             policy,
@@ -263,7 +280,7 @@ impl<'a> Wide<'a> {
             let mut ahead = [(0, 0); shortlist::MOST];
             let mut len = 0;
             while len < ahead.len()
-                && let Some(next) = self.trail.next(&self.hands.shard.index.agents, self.policy == Policy::Spread)
+                && let Some(next) = self.next()
             {
                 self.hands.shard.prefetch_words(next.1);
                 ahead[len] = next;
@@ -277,6 +294,19 @@ impl<'a> Wide<'a> {
                     Some(rank) => self.found.push(rank, *line),
                     None => self.looks += 1,
                 }
+            }
+        }
+    }
+
+    /// The next agent of the trail that may be claimed on, and its class.
+    fn next(&mut self) -> Option<(u32, u32)> {
+        let mask = self.siting.map(|siting| siting.mask(self.hands.shard_at));
+        let roomiest_first = self.policy == Policy::Spread;
+        loop {
+            let (class, line) = self.trail.next(&self.hands.shard.index.agents, mask, roomiest_first)?;
+            let position = line * POSITIONS_PER_LINE;
+            if self.siting.is_none_or(|siting| siting.admits_at(&self.hands, position)) {
+                return Some((class, line));
             }
         }
     }
@@ -350,6 +380,6 @@ impl<'a> Wide<'a> {
             plan(self.request, &view, &mut record)
         });
         planned.map_err(|_| Missed::Agent)?;
-        take_planned(&site, record, &mut self.pools_changed)
+        take_planned(&site, record, self.siting, &mut self.pools_changed)
     }
 }

@@ -8,7 +8,7 @@ use crate::{
     AgentId, AgentState, AttributeValue, Attributes, ConstraintError, ConstraintFault, Excluded, Limit, Local, NameId,
     NumberSpan, Outcome, Owner, Placed, Policy, ReasonKind, Request, Selection, Table, TableError, Test, Unplaced,
 };
-use crate::{Condition, Constraint, Released};
+use crate::{Condition, Constraint, GroupKey, GroupSpec, Released, Rule};
 
 const RACK: NameId = NameId::new(1);
 const SPEED: NameId = NameId::new(2);
@@ -276,4 +276,40 @@ fn a_batch_keeps_to_its_policy_in_a_selection() {
 fn agent_of(placed: Placed) -> u32 {
     let Placed::Granted(grant) = placed else { panic!("{placed:?}") };
     grant.claim.agent().get()
+}
+
+/// The tightest agent of the selection is far behind the first ones, for requests of several leaves and of shares, with and without
+/// a group: who asks agent by agent compares the first few only.
+#[test]
+fn the_tightest_agent_of_a_selection_is_found_wherever_it_is() {
+    let two_domains = Machine { cores: 8, l3: 2, ..FOUR };
+    for (grouped, request) in [false, true]
+        .into_iter()
+        .flat_map(|grouped| [Request::exclusive(6, 0), Request::shared(400, 0)].map(|request| (grouped, request)))
+    {
+        let table = table(256, Limit::default(), &[two_domains; 96]);
+        for at in 0..96 {
+            table.set_attributes(agent(at), rack(&(at % 3).to_string())).unwrap();
+        }
+        // One tighter agent in the rack that is meant, and one in another.
+        for tight in [92, 91] {
+            let Outcome::Granted(_) = table.claim(agent(tight), holder(1), &Request::exclusive(1, 0)) else { panic!() };
+            let Outcome::Granted(_) = table.claim(agent(tight), holder(1), &Request::shared(500, 0)) else { panic!() };
+            // Claims tell the agents' planes nothing: a search that finds too little does.
+            let mut only = table.select([Constraint::AgentIn(vec![agent(tight)])]).unwrap();
+            assert_eq!(place(&table, &Request::exclusive(7, 0), &mut only), Err(Unplaced::NoAgent));
+        }
+        let mut selection = in_rack(&table, "2");
+        if grouped {
+            let group = table.add_group(GroupSpec { key: GroupKey::Agent }).unwrap();
+            selection = selection.joining(group).with_rule(Rule::AtMost { group, members: 1 });
+        }
+        let placed: Vec<_> = (0..33).map(|_| place(&table, &request, &mut selection)).collect();
+        assert_eq!(placed[0], Ok(92), "{grouped} {request:?}");
+        assert!(placed.iter().flatten().all(|at| at % 3 == 2));
+        // One on each agent of the rack; without the group a second share finds room where the first did.
+        let on_each = grouped || request == Request::exclusive(6, 0);
+        assert_eq!(placed.iter().flatten().count(), if on_each { 32 } else { 33 }, "{grouped} {request:?}");
+        table.validate().unwrap();
+    }
 }
