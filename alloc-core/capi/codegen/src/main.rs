@@ -104,12 +104,13 @@ fn generate(sources: &Path) -> Result<String, CodegenError> {
     Ok(header.replace("MEROS_STATUS_", "MEROS_"))
 }
 
-/// The sources, sorted; `pointer.rs` has nothing for C.
+/// The sources, sorted; `pointer.rs` has nothing for C, and by `lib.rs` cbindgen would read all of them once more.
 fn files(folder: &Path) -> Result<Vec<PathBuf>, CodegenError> {
     let entries = fs::read_dir(folder).map_err(failed("list", folder))?;
     let paths: Result<Vec<PathBuf>, io::Error> = entries.map(|entry| entry.map(|entry| entry.path())).collect();
     let mut paths = paths.map_err(failed("list", folder))?;
-    paths.retain(|path| path.extension().is_some_and(|end| end == "rs") && !path.ends_with("pointer.rs"));
+    let without = |path: &PathBuf| path.ends_with("pointer.rs") || path.ends_with("lib.rs");
+    paths.retain(|path| path.extension().is_some_and(|end| end == "rs") && !without(path));
     paths.sort();
     Ok(paths)
 }
@@ -223,6 +224,17 @@ mod tests {
             with_pointers("a: In<Table>, b: Out<Out<Local>>, c: Min<T>"),
             "a: *const Table, b: *mut *mut Local, c: Min<T>"
         );
+    }
+
+    #[test]
+    fn every_function_is_declared_once() {
+        let header = generate(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../src"))).unwrap();
+        let declared = header.lines().filter(|line| line.starts_with("meros_status ") || line.starts_with("void "));
+        let mut names: Vec<_> = declared.filter_map(|line| line.split_once('(')).map(|(name, _)| name).collect();
+        let all = names.len();
+        names.sort_unstable();
+        names.dedup();
+        assert!(all > 0 && all == names.len(), "{all} declarations of {} functions", names.len());
     }
 
     #[test]
