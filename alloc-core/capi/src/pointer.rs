@@ -124,9 +124,10 @@ impl fmt::Display for Argument {
     }
 }
 
-/// A number that must fit a smaller type.
+/// A number of a smaller type, at most `most`.
 pub(crate) fn narrow<T: TryFrom<u32>>(name: &'static str, value: u32, most: u32) -> Result<T, Argument> {
-    T::try_from(value).map_err(|_| Argument::Range { name, value: u64::from(value), most: u64::from(most) })
+    let narrowed = T::try_from(value).ok().filter(|_| value <= most);
+    narrowed.ok_or_else(|| Argument::Range { name, value: u64::from(value), most: u64::from(most) })
 }
 
 /// Fields for later must be 0, or they could never come to mean something.

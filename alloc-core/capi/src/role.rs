@@ -5,7 +5,7 @@ use meros_alloc_core as alloc;
 use crate::boundary::call;
 use crate::codes::NO_LIMIT;
 use crate::message::Message;
-use crate::pointer::{Argument, In, Out, growing, narrow};
+use crate::pointer::{Argument, In, Out, growing, narrow, unused};
 use crate::status::{No, Status};
 use crate::table::Table;
 
@@ -73,7 +73,8 @@ fn limit_of(limit: &In<Quantities>) -> Result<alloc::Limit, Argument> {
     if limit.is_null() {
         return Ok(alloc::Limit::default());
     }
-    let Quantities { cpu_milli, mem_bytes, .. } = limit.growing("limit")?;
+    let Quantities { size: _, reserved, cpu_milli, mem_bytes } = limit.growing("limit")?;
+    unused("limit.reserved", &[u64::from(reserved)])?;
     let some = |figure: u64| (figure != NO_LIMIT).then_some(figure);
     Ok(alloc::Limit { cpu_milli: some(cpu_milli), mem_bytes: some(mem_bytes) })
 }

@@ -40,6 +40,10 @@ pub struct Capacity {
 
 growing!(Capacity);
 
+/// The core's limits: beyond them it would name the capacity as a whole, and not the field.
+const MAX_SHARDS: u32 = 64;
+const MAX_SHAPES: u32 = 4096;
+
 /// The version of the interface that the library has: compare with `MEROS_ABI_VERSION` of the header. Any thread.
 // SAFETY: the prefix meros_ is this library's own: no other symbol has the name.
 #[unsafe(no_mangle)]
@@ -130,15 +134,14 @@ pub extern "C" fn meros_validate(table: In<Table>, message: Out<Message>) -> Sta
 
 fn capacity_of(capacity: &Capacity) -> Result<alloc::Capacity, Argument> {
     let Capacity { size: _, shards, agents, lines, claims, roles, threads, shapes } = *capacity;
-    let short = |name, value| narrow(name, value, u32::from(u16::MAX));
     Ok(alloc::Capacity {
-        shards: narrow("capacity.shards", shards, 64)?,
+        shards: narrow("capacity.shards", shards, MAX_SHARDS)?,
         agents,
         lines,
         claims,
-        roles: short("capacity.roles", roles)?,
-        threads: short("capacity.threads", threads)?,
-        shapes: short("capacity.shapes", shapes)?,
+        roles: narrow("capacity.roles", roles, u32::from(u16::MAX))?,
+        threads: narrow("capacity.threads", threads, u32::from(u16::MAX))?,
+        shapes: narrow("capacity.shapes", shapes, MAX_SHAPES)?,
     })
 }
 

@@ -6,7 +6,7 @@ use crate::boundary::call;
 use crate::codes::of_memory_mode;
 use crate::extras_usage::{ExtrasUsage, ExtrasUsageRoom};
 use crate::message::Message;
-use crate::pointer::{In, Out, growing, plain};
+use crate::pointer::{In, Out, growing, plain, unused};
 use crate::shape::of_numa_node;
 use crate::status::{No, Status};
 use crate::table::Table;
@@ -85,6 +85,7 @@ growing!(Usage);
 pub extern "C" fn meros_usage_read(table: In<Table>, agent: u32, usage: Out<Usage>, message: Out<Message>) -> Status {
     call(message, || {
         let mut told = usage.read().growing("usage")?;
+        unused("usage.reserved", &[u64::from(told.reserved)])?;
         let (room, frame) = (told, usage.growing("usage")?);
         let mut pools = room.pools.array(room.pools_capacity, "usage.pools")?;
         let mut memory = room.memory.array(room.memory_capacity, "usage.memory")?;

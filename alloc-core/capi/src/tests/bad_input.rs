@@ -15,7 +15,8 @@ use crate::request::{HoldLimit, Holder, Member, Request};
 use crate::role::{Quantities, meros_role_set_limit};
 use crate::shape::{CoreSpec, NumaNodeSpec, ShapeSpec, meros_shape_new};
 use crate::status::Status;
-use crate::table::{Capacity, meros_table_new, meros_table_touch, meros_validate};
+use crate::table::{Capacity, meros_table_free, meros_table_new, meros_table_touch, meros_validate};
+use crate::usage::{Usage, meros_usage_read};
 
 /// Checks what is refused, each with what the message must contain.
 fn refused(cases: &[(&str, Status, String)]) {
@@ -43,6 +44,7 @@ fn shapes() {
     refused(&[
         shape("cores is empty", |spec, _, _| spec.cores_len = 0),
         shape("spec.cores is longer than memory", |spec, _, _| spec.cores_len = usize::MAX / 8),
+        shape("cores.pus is 33: give at most 32", |_, cores, _| cores[1].pus = 33),
         shape("cores.pus is 300: give at most 32", |_, cores, _| cores[1].pus = 300),
         shape("cores[1].pus is 0", |_, cores, _| cores[1].pus = 0),
         shape("cores.numa_node is 65536", |_, cores, _| cores[0].numa_node = 1 << 16),
@@ -82,7 +84,10 @@ fn capacities_and_tables() {
     };
     refused(&[
         table("give at least 1 of each", |capacity| capacity.agents = 0),
+        table("capacity.shards is 65: give at most 64", |capacity| capacity.shards = 65),
         table("capacity.shards is 256", |capacity| capacity.shards = 256),
+        table("capacity.shapes is 4097: give at most 4096", |capacity| capacity.shapes = 4097),
+        table("capacity.shapes is 65536: give at most 4096", |capacity| capacity.shapes = 1 << 16),
         table("capacity.roles is 65536", |capacity| capacity.roles = 1 << 16),
         table("capacity.size is 0", |capacity| capacity.size = 0),
         case("shard 1 is beyond", |message| meros_table_touch(fixture.table(), 1, message)),
@@ -96,10 +101,26 @@ fn capacities_and_tables() {
             let limit = Quantities { size: 1, reserved: 0, cpu_milli: 0, mem_bytes: 0 };
             meros_role_set_limit(fixture.table(), 0, input(&limit), message)
         }),
+        case("limit.reserved is not used yet", |message| {
+            let limit = Quantities { size: bytes_of::<Quantities>(), reserved: 1, cpu_milli: 0, mem_bytes: 0 };
+            meros_role_set_limit(fixture.table(), 0, input(&limit), message)
+        }),
+        case("usage.reserved is not used yet", |message| {
+            let mut usage = Usage { size: bytes_of::<Usage>(), reserved: 1, ..zeroed() };
+            meros_usage_read(fixture.table(), 0, output(&mut usage), message)
+        }),
         case("no such pool", |message| meros_pool_confirm(fixture.table(), 0, 5, 0, Out::null(), message)),
         case("table is null", |message| meros_validate(none(), message)),
         case("table is not aligned", |message| meros_validate(wild(12).read(), message)),
     ]);
+}
+
+#[test]
+fn the_most_of_a_capacity_is_the_cores() {
+    let (size, mut table) = (bytes_of::<Capacity>(), Out::null());
+    let most = Capacity { size, shards: 64, agents: 64, lines: 512, claims: 64, roles: 1, threads: 1, shapes: 4096 };
+    ok(|message| meros_table_new(input(&most), output(&mut table), message));
+    meros_table_free(table);
 }
 
 #[test]
