@@ -60,11 +60,12 @@ enum meros_status
      */
     MEROS_OK = 0,
     /**
-     * No, and nobody in flight can have caused it. The answer has the reason and its figures.
+     * No, and nobody in flight can have caused it. The answer, where there is one, has the reason and its figures. Of a call on many:
+     * some were not done, each answer has its own status.
      */
     MEROS_REFUSED = 1,
     /**
-     * Others were in the way; nothing is held. Ask again.
+     * Others were in the way: it is not done, nor a part of it. Ask again.
      */
     MEROS_CONTENDED = 2,
     /**
@@ -443,7 +444,7 @@ typedef uint32_t meros_resource;
 #endif // __cplusplus
 
 /**
- * Why a request is refused.
+ * Why a call did not do what was asked; of a call that did, `MEROS_REASON_GRANTED`.
  */
 enum meros_reason
 #if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
@@ -451,15 +452,15 @@ enum meros_reason
 #endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
  {
     /**
-     * It is not.
+     * It did: `MEROS_OK`.
      */
     MEROS_REASON_GRANTED = 0,
     /**
-     * The agent is unknown, or the claim to split is not live.
+     * The agent is unknown, or the claim is not live.
      */
     MEROS_REASON_GONE = 1,
     /**
-     * The claim to split is somebody else's.
+     * The claim is somebody else's.
      */
     MEROS_REASON_NOT_OWNER = 2,
     /**
@@ -507,7 +508,7 @@ enum meros_reason
      */
     MEROS_REASON_NO_AGENT = 13,
     /**
-     * Something of an exact claim is not free.
+     * Something of an exact claim, or of what is to be restored, is not free.
      */
     MEROS_REASON_TAKEN = 14,
     /**
@@ -518,6 +519,14 @@ enum meros_reason
      * A constraint, a predicate or a rule leaves the agent out.
      */
     MEROS_REASON_EXCLUDED = 16,
+    /**
+     * Others were in the way: ask again.
+     */
+    MEROS_REASON_CONTENDED = 17,
+    /**
+     * The agent is another incarnation than an exact claim says.
+     */
+    MEROS_REASON_STALE = 18,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L
@@ -1235,7 +1244,8 @@ typedef struct meros_holder {
 } meros_holder;
 
 /**
- * What came of a call on claims. Written whole, whatever came of it, unless an argument was invalid.
+ * What came of a call on claims. Written whole, whatever came of it; not written when an argument could not be read
+ * (`MEROS_INVALID_ARGUMENT`) and after `MEROS_PANIC`.
  */
 typedef struct meros_answer {
     /**
@@ -1279,11 +1289,11 @@ typedef struct meros_answer {
      */
     uint32_t agent;
     /**
-     * 1 when pools of `agent` gained or lost cores, also when nothing was granted: read meros_pool_orders.
+     * 1 when pools of `agent` gained or lost cores, also when nothing was granted: read meros_pool_orders. Of a gang undone: may have.
      */
     uint32_t pools_changed;
     /**
-     * A meros_reason.
+     * A meros_reason; `MEROS_REASON_GRANTED` with `MEROS_OK`, and only then.
      */
     uint32_t reason;
     /**
@@ -2173,8 +2183,9 @@ meros_status meros_explain(const struct meros_table *table,
 
 /**
  * Claims on several agents, all or nothing. `answers` has room for `len` of them, one for each part; `answer` is of the whole: what was
- * charged together, or why not. After a no `answers` name no claims, but the agents where pools changed even so. `local` is this thread's
- * handle, or NULL. Any thread.
+ * charged together, or why not. After a no `answers` name no claims, but the agents where claims were made and undone. When `answer` then
+ * has `pools_changed`, so have these, and pools of any of them may have changed; after `MEROS_CONTENDED` also those of a part that names
+ * no agent: read the orders of all parts. `local` is this thread's handle, or NULL. Any thread.
  */
 meros_status meros_claim_gang(const struct meros_table *table,
                               const struct meros_local *local,
@@ -2187,8 +2198,9 @@ meros_status meros_claim_gang(const struct meros_table *table,
 
 /**
  * Finds agents for `count` claims of one kind, at most `most_per_agent` on each, and claims there, all or nothing. `answers` has room for
- * `count` of them, in agent order; the rest as with meros_claim_gang. `policy` is a meros_policy: pack puts as many on each as it can,
- * spread as many on each as on the others. `local` is this thread's handle, or NULL. Any thread.
+ * `count` of them, in agent order; the rest as with meros_claim_gang, but after `MEROS_CONTENDED` with `pools_changed` read the orders of
+ * all agents. `policy` is a meros_policy: pack puts as many on each as it can, spread as many on each as on the others. `local` is this
+ * thread's handle, or NULL. Any thread.
  */
 meros_status meros_place_gang(const struct meros_table *table,
                               const struct meros_local *local,
@@ -2296,7 +2308,8 @@ meros_status meros_resize(const struct meros_table *table,
 
 /**
  * Restores a pool as the agent runs it: `pus` are its PUs, sorted, whole cores. Pools come first, then exclusive claims, then shared
- * ones, then meros_pool_trim. Any thread.
+ * ones, then meros_pool_trim. `MEROS_REFUSED` when a claim or a pool has one of the PUs: others of the list may be in the pool by then,
+ * and meros_pool_trim lets them go. Any thread.
  */
 meros_status meros_restore_pool(const struct meros_table *table,
                                 uint32_t agent,

@@ -5,11 +5,11 @@ use meros_alloc_core as alloc;
 use crate::codes::{NO_CLAIM, NONE, Reason, Resource, of_reason, of_resource, of_wanted};
 use crate::gang::NotGanged;
 use crate::merge::NotMerged;
-use crate::pointer::plain;
 use crate::shape::of_numa_node;
 use crate::status::{Answered, No, Status};
 
-/// What came of a call on claims. Written whole, whatever came of it, unless an argument was invalid.
+/// What came of a call on claims. Written whole, whatever came of it; not written when an argument could not be read
+/// (`MEROS_INVALID_ARGUMENT`) and after `MEROS_PANIC`.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Answer {
@@ -33,9 +33,9 @@ pub struct Answer {
     pub status: u32,
     /// The agent; `MEROS_NONE` when it is about none.
     pub agent: u32,
-    /// 1 when pools of `agent` gained or lost cores, also when nothing was granted: read meros_pool_orders.
+    /// 1 when pools of `agent` gained or lost cores, also when nothing was granted: read meros_pool_orders. Of a gang undone: may have.
     pub pools_changed: u32,
-    /// A meros_reason.
+    /// A meros_reason; `MEROS_REASON_GRANTED` with `MEROS_OK`, and only then.
     pub reason: u32,
     /// A meros_resource: what the figures count.
     pub what: u32,
@@ -52,7 +52,6 @@ pub struct Answer {
     pub reserved: [u32; 7],
 }
 
-plain!(Answer);
 const _: () = assert!(size_of::<Answer>() == 128);
 
 /// What is written and what is returned.
@@ -68,10 +67,22 @@ impl Told {
         Self { answer: Answer { status, ..answer }, answered }
     }
 
-    pub(crate) fn no(agent: Option<alloc::AgentId>, pools_changed: bool, no: No) -> Self {
-        let agent = agent.map_or(NONE, alloc::AgentId::get);
-        let pools_changed = pools_changed.into();
-        Self::new(Answer { claim: NO_CLAIM, agent, pools_changed, ..Answer::default() }, Err(no))
+    /// A no always has a reason.
+    fn no(agent: Option<alloc::AgentId>, reason: Reason, no: No) -> Self {
+        let (agent, reason) = (agent.map_or(NONE, alloc::AgentId::get), reason as u32);
+        Self::new(Answer { claim: NO_CLAIM, agent, reason, ..Answer::default() }, Err(no))
+    }
+
+    fn contended(agent: Option<alloc::AgentId>, pools_changed: bool) -> Self {
+        let mut told = Self::no(agent, Reason::Contended, No::Contended);
+        told.answer.pools_changed = pools_changed.into();
+        told
+    }
+
+    fn invalid(agent: Option<alloc::AgentId>, no: No) -> Self {
+        let mut told = Self::no(agent, Reason::Invalid, no);
+        told.answer.permanent = 1;
+        told
     }
 
     fn yes(claim: alloc::ClaimId, quantities: alloc::Quantities, pools_changed: bool) -> Self {
@@ -90,40 +101,35 @@ impl Told {
     pub(crate) fn outcome(agent: alloc::AgentId, outcome: alloc::Outcome) -> Self {
         match outcome {
             alloc::Outcome::Granted(grant) => Self::granted(grant),
-            alloc::Outcome::Refused(refusal) => Self::refused(refusal.agent, refusal.reason, No::Refused(refusal)),
-            alloc::Outcome::Contended(contended) => Self::no(Some(agent), contended.pools_changed, No::Contended),
+            alloc::Outcome::Refused(refusal) => Self::refusal(refusal),
+            alloc::Outcome::Contended(contended) => Self::contended(Some(agent), contended.pools_changed),
         }
     }
 
     pub(crate) fn placed(placed: alloc::Placed) -> Self {
         match placed {
             alloc::Placed::Granted(grant) => Self::granted(grant),
-            alloc::Placed::Contended { pools_changed } => {
-                Self::no(pools_changed, pools_changed.is_some(), No::Contended)
-            }
+            alloc::Placed::Contended { pools_changed } => Self::contended(pools_changed, pools_changed.is_some()),
             alloc::Placed::Refused(unplaced) => Self::unplaced(unplaced),
         }
     }
 
     fn unplaced(unplaced: alloc::Unplaced) -> Self {
-        let reason = match unplaced {
-            alloc::Unplaced::Invalid(_) => Reason::Invalid,
-            alloc::Unplaced::NoAgent => Reason::NoAgent,
-            alloc::Unplaced::NoSuchGroup(_) => Reason::Invalid,
-            alloc::Unplaced::Role(reason) => {
-                return Self::refused_anywhere(reason, No::Unplaced(unplaced));
-            }
-        };
-        let mut told = Self::no(None, false, No::Unplaced(unplaced));
-        told.answer.reason = reason as u32;
-        told.answer.permanent = u32::from(matches!(reason, Reason::Invalid));
-        told
+        let no = No::Unplaced(unplaced);
+        match unplaced {
+            alloc::Unplaced::Invalid(_) | alloc::Unplaced::NoSuchGroup(_) => Self::invalid(None, no),
+            alloc::Unplaced::NoAgent => Self::no(None, Reason::NoAgent, no),
+            alloc::Unplaced::Role(reason) => Self::refused(None, reason, no),
+        }
     }
 
-    fn refused(agent: alloc::AgentId, reason: alloc::Reason, no: No) -> Self {
-        let mut told = Self::no(Some(agent), false, no);
+    fn refusal(refusal: alloc::Refusal) -> Self {
+        Self::refused(Some(refusal.agent), refusal.reason, No::Refused(refusal))
+    }
+
+    fn refused(agent: Option<alloc::AgentId>, reason: alloc::Reason, no: No) -> Self {
+        let mut told = Self::no(agent, of_reason(&reason), no);
         let answer = &mut told.answer;
-        answer.reason = of_reason(&reason) as u32;
         answer.permanent = reason.is_permanent().into();
         match reason {
             alloc::Reason::LargerThanMachine(shortage)
@@ -137,73 +143,88 @@ impl Told {
         told
     }
 
-    /// A no that is about no agent.
-    fn refused_anywhere(reason: alloc::Reason, no: No) -> Self {
-        let told = Self::refused(alloc::AgentId::new(0), reason, no);
-        Self { answer: Answer { agent: NONE, ..told.answer }, ..told }
-    }
-
     pub(crate) fn released(claim: alloc::ClaimId, released: alloc::Released) -> Self {
         match released {
             alloc::Released::Released { refunded, pools_changed } => Self::yes(claim, refunded, pools_changed),
-            alloc::Released::Gone => Self::of_claim(claim, No::UnknownClaim(claim)),
-            alloc::Released::NotOwner { owner } => Self::of_claim(claim, No::NotOwner(owner)),
-            alloc::Released::Contended => Self::of_claim(claim, No::Contended),
+            alloc::Released::Gone => Self::gone(claim),
+            alloc::Released::NotOwner { owner } => Self::not_owner(claim, owner),
+            alloc::Released::Contended => Self::contended(Some(claim.agent()), false),
         }
     }
 
     pub(crate) fn transferred(claim: alloc::ClaimId, transferred: alloc::Transferred) -> Self {
         match transferred {
             alloc::Transferred::Transferred => Self::yes(claim, alloc::Quantities::default(), false),
-            alloc::Transferred::Gone => Self::of_claim(claim, No::UnknownClaim(claim)),
-            alloc::Transferred::NotOwner { owner } => Self::of_claim(claim, No::NotOwner(owner)),
-            alloc::Transferred::Contended => Self::of_claim(claim, No::Contended),
+            alloc::Transferred::Gone => Self::gone(claim),
+            alloc::Transferred::NotOwner { owner } => Self::not_owner(claim, owner),
+            alloc::Transferred::Contended => Self::contended(Some(claim.agent()), false),
         }
     }
 
-    fn of_claim(claim: alloc::ClaimId, no: No) -> Self {
-        let mut told = Self::no(Some(claim.agent()), false, no);
-        if let No::NotOwner(owner) = no {
-            (told.answer.owner, told.answer.reason) = (owner.get(), Reason::NotOwner as u32);
-        }
-        told
+    fn gone(claim: alloc::ClaimId) -> Self {
+        Self::refused(Some(claim.agent()), alloc::Reason::Gone, No::UnknownClaim(claim))
+    }
+
+    fn not_owner(claim: alloc::ClaimId, owner: alloc::Owner) -> Self {
+        Self::refused(Some(claim.agent()), alloc::Reason::NotOwner { owner }, No::NotOwner(owner))
     }
 
     pub(crate) fn merged(into: alloc::ClaimId, merged: alloc::Merged) -> Self {
-        let claim = match merged {
-            alloc::Merged::Merged { charged } => return Self::yes(into, charged, false),
-            alloc::Merged::Gone { claim } | alloc::Merged::NotOwner { claim, .. } => claim,
-            _ => into,
-        };
-        let no = No::Merged(NotMerged(merged));
-        let mut told = Self::no(Some(claim.agent()), false, no);
-        told.answer.reason = match merged {
-            alloc::Merged::NotOwner { owner, .. } => {
-                told.answer.owner = owner.get();
-                Reason::NotOwner
-            }
-            alloc::Merged::Gone { .. } => Reason::Gone,
-            alloc::Merged::RecordsFull { .. } => Reason::RecordsFull,
-            alloc::Merged::Contended => Reason::Granted,
-            _ => Reason::Unmergeable,
-        } as u32;
-        told
+        use alloc::{Merged, Reason as Why};
+        let (agent, no) = (Some(into.agent()), No::Merged(NotMerged(merged)));
+        match merged {
+            Merged::Merged { charged } => Self::yes(into, charged, false),
+            Merged::Gone { claim } => Self::refused(Some(claim.agent()), Why::Gone, no),
+            Merged::NotOwner { claim, owner } => Self::refused(Some(claim.agent()), Why::NotOwner { owner }, no),
+            Merged::RecordsFull { records } => Self::refused(agent, Why::RecordsFull { records }, no),
+            Merged::Contended => Self::contended(agent, false),
+            _ => Self::no(agent, Reason::Unmergeable, no),
+        }
     }
 
     pub(crate) fn claimed_exact(agent: alloc::AgentId, claimed: alloc::ClaimedExact) -> Self {
         use alloc::ClaimedExact as Claimed;
+        let at = Some(agent);
         match claimed {
             Claimed::Granted(grant) => Self::granted(grant),
-            Claimed::Refused(refusal) => Self::refused(refusal.agent, refusal.reason, No::Refused(refusal)),
-            Claimed::Contended(contended) => Self::no(Some(agent), contended.pools_changed, No::Contended),
-            Claimed::Stale { incarnation: None } => Self::refused(agent, alloc::Reason::Gone, No::UnknownAgent(agent)),
-            Claimed::Stale { incarnation: Some(now) } => Self::no(Some(agent), false, No::Incarnation(now)),
-            Claimed::Taken(taken) => {
-                let mut told = Self::no(Some(agent), false, No::Taken(taken));
-                told.answer.taken(taken);
-                told
-            }
+            Claimed::Refused(refusal) => Self::refusal(refusal),
+            Claimed::Contended(contended) => Self::contended(at, contended.pools_changed),
+            Claimed::Stale { incarnation: None } => Self::refused(at, alloc::Reason::Gone, No::UnknownAgent(agent)),
+            Claimed::Stale { incarnation: Some(now) } => Self::no(at, Reason::Stale, No::Incarnation(now)),
+            Claimed::Taken(taken) => Self::taken(agent, taken, No::Taken(taken)),
         }
+    }
+
+    /// Something of an exact placement is not free.
+    fn taken(agent: alloc::AgentId, taken: alloc::Taken, no: No) -> Self {
+        let mut told = Self::no(Some(agent), Reason::Taken, no);
+        told.answer.taken(taken);
+        told
+    }
+
+    pub(crate) fn restored(agent: alloc::AgentId, restored: Result<alloc::Grant, alloc::RestoreError>) -> Self {
+        restored.map_or_else(|error| Self::not_restored(agent, error), Self::granted)
+    }
+
+    fn not_restored(agent: alloc::AgentId, error: alloc::RestoreError) -> Self {
+        use alloc::{RestoreError as Error, Taken};
+        let (at, no) = (Some(agent), No::Restore(error));
+        let taken = match error {
+            Error::NoSuchAgent(_) => return Self::refused(at, alloc::Reason::Gone, no),
+            Error::NoSuchRole(role) => return Self::refused(at, alloc::Reason::NoSuchRole(role), no),
+            Error::Invalid(_) | Error::NoSuchGroup(_) => return Self::invalid(at, no),
+            Error::RecordsFull => return Self::no(at, Reason::RecordsFull, no),
+            Error::Contended => return Self::contended(at, false),
+            Error::PuTaken(pu) => Taken::Pu(pu),
+            Error::PoolTooSmall { numa_node, asked_milli, room_milli } => {
+                Taken::Pool { numa_node, asked_milli, room_milli }
+            }
+            Error::MemoryTaken { numa_node, asked_bytes, free_bytes } => {
+                Taken::Memory { numa_node, asked_bytes, free_bytes }
+            }
+            Error::ExtraTaken(what) => Taken::Extra(what),
+        };
+        Self::taken(agent, taken, no)
     }
 
     pub(crate) fn ganged(ganged: alloc::Ganged) -> Self {
@@ -212,7 +233,7 @@ impl Told {
                 let answer = Answer { claim: NO_CLAIM, cpu_milli, mem_bytes, agent: NONE, ..Answer::default() };
                 Self::new(answer, Ok(()))
             }
-            alloc::Ganged::Contended { pools_changed } => Self::no(None, pools_changed, No::Contended),
+            alloc::Ganged::Contended { pools_changed } => Self::contended(None, pools_changed),
             alloc::Ganged::Refused { why, pools_changed } => {
                 let mut told = Self::not_ganged(why);
                 told.answer.pools_changed = pools_changed.into();
@@ -224,19 +245,11 @@ impl Told {
     fn not_ganged(why: alloc::NoGang) -> Self {
         let no = No::Ganged(NotGanged(why));
         match why {
-            alloc::NoGang::Agent(refusal) => Self::refused(refusal.agent, refusal.reason, no),
-            alloc::NoGang::Role(reason) => Self::refused_anywhere(reason, no),
-            alloc::NoGang::Invalid(invalid) => Self::refused_anywhere(alloc::Reason::Invalid(invalid), no),
-            alloc::NoGang::Room { .. } => {
-                let mut told = Self::no(None, false, no);
-                told.answer.reason = Reason::NoAgent as u32;
-                told
-            }
+            alloc::NoGang::Agent(refusal) => Self::refused(Some(refusal.agent), refusal.reason, no),
+            alloc::NoGang::Role(reason) => Self::refused(None, reason, no),
+            alloc::NoGang::Invalid(_) => Self::invalid(None, no),
+            alloc::NoGang::Room { .. } => Self::no(None, Reason::NoAgent, no),
         }
-    }
-
-    pub(crate) fn restored(agent: alloc::AgentId, restored: Result<alloc::Grant, alloc::RestoreError>) -> Self {
-        restored.map_or_else(|error| Self::no(Some(agent), false, error.into()), Self::granted)
     }
 }
 
@@ -249,10 +262,8 @@ impl Answer {
         (self.pool_pus, self.leaving_pus) = (pool_pus, leaving_pus);
     }
 
-    /// What of an exact placement is not free.
     fn taken(&mut self, taken: alloc::Taken) {
         use alloc::Taken;
-        self.reason = Reason::Taken as u32;
         let (what, which) = match taken {
             Taken::Pu(pu) => (Resource::ExclusivePus, pu.get().into()),
             Taken::Pool { numa_node, asked_milli, room_milli } => {

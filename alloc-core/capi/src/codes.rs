@@ -158,15 +158,15 @@ pub enum Resource {
     Items = 12,
 }
 
-/// Why a request is refused.
+/// Why a call did not do what was asked; of a call that did, `MEROS_REASON_GRANTED`.
 #[repr(u32)]
 #[derive(Clone, Copy, Debug)]
 pub enum Reason {
-    /// It is not.
+    /// It did: `MEROS_OK`.
     Granted = 0,
-    /// The agent is unknown, or the claim to split is not live.
+    /// The agent is unknown, or the claim is not live.
     Gone = 1,
-    /// The claim to split is somebody else's.
+    /// The claim is somebody else's.
     NotOwner = 2,
     /// The request cannot be meant; the message says why.
     Invalid = 3,
@@ -190,12 +190,16 @@ pub enum Reason {
     RecordsFull = 12,
     /// No agent can take it now; meros_explain tells why.
     NoAgent = 13,
-    /// Something of an exact claim is not free.
+    /// Something of an exact claim, or of what is to be restored, is not free.
     Taken = 14,
     /// Two claims cannot be one; the message says why.
     Unmergeable = 15,
     /// A constraint, a predicate or a rule leaves the agent out.
     Excluded = 16,
+    /// Others were in the way: ask again.
+    Contended = 17,
+    /// The agent is another incarnation than an exact claim says.
+    Stale = 18,
 }
 
 /// What a code stands for, in the order of the codes.

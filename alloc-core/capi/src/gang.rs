@@ -12,7 +12,7 @@ use crate::codes::{NO_CLAIM, NONE, policy as policy_of};
 use crate::message::Message;
 use crate::pointer::{Argument, In, Out, Places, plain, unused};
 use crate::request::{Holder, Request, one_holder, request_of};
-use crate::status::{Answered, No, Status, of_reason};
+use crate::status::{No, Status, of_reason};
 use crate::table::Table;
 
 /// What a gang wants of one agent.
@@ -30,8 +30,9 @@ pub struct GangPart {
 plain!(GangPart);
 
 /// Claims on several agents, all or nothing. `answers` has room for `len` of them, one for each part; `answer` is of the whole: what was
-/// charged together, or why not. After a no `answers` name no claims, but the agents where pools changed even so. `local` is this thread's
-/// handle, or NULL. Any thread.
+/// charged together, or why not. After a no `answers` name no claims, but the agents where claims were made and undone. When `answer` then
+/// has `pools_changed`, so have these, and pools of any of them may have changed; after `MEROS_CONTENDED` also those of a part that names
+/// no agent: read the orders of all parts. `local` is this thread's handle, or NULL. Any thread.
 // SAFETY: the prefix meros_ is this library's own: no other symbol has the name.
 #[unsafe(no_mangle)]
 pub extern "C" fn meros_claim_gang(
@@ -60,8 +61,9 @@ pub extern "C" fn meros_claim_gang(
 }
 
 /// Finds agents for `count` claims of one kind, at most `most_per_agent` on each, and claims there, all or nothing. `answers` has room for
-/// `count` of them, in agent order; the rest as with meros_claim_gang. `policy` is a meros_policy: pack puts as many on each as it can,
-/// spread as many on each as on the others. `local` is this thread's handle, or NULL. Any thread.
+/// `count` of them, in agent order; the rest as with meros_claim_gang, but after `MEROS_CONTENDED` with `pools_changed` read the orders of
+/// all agents. `policy` is a meros_policy: pack puts as many on each as it can, spread as many on each as on the others. `local` is this
+/// thread's handle, or NULL. Any thread.
 // SAFETY: the prefix meros_ is this library's own: no other symbol has the name.
 #[unsafe(no_mangle)]
 pub extern "C" fn meros_place_gang(
@@ -84,6 +86,8 @@ pub extern "C" fn meros_place_gang(
         let mut grants = Vec::new();
         let ganged = either!(&caller, place_gang(holder, &request, count, policy, most_per_agent, &mut grants));
         let told = Told::ganged(ganged);
+        // A second round of spread comes to the first agents again.
+        grants.sort_by_key(|grant| grant.claim.agent());
         put_grants(&mut places, 0..len, &grants, &told);
         tell(Some(place), told)
     })
@@ -103,19 +107,20 @@ fn put_grants(
 ) {
     let mut grants = grants.iter();
     for at in positions {
-        places.put(at, of_grant(grants.next(), &told.answered));
+        places.put(at, of_grant(grants.next(), told));
     }
 }
 
-/// What came of one claim of a gang.
-fn of_grant(grant: Option<&alloc::Grant>, answered: &Answered) -> Answer {
-    match (grant, answered) {
+/// What came of one claim of a gang. The core tells of all that were undone together whether pools changed.
+fn of_grant(grant: Option<&alloc::Grant>, whole: &Told) -> Answer {
+    match (grant, &whole.answered) {
         (Some(grant), Ok(())) => Told::granted(*grant).answer,
-        (grant, Err(no)) => {
-            let pools_changed = grant.is_some_and(|grant| grant.pools_changed);
-            Told::no(grant.map(|grant| grant.claim.agent()), pools_changed, *no).answer
+        (grant, _) => {
+            let Answer { status, reason, permanent, .. } = whole.answer;
+            let (agent, pools_changed) =
+                grant.map_or((NONE, 0), |grant| (grant.claim.agent().get(), whole.answer.pools_changed));
+            Answer { claim: NO_CLAIM, agent, pools_changed, status, reason, permanent, ..Answer::default() }
         }
-        (None, Ok(())) => Answer { claim: NO_CLAIM, agent: NONE, ..Answer::default() },
     }
 }
 

@@ -15,7 +15,8 @@ use crate::status::Status;
 use crate::table::Table;
 
 /// Restores a pool as the agent runs it: `pus` are its PUs, sorted, whole cores. Pools come first, then exclusive claims, then shared
-/// ones, then meros_pool_trim. Any thread.
+/// ones, then meros_pool_trim. `MEROS_REFUSED` when a claim or a pool has one of the PUs: others of the list may be in the pool by then,
+/// and meros_pool_trim lets them go. Any thread.
 // SAFETY: the prefix meros_ is this library's own: no other symbol has the name.
 #[unsafe(no_mangle)]
 pub extern "C" fn meros_restore_pool(

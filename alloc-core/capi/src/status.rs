@@ -14,9 +14,10 @@ use crate::pointer::Argument;
 pub enum Status {
     /// Done: granted, released, transferred, written.
     Ok = 0,
-    /// No, and nobody in flight can have caused it. The answer has the reason and its figures.
+    /// No, and nobody in flight can have caused it. The answer, where there is one, has the reason and its figures. Of a call on many:
+    /// some were not done, each answer has its own status.
     Refused = 1,
-    /// Others were in the way; nothing is held. Ask again.
+    /// Others were in the way: it is not done, nor a part of it. Ask again.
     Contended = 2,
     /// The agent or the claim is not there (any more).
     Gone = 3,
@@ -144,10 +145,11 @@ const fn of_restore(error: &alloc::RestoreError) -> Status {
     match error {
         Error::NoSuchAgent(_) => Status::Gone,
         Error::NoSuchRole(_) | Error::Invalid(_) | Error::NoSuchGroup(_) => Status::InvalidArgument,
-        Error::PuTaken(_) | Error::PoolTooSmall { .. } | Error::MemoryTaken { .. } | Error::ExtraTaken(_) => {
-            Status::Refused
-        }
-        Error::RecordsFull => Status::Full,
+        Error::PuTaken(_)
+        | Error::PoolTooSmall { .. }
+        | Error::MemoryTaken { .. }
+        | Error::ExtraTaken(_)
+        | Error::RecordsFull => Status::Refused,
         Error::Contended => Status::Contended,
     }
 }

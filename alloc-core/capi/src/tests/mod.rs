@@ -4,6 +4,7 @@ mod bad_input;
 mod calls;
 mod extras;
 mod panics;
+mod reasons;
 mod sizes;
 mod snapshots;
 mod verbs;

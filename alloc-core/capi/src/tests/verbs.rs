@@ -3,13 +3,14 @@
 use super::{Fixture, HOLDER, SHARE, TWO_PUS, first, first_mut, input, none, ok, output, request, told};
 use crate::agent::meros_agent_add;
 use crate::answer::Answer;
-use crate::claim::meros_release;
-use crate::codes::{NO_CLAIM, NONE, Reason};
+use crate::claim::{meros_claim, meros_release};
+use crate::codes::{NO_CLAIM, NONE, Policy, Reason};
 use crate::gang::{GangPart, meros_claim_gang, meros_place_gang};
 use crate::merge::meros_merge;
 use crate::pointer::Out;
 use crate::request::Member;
 use crate::resize::meros_resize;
+use crate::restore::meros_restore_pool;
 use crate::status::Status;
 use crate::table::meros_validate;
 
@@ -79,6 +80,47 @@ fn a_gang_is_all_or_nothing() {
     assert_eq!(all.0, Status::Refused, "{}", all.1);
     assert_eq!((answers[0].claim, answers[0].agent, whole.agent), (NO_CLAIM, NONE, other));
     ok(|message| meros_validate(table, message));
+}
+
+#[test]
+fn a_gang_that_is_undone_tells_whose_pools_changed() {
+    let (fixture, mut other) = (Fixture::new(), 9);
+    let table = fixture.table();
+    ok(|message| meros_agent_add(table, fixture.shape.read(), output(&mut other), message));
+    // A claim finds room in the pool as it is; what its release no longer needs leaves.
+    ok(|message| meros_restore_pool(table, 0, 0, first(&[0, 1, 2, 3]), 4, message));
+    let (share, ten) = ([SHARE], [Member { pus: 10, ..TWO_PUS }]);
+    let (share, ten) = (request(&share), request(&ten));
+    let part = |agent, request| GangPart { agent, reserved: 0, request: input(request) };
+    let parts = [part(0, &share), part(other, &ten)];
+    let (mut answers, mut whole) = ([Answer::default(); 2], Answer::default());
+    let (status, text) = told(|message| {
+        let (answers, whole) = (first_mut(&mut answers), output(&mut whole));
+        meros_claim_gang(table, none(), input(&HOLDER), first(&parts), 2, answers, whole, message)
+    });
+    assert_eq!((status, whole.pools_changed), (Status::Refused, 1), "{text}");
+    assert_eq!(answers.map(|answer| (answer.agent, answer.pools_changed)), [(0, 1), (NONE, 0)]);
+    ok(|message| meros_validate(table, message));
+}
+
+#[test]
+fn answers_of_a_placed_gang_are_in_agent_order() {
+    let (fixture, mut other) = (Fixture::new(), 9);
+    let table = fixture.table();
+    ok(|message| meros_agent_add(table, fixture.shape.read(), output(&mut other), message));
+    let (three, mut answer) = ([Member { pus: 6, ..TWO_PUS }], Answer::default());
+    let (three, two) = (request(&three), [TWO_PUS]);
+    ok(|message| {
+        let (holder, answer) = (input(&HOLDER), output(&mut answer));
+        meros_claim(table, none(), other, holder, input(&three), answer, message)
+    });
+    let (two, mut answers, mut whole) = (request(&two), [Answer::default(); 4], Answer::default());
+    let (spread, most) = (Policy::Spread as u32, 4);
+    ok(|message| {
+        let (holder, answers, whole) = (input(&HOLDER), first_mut(&mut answers), output(&mut whole));
+        meros_place_gang(table, none(), holder, input(&two), 4, spread, most, answers, whole, message)
+    });
+    assert_eq!(answers.map(|answer| answer.agent), [0, 0, 0, other]);
 }
 
 #[test]
