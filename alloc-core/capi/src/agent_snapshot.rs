@@ -6,7 +6,7 @@ use crate::boundary::call;
 use crate::codes::{NONE, level as level_of, of_agent_state};
 use crate::message::Message;
 use crate::placement::{Placement, Room};
-use crate::pointer::{In, Out, Places, growing, plain};
+use crate::pointer::{In, Out, Place, Places, growing, plain};
 use crate::request::{Request, request_of};
 use crate::shape::of_numa_node;
 use crate::snapshot::{Reading, Snapshot};
@@ -99,7 +99,7 @@ pub extern "C" fn meros_snapshot_free_pus(
     message: Out<Message>,
 ) -> Status {
     call(message, || {
-        list(snapshot, agent, (pus, capacity, len), |found, places| {
+        list(snapshot, agent, pus.array(capacity, "pus")?, len.place("len")?, |found, places| {
             places.fill(found.free_pus().map(|pu| pu.get().into()))
         })
     })
@@ -117,7 +117,9 @@ pub extern "C" fn meros_snapshot_leaves(
     message: Out<Message>,
 ) -> Status {
     call(message, || {
-        list(snapshot, agent, (leaves, capacity, len), |found, places| places.fill(found.leaves().map(of_leaf)))
+        list(snapshot, agent, leaves.array(capacity, "leaves")?, len.place("len")?, |found, places| {
+            places.fill(found.leaves().map(of_leaf))
+        })
     })
 }
 
@@ -136,7 +138,7 @@ pub extern "C" fn meros_snapshot_domains(
 ) -> Status {
     call(message, || {
         let level = level_of(level)?;
-        list(snapshot, agent, (domains, capacity, len), |found, places| {
+        list(snapshot, agent, domains.array(capacity, "domains")?, len.place("len")?, |found, places| {
             places.fill(found.domains(level).map(of_domain))
         })
     })
@@ -154,7 +156,7 @@ pub extern "C" fn meros_snapshot_memory(
     message: Out<Message>,
 ) -> Status {
     call(message, || {
-        list(snapshot, agent, (memory, capacity, len), |found, places| {
+        list(snapshot, agent, memory.array(capacity, "memory")?, len.place("len")?, |found, places| {
             places.fill(found.memory().map(|memory| of_memory(&memory)))
         })
     })
@@ -172,7 +174,7 @@ pub extern "C" fn meros_snapshot_pools(
     message: Out<Message>,
 ) -> Status {
     call(message, || {
-        list(snapshot, agent, (pools, capacity, len), |found, places| {
+        list(snapshot, agent, pools.array(capacity, "pools")?, len.place("len")?, |found, places| {
             places.fill(found.pools().map(|pool| of_pool(&pool)))
         })
     })
@@ -220,17 +222,17 @@ fn agent_in<'a>(copy: &'a Reading<'_>, agent: u32) -> Result<alloc::AgentSnapsho
     copy.agent(agent).ok_or(No::Unplanned(alloc::Unplanned::Gone))
 }
 
-/// Fills the caller's array (its start, its room, the place for its length) with what an agent of the copy has.
-fn list<T: Copy>(
+/// Fills the caller's array with what an agent of the copy has, and tells its length.
+fn list<T>(
     snapshot: In<Snapshot>,
     agent: u32,
-    (to, capacity, len): (Out<T>, usize, Out<usize>),
+    mut places: Places<'_, T>,
+    len: Place<'_, usize>,
     fill: impl FnOnce(&alloc::AgentSnapshot<'_>, &mut Places<'_, T>) -> usize,
 ) -> Answered {
-    let (mut places, place) = (to.array(capacity, "array")?, len.place("len")?);
     let copy = snapshot.handle("snapshot")?.read()?;
     let found = fill(&agent_in(&copy, agent)?, &mut places);
-    place.put(found);
+    len.put(found);
     if places.holds(found) { Ok(()) } else { Err(No::TooSmall) }
 }
 

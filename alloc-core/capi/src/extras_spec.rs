@@ -99,7 +99,7 @@ pub struct ExtrasSpec {
     pub sets_len: usize,
 }
 
-plain!(HugePages, DeviceSpec, Scalar, Span, RangesSpec, SetSpec, ExtrasSpec);
+plain!(DeviceSpec, Scalar, Span, RangesSpec, SetSpec);
 
 pub(crate) const fn huge_pages_of(pages: HugePages) -> alloc::HugePages {
     alloc::HugePages { mib2: pages.mib2, gib1: pages.gib1 }

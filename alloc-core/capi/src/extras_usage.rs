@@ -4,7 +4,6 @@ use meros_alloc_core as alloc;
 
 use crate::extras_spec::HugePages;
 use crate::pointer::{Argument, Out, Places, plain};
-use crate::status::{Answered, No};
 
 /// Huge pages of a NUMA node.
 #[repr(C)]
@@ -84,7 +83,7 @@ pub struct ExtrasUsage {
     pub sets_len: usize,
 }
 
-plain!(HugeUsage, DeviceUsage, NameUsage, ExtrasUsage);
+plain!(HugeUsage, DeviceUsage, NameUsage);
 
 /// The caller's arrays, checked.
 #[derive(Debug)]
@@ -107,20 +106,19 @@ impl<'a> ExtrasUsageRoom<'a> {
         })
     }
 
-    /// Writes what has room, and sets the lengths.
-    pub(crate) fn write(mut self, found: &alloc::ExtrasUsage, told: &mut ExtrasUsage) -> Answered {
+    /// Writes what has room; sets the lengths, and tells whether all had.
+    pub(crate) fn write(mut self, found: &alloc::ExtrasUsage, told: &mut ExtrasUsage) -> bool {
         (told.disk_total_bytes, told.disk_free_bytes) = (found.disk_total_bytes, found.disk_free_bytes);
         told.huge_pages_len = self.huge_pages.fill(found.huge_pages.iter().map(of_huge));
         told.devices_len = self.devices.fill(found.devices.iter().map(of_device));
         told.scalars_len = self.scalars.fill(found.scalars.iter().map(of_name));
         told.ranges_len = self.ranges.fill(found.ranges.iter().map(of_name));
         told.sets_len = self.sets.fill(found.sets.iter().map(of_name));
-        let fits = self.huge_pages.holds(told.huge_pages_len)
+        self.huge_pages.holds(told.huge_pages_len)
             && self.devices.holds(told.devices_len)
             && self.scalars.holds(told.scalars_len)
             && self.ranges.holds(told.ranges_len)
-            && self.sets.holds(told.sets_len);
-        if fits { Ok(()) } else { Err(No::TooSmall) }
+            && self.sets.holds(told.sets_len)
     }
 }
 

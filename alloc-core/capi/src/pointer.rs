@@ -51,7 +51,7 @@ pub unsafe trait Plain: Copy {}
 /// # Safety
 /// The first field is the `u32`.
 pub unsafe trait Growing: Plain {
-    /// Bytes of its first version: a caller has at least those.
+    /// Bytes of its first version: a caller has at least those. A type that has grown since says so here.
     const FIRST_BYTES: usize = size_of::<Self>();
 }
 
@@ -172,15 +172,18 @@ impl<T> In<T> {
         Self(pointer)
     }
 
+    pub(crate) fn is_null(&self) -> bool {
+        self.0.is_null()
+    }
+}
+
+/// `Sync`: C calls with one handle from any number of threads.
+impl<T: Sync> In<T> {
     /// A handle, for the length of a call.
     pub(crate) fn handle(&self, name: &'static str) -> Result<&T, Argument> {
         let pointer = checked(self.0.cast_mut(), name)?;
-        // SAFETY: a handle came from `Out::give` and is not freed during the call; the contract above, upheld by the C caller.
+        // SAFETY: a handle came from `Place::give` and is not freed during the call; the contract above, upheld by the C caller.
         Ok(unsafe { pointer.as_ref() })
-    }
-
-    pub(crate) fn is_null(&self) -> bool {
-        self.0.is_null()
     }
 }
 
@@ -235,10 +238,13 @@ impl<T> Out<T> {
     pub(crate) fn is_null(&self) -> bool {
         self.0.is_null()
     }
+}
 
+/// `Send`: C may free a handle on another thread than made it.
+impl<T: Send> Out<T> {
     /// Takes a handle back; `None` for null.
     pub(crate) fn take(self) -> Option<Box<T>> {
-        // SAFETY: a handle is a box that `Out::give` leaked, and it is freed once; the contract above, upheld by the C caller.
+        // SAFETY: a handle is a box that `Place::give` leaked, and it is freed once; the contract above, upheld by the C caller.
         (!self.0.is_null()).then(|| unsafe { Box::from_raw(self.0) })
     }
 }
@@ -296,7 +302,7 @@ impl<T> Place<'_, T> {
     }
 }
 
-impl<T> Place<'_, Out<T>> {
+impl<T: Send> Place<'_, Out<T>> {
     /// Hands over a handle.
     pub(crate) fn give(self, handle: T) {
         self.put(Out(Box::into_raw(Box::new(handle))));
@@ -380,5 +386,5 @@ macro_rules! growing {
 
 pub(crate) use {growing, plain};
 
-plain!(u8, i8, u32, u64, usize);
+plain!(u32);
 const _: () = assert!(align_of::<In<u8>>() == align_of::<usize>() && size_of::<In<u8>>() == size_of::<usize>());

@@ -4,7 +4,7 @@ use meros_alloc_core as alloc;
 
 use crate::boundary::call;
 use crate::message::Message;
-use crate::pointer::{In, Out, plain};
+use crate::pointer::{In, Out};
 use crate::shape::{numa_node_id, of_numa_node};
 use crate::status::{No, Status};
 use crate::table::Table;
@@ -25,8 +25,6 @@ pub struct PoolOrder {
     /// 0.
     pub reserved: [u32; 4],
 }
-
-plain!(PoolOrder);
 
 /// The newest order of each of an agent's pools, and the PUs of all of them in one array. The lengths become how many there are;
 /// `MEROS_TOO_SMALL` when an array was too short: ask again with that much room. Any thread.

@@ -96,9 +96,10 @@ pub extern "C" fn meros_usage_read(table: In<Table>, agent: u32, usage: Out<Usag
         told.memory_len = memory.fill(found.memory.iter().map(of_memory));
         (told.pus_free, told.pus_exclusive) = (found.pus_free, found.pus_exclusive);
         (told.pus_pool, told.pus_leaving) = (found.pus_pool, found.pus_leaving);
-        let extras_written = extras.write(&found.extras, &mut told.extras);
+        let extras_fit = extras.write(&found.extras, &mut told.extras);
         frame.put(told);
-        if pools.holds(told.pools_len) && memory.holds(told.memory_len) { extras_written } else { Err(No::TooSmall) }
+        let fits = pools.holds(told.pools_len) && memory.holds(told.memory_len);
+        if fits && extras_fit { Ok(()) } else { Err(No::TooSmall) }
     })
 }
 

@@ -154,6 +154,10 @@ fn bad_input() {
             "level is 9",
             told(|message| meros_snapshot_domains(snapshot, 0, 9, Out::null(), 0, output(&mut len), message)),
         ),
+        (
+            "pus is null",
+            told(|message| meros_snapshot_free_pus(snapshot, 0, Out::null(), 1, output(&mut len), message)),
+        ),
         ("len is null", told(|message| meros_snapshot_leaves(snapshot, 0, Out::null(), 0, Out::null(), message))),
         ("fits is null", told(|message| meros_snapshot_fits(snapshot, 0, input(&wanted), Out::null(), message))),
         ("placement is null", told(|message| meros_snapshot_plan(snapshot, 0, input(&wanted), Out::null(), message))),
