@@ -3,7 +3,7 @@
 //! It is refreshed by one thread, and read by any number between refreshes, which C cannot promise by its types. So it lies in a
 //! lock that is only ever tried, as a thread's handle does.
 
-use std::sync::{Arc, RwLock, RwLockReadGuard, TryLockError};
+use std::sync::{Arc, RwLock, RwLockReadGuard, RwLockWriteGuard, TryLockError};
 
 use meros_alloc_core as alloc;
 
@@ -21,6 +21,9 @@ pub struct Snapshot(RwLock<alloc::Snapshot<Arc<alloc::Table>>>);
 /// The copy, to be read.
 pub(crate) type Reading<'a> = RwLockReadGuard<'a, alloc::Snapshot<Arc<alloc::Table>>>;
 
+/// The copy, to be refreshed.
+pub(crate) type Writing<'a> = RwLockWriteGuard<'a, alloc::Snapshot<Arc<alloc::Table>>>;
+
 impl Snapshot {
     pub(crate) fn read(&self) -> Result<Reading<'_>, Argument> {
         match self.0.try_read() {
@@ -31,10 +34,11 @@ impl Snapshot {
         }
     }
 
-    fn refresh(&self) -> Result<alloc::Refreshed, Argument> {
+    pub(crate) fn write(&self) -> Result<Writing<'_>, Argument> {
         match self.0.try_write() {
-            Ok(mut inner) => Ok(inner.refresh()),
-            Err(TryLockError::Poisoned(poisoned)) => Ok(poisoned.into_inner().refresh()),
+            Ok(inner) => Ok(inner),
+            // What a refresh that panicked left is copied anew.
+            Err(TryLockError::Poisoned(poisoned)) => Ok(poisoned.into_inner()),
             Err(TryLockError::WouldBlock) => Err(Argument::SnapshotInUse),
         }
     }
@@ -75,7 +79,7 @@ pub extern "C" fn meros_snapshot_free(snapshot: Out<Snapshot>) {
 pub extern "C" fn meros_snapshot_refresh(snapshot: In<Snapshot>, torn: Out<u32>, message: Out<Message>) -> Status {
     call(message, || {
         let (place, snapshot) = (torn.optional("torn")?, snapshot.handle("snapshot")?);
-        let torn = match snapshot.refresh()? {
+        let torn = match snapshot.write()?.refresh() {
             alloc::Refreshed::Whole => 0,
             alloc::Refreshed::Torn { agents } => agents,
         };

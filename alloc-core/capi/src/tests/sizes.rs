@@ -1,13 +1,42 @@
-//! Structs of older and newer callers, and buffers that are too short.
+//! Sizes: of structs in their first version, of structs of older and newer callers, of buffers that are too short.
 
 use core::ptr;
 
 use super::{Fixture, TWO_PUS, bytes_of, empty_placement, first_mut, ok, output, told};
+use crate::agent::AgentInfo;
+use crate::agent_snapshot::SnapshotAgent;
+use crate::explain::Explanation;
 use crate::message::Message;
 use crate::placement::{NumaNodeMemory, PlacedPu, Placement, meros_placement_read};
-use crate::pointer::{In, Out};
+use crate::pointer::{Growing, In, Out};
+use crate::request::{HoldLimit, Request};
+use crate::role::Quantities;
+use crate::shape::{ShapeInfo, ShapeSpec};
 use crate::status::Status;
 use crate::table::{Capacity, meros_table_capacity, meros_table_free, meros_table_new};
+use crate::usage::Usage;
+
+/// What programs were compiled with: these never change, also not when a struct grows.
+#[cfg(target_pointer_width = "64")]
+#[test]
+fn the_first_version_of_a_struct_stays_as_long_as_it_was() {
+    let first = [
+        ("AgentInfo", AgentInfo::FIRST_BYTES, 24),
+        ("Capacity", Capacity::FIRST_BYTES, 32),
+        ("Explanation", Explanation::FIRST_BYTES, 16),
+        ("HoldLimit", HoldLimit::FIRST_BYTES, 24),
+        ("Placement", Placement::FIRST_BYTES, 232),
+        ("Quantities", Quantities::FIRST_BYTES, 24),
+        ("Request", Request::FIRST_BYTES, 144),
+        ("ShapeInfo", ShapeInfo::FIRST_BYTES, 32),
+        ("ShapeSpec", ShapeSpec::FIRST_BYTES, 128),
+        ("SnapshotAgent", SnapshotAgent::FIRST_BYTES, 24),
+        ("Usage", Usage::FIRST_BYTES, 208),
+    ];
+    for (name, bytes, expected) in first {
+        assert_eq!(bytes, expected, "{name}: set FIRST_BYTES where it says that it grows");
+    }
+}
 
 /// As a newer header would have it.
 #[repr(C)]
