@@ -125,7 +125,9 @@ static void *work(void *argument) {
     }
     for (int round = 0; round < ROUNDS; round++) {
         /* There is room for 16 × 8 pods, and 4 × 8 are placed at once: nobody is refused, but somebody may be in the way. */
-        meros_place_many(worker->table, local, holders, BATCH, &request, MEROS_POLICY_PACK, answers, &message);
+        meros_status status =
+            meros_place_many(worker->table, local, holders, BATCH, &request, MEROS_POLICY_PACK, answers, &message);
+        must(status == MEROS_OK || status == MEROS_REFUSED, message_text);
         size_t granted = 0;
         for (int at = 0; at < BATCH; at++) {
             must(answers[at].status == MEROS_OK || answers[at].status == MEROS_CONTENDED, message_text);
@@ -133,8 +135,9 @@ static void *work(void *argument) {
                 claims[granted++] = (meros_claimed){answers[at].claim, worker->owner};
             }
         }
+        must((status == MEROS_OK) == (granted == BATCH), "the status is of all of them");
         worker->placed += granted;
-        meros_status status = meros_release_many(worker->table, local, claims, granted, NULL, &message);
+        status = meros_release_many(worker->table, local, claims, granted, NULL, &message);
         must(status == MEROS_OK, message_text);
     }
     meros_local_free(local);

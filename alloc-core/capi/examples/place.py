@@ -90,6 +90,10 @@ class Capacity(Structure):
     _fields_ = [(name, c_uint32) for name in ("size", "shards", "agents", "lines", "claims", "roles", "threads", "shapes")]
 
 
+class Quantities(Structure):
+    _fields_ = [("size", c_uint32), ("reserved", c_uint32), ("cpu_milli", c_uint64), ("mem_bytes", c_uint64)]
+
+
 class Member(Structure):
     _fields_ = [(name, c_uint32) for name in ("pus", "cores", "cpu_milli", "smt", "kind_wish", "kind")] + [
         ("reserved", c_uint32 * 2)
@@ -334,6 +338,11 @@ def main(path):
     place_with_extras(meros, table)
     choose_and_claim(meros, table)
     meros.call("meros_validate", table)
+    used, claims_left = sized(Quantities), c_size_t(1)
+    meros.call("meros_role_used", table, c_uint32(0), byref(used))
+    assert (used.cpu_milli, used.mem_bytes) == (0, 0), "the role is charged for something"
+    meros.call("meros_claims", table, c_uint32(NONE), None, c_size_t(0), byref(claims_left), expect=(OK, TOO_SMALL))
+    assert claims_left.value == 0, "a claim is left"
     meros.library.meros_shape_free(shape)
     meros.library.meros_table_free(table)
     print("valid, and nothing is left")
