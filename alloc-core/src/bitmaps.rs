@@ -95,14 +95,20 @@ impl Bitmaps {
     pub(crate) fn next(&self, plane: usize, mut from: u32) -> Option<u32> {
         loop {
             let found = self.next_at(0, plane, from)?;
-            // Acquire, both: pair with the Release half of `add`: the truth looked at next is at least as new as the bit.
-            let active = self.word(ACTIVE, found).load(Ordering::Acquire);
-            let bits = self.word(plane, found).load(Ordering::Acquire) & active & u64::MAX << (found % 64);
+            let bits = self.active(plane, found);
             if bits != 0 {
                 return Some(found / 64 * 64 + bits.trailing_zeros());
             }
             from = (found / 64 + 1) * 64;
         }
+    }
+
+    /// The active positions of a set in the word of a position, from it on.
+    #[inline]
+    pub(crate) fn active(&self, plane: usize, position: u32) -> u64 {
+        // Acquire, both: pair with the Release half of `add`: the truth looked at next is at least as new as the bit.
+        let active = self.word(ACTIVE, position).load(Ordering::Acquire);
+        self.word(plane, position).load(Ordering::Acquire) & active & u64::MAX << (position % 64)
     }
 
     /// The first bit of a level's bitmap, at `from` or behind it.

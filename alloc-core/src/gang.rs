@@ -18,6 +18,7 @@ use crate::reason::{Invalid, Reason, Refusal};
 use crate::request::{Policy, Request};
 use crate::site::Hands;
 use crate::sync;
+use crate::toll::Toll;
 use crate::{Quantities, why};
 
 /// The answer to claim_gang and place_gang.
@@ -153,8 +154,9 @@ pub(crate) fn place_gang(
 /// How many claims each agent gets when all that could serve get as many.
 fn even_share(caller: &Caller<'_>, request: &Request, lot: Lot) -> u32 {
     let mut could = 0;
+    let toll = Toll::least(request);
     each_agent(caller, |hands, at| {
-        could += u32::from(hands.site(at).is_some_and(|site| is_feasible(&site, request)));
+        could += u32::from(hands.site(at).is_some_and(|site| is_feasible(&site, request, &toll)));
         could < lot.count
     });
     lot.count.div_ceil(could.max(1)).min(lot.most_per_agent)
@@ -204,17 +206,24 @@ impl<'g, 'a> Gang<'g, 'a> {
     /// Claims agent by agent, up to `share` on each, until there are enough.
     fn fill(&mut self, request: &Request, lot: Lot, share: u32) -> Result<(), End> {
         let mut end = Ok(());
+        let toll = Toll::least(request);
         each_agent(self.caller, |hands, at| {
-            end = self.fill_agent(hands, at, request, lot, share);
+            end = self.fill_agent((hands, at), (request, &toll), lot, share);
             end.is_ok() && self.count() < lot.count
         });
         end
     }
 
-    fn fill_agent(&mut self, hands: Hands<'_>, at: u32, request: &Request, lot: Lot, share: u32) -> Result<(), End> {
+    fn fill_agent(
+        &mut self,
+        (hands, at): (Hands<'_>, u32),
+        (request, toll): (&Request, &Toll),
+        lot: Lot,
+        share: u32,
+    ) -> Result<(), End> {
         let Some(site) = hands.site(at) else { return Ok(()) };
         let mut has = self.count_on(site.agent);
-        while has < share && self.count() < lot.count && is_feasible(&site, request) {
+        while has < share && self.count() < lot.count && is_feasible(&site, request, toll) {
             match claim(hands, at, self.holder, Ask::Request(request)) {
                 Outcome::Granted(grant) => self.grants.push(grant),
                 Outcome::Refused(refusal) if is_of_role(&refusal.reason) => {

@@ -95,7 +95,6 @@ pub enum Invalid {
 }
 
 impl fmt::Display for Invalid {
-    #[expect(clippy::too_many_lines, reason = "a message for each")]
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NoCpu => write!(f, "asks for no CPU: ask for at least 1 PU or 1 cpu_milli"),
@@ -147,6 +146,20 @@ impl fmt::Display for Invalid {
             }
             Self::NotHeld => write!(f, "the claim to split does not hold what is named"),
             Self::HoldTooSmall => write!(f, "the hold's limits are below one free core or page: raise them"),
+            Self::OtherMembers { .. }
+            | Self::OtherCpus { .. }
+            | Self::OtherMemoryTerms
+            | Self::ExtrasStay
+            | Self::SpecialMemoryHeld
+            | Self::HeldElsewhere => self.fmt_resize(f),
+        }
+    }
+}
+
+impl Invalid {
+    /// What is wrong with a resize.
+    fn fmt_resize(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
             Self::OtherMembers { has, asked } => {
                 write!(
                     f,
@@ -171,6 +184,7 @@ impl fmt::Display for Invalid {
             Self::HeldElsewhere => f.write_str(
                 "what the claim keeps does not have the locality required: resize moves nothing, ask without",
             ),
+            _ => unreachable!("said by fmt"),
         }
     }
 }

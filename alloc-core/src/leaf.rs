@@ -71,6 +71,11 @@ impl LeafWord {
         }
     }
 
+    /// The PUs that are free or leaving their pool, and nobody's.
+    pub(crate) const fn unused(self) -> u32 {
+        self.free_bits()
+    }
+
     /// Moves all of `pus` from one state to another; `None` unless all of them are in `from`.
     pub(crate) const fn shift(self, pus: u32, from: PuState, to: PuState) -> Option<Self> {
         if self.mask(from) & pus != pus {

@@ -67,10 +67,10 @@
 //! `shape` and `layout` (a machine), `block`, `shard`; `machine` is one agent's words through its shape. Then what is made of them:
 //! `request` and `member` (what is asked), `stock` and `plan` (what it gets: `wants`, `field`, `search` with `bins` and `straight`
 //! for the region, `pack` and `shared` for what is in it, `memory_plan`; `plain` for what needs no search), `site`, `taking` and
-//! `claim` (getting it), `quick` and `walk` (getting it straight on), `roam`, `narrow` and `wide` (finding the rest), `shortlist`
-//! and `worth` (which of several), `hold` and `exact` (all that is free, and what is said exactly), `split` and `merge`, `resize`
-//! (with `reshape` and its stock, `spare`), `gang`, `pooling` (how cores join and leave a pool), `restore`, `place`, `siting`
-//! (placement on chosen agents: `attributes`, `facts`, `constraint`, `selection`, `mask`; and in company: `group`, `membership`,
+//! `claim` (getting it), `quick` and `walk` (getting it straight on), `roam`, `narrow` and `wide` (finding the rest), `toll`,
+//! `shortlist`, `worth` and `room` (which of several), `hold` and `exact` (all that is free, and what is said exactly), `split` and
+//! `merge`, `resize` (with `reshape` and its stock, `spare`), `gang`, `pooling` (how cores join and leave a pool), `restore`,
+//! `place`, `siting` (placement on chosen agents: `attributes`, `facts`, `constraint`, `selection`, `mask`; and in company: `group`, `membership`,
 //! `company`), `standing`, `snapshot` with `agent_snapshot` and `claim_exact` (who searches on his own), `topology` (agents come
 //! and go), `why` and `explain`, `validate`. Beside them `extras`: huge pages, devices, disk, ports and the rest. `table`, `local`
 //! and `verbs` are the calls.
@@ -135,6 +135,7 @@ mod reshape;
 mod resize;
 mod restore;
 mod roam;
+mod room;
 mod search;
 mod selection;
 mod shape;
@@ -157,6 +158,7 @@ mod taking;
 mod testing;
 #[cfg(test)]
 mod tests;
+mod toll;
 mod topology;
 mod usage;
 mod validate;

@@ -4,6 +4,7 @@
 //! The words are those of a block (see [`block`](crate::block)). A `Machine` is cheap to copy and borrows everything.
 
 use crate::block::POSITIONS_PER_LINE;
+use crate::extras::Millis;
 use crate::extras::word::{self, ExtraWord};
 use crate::ids::NumaNodeId;
 use crate::index::{Index, Plane, Span};
@@ -80,7 +81,7 @@ impl Machine<'_> {
         let word = self.leaf_word(leaf);
         let Some(changed) = leaf::shift(word, pus, from, to) else { return false };
         tell_leaf(self.index, self.position(leaf), changed, word);
-        if matches!(to, PuState::Free) {
+        if matches!(to, PuState::Free | PuState::Leaving) {
             self.grew();
         }
         true
@@ -127,6 +128,9 @@ impl Machine<'_> {
         let Some((before, after)) = pool::change(word, rule) else { return false };
         let room = (before.room_milli(), after.room_milli());
         self.index.pool_changed(self.pool_position(pool), room, || pool::read(word).room_milli());
+        if room.1 > room.0 {
+            self.grew();
+        }
         true
     }
 
@@ -227,13 +231,25 @@ impl Machine<'_> {
     /// Takes what an extra word counts; false when it is not all there.
     #[must_use]
     pub(crate) fn take_extra(&self, word: ExtraWord, amount: u64) -> bool {
-        self.extra_word(word).is_some_and(|of| word::change(of, |free| word.take(free, amount)))
+        let taken = self.extra_word(word).is_some_and(|of| word::change(of, |free| word.take(free, amount)));
+        if taken && matches!(word, ExtraWord::Devices(_)) && Millis::from_bits(amount).splits() {
+            self.grew();
+        }
+        taken
+    }
+
+    /// Thousandths of the devices of a word that are free at this moment.
+    pub(crate) fn devices(&self, word: u16) -> Millis {
+        Millis::from_bits(self.extra(ExtraWord::Devices(word)))
     }
 
     /// Gives back what was taken.
     pub(crate) fn give_extra(&self, word: ExtraWord, amount: u64) {
         let given = self.extra_word(word).is_some_and(|of| word::change(of, |free| word.give(free, amount)));
         assert!(given, "extras::word, rule 2: {amount:#x} of {word:?} was not taken");
+        if matches!(word, ExtraWord::Devices(_)) {
+            self.grew();
+        }
     }
 }
 

@@ -109,7 +109,7 @@ pub(crate) struct Narrow<'a> {
     wants: Wants,
     level: Option<Level>,
     policy: Policy,
-    worth: Option<Worth>,
+    worth: Option<&'a Worth>,
     pages: u64,
     seat: Seat,
     stage: Stage,
@@ -128,7 +128,7 @@ impl<'a> Narrow<'a> {
         hands: Hands<'a>,
         siting: Option<Siting<'a>>,
         request: &Request,
-        (policy, worth): (Policy, Option<Worth>),
+        (policy, worth): (Policy, Option<&'a Worth>),
     ) -> Option<Self> {
         // Extras are the planner's.
         if request.extras.wishes().is_some() {
@@ -211,7 +211,7 @@ impl<'a> Narrow<'a> {
     /// The best of the places found; of none, of the next few.
     fn pop(&mut self) -> Option<u32> {
         if self.found.len() == 0 {
-            let most = if self.worth.is_some() { shortlist::MOST } else { 1 };
+            let most = if self.worth.is_some() { shortlist::FEW } else { 1 };
             while self.found.len() < most
                 && let Some(position) = self.next()
             {
@@ -246,7 +246,7 @@ impl<'a> Narrow<'a> {
         let pus = self.least_pus();
         let lost = self.worth.and_then(|worth| {
             let (site, leaf, _) = self.leaf(position)?;
-            Some(worth.lost(&site.machine, leaf, pus, self.pages))
+            Some(worth.rank_leaf(&site.machine, leaf, pus, self.pages))
         });
         lost.unwrap_or(0)
     }

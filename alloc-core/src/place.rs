@@ -17,8 +17,10 @@
 
 use core::cmp::Reverse;
 
+use crate::PAGE_BYTES;
 use crate::claim::{self, Ask, Holder, TRIES};
 use crate::desk::Watch;
+use crate::extras::figures;
 use crate::group::GroupId;
 use crate::ids::AgentId;
 use crate::leaf::PuState;
@@ -32,8 +34,8 @@ use crate::roam::Roam;
 use crate::site::{Hands, Site};
 use crate::siting::Siting;
 use crate::stock::{View, WhatIf};
+use crate::toll::{self, Toll};
 use crate::walk::{Ahead, All, Walk, Within};
-use crate::{MILLI_PER_PU, PAGE_BYTES};
 
 /// How many agents that could serve are compared, where agents are asked one by one.
 const CHOICES: usize = 8;
@@ -302,27 +304,26 @@ pub(crate) const fn is_of_role(reason: &Reason) -> bool {
 
 /// The best of the first few agents of a shard that could serve; of equals the first.
 fn select<'a>(hands: Hands<'a>, request: &Request, policy: Policy, siting: Option<Siting<'_>>) -> Option<Site<'a>> {
+    let toll = Toll::least(request);
     let sites = (0..hands.shard.agents()).filter_map(|at| hands.site(at));
     let admitted = sites.filter(|site| siting.is_none_or(|siting| siting.admits(site)));
-    let feasible = admitted.filter(|site| is_feasible(site, request)).take(CHOICES);
+    let feasible = admitted.filter(|site| is_feasible(site, request, &toll)).take(CHOICES);
     match policy {
         Policy::Pack | Policy::FragmentationAware => feasible.min_by_key(left),
         Policy::Spread => feasible.min_by_key(|site| Reverse(left(site))),
     }
 }
 
-pub(crate) fn is_feasible(site: &Site<'_>, request: &Request) -> bool {
+/// Whether an agent could serve at this moment. What is quickly told comes first: of many agents asked, few could.
+pub(crate) fn is_feasible(site: &Site<'_>, request: &Request, toll: &Toll) -> bool {
     let view = View { machine: site.machine, what_if: WhatIf::AsIs };
-    site.closed().is_none() && plan(request, &view, &mut Nowhere).is_ok()
+    site.closed().is_none()
+        && toll.is_there(&site.machine)
+        && figures::first_lacking(request, &view).is_none()
+        && plan(request, &view, &mut Nowhere).is_ok()
 }
 
 /// What an agent has left: cpu_milli, then bytes of memory.
 fn left(site: &Site<'_>) -> (u64, u64) {
-    let machine = site.machine;
-    let free = u64::from(machine.count_in(PuState::Free)) * u64::from(MILLI_PER_PU);
-    let pools = (0..).zip(&machine.shape.layout.pools);
-    let room: u64 = pools.map(|(pool, _)| u64::from(machine.pool(pool).room_milli())).sum();
-    let memory = (0..).zip(machine.shape.pages());
-    let pages: u64 = memory.map(|(at, _)| machine.memory(crate::NumaNodeId::new(at)).pages()).sum();
-    (free + room, pages * PAGE_BYTES)
+    (toll::cpu_milli(&site.machine), toll::pages(&site.machine) * PAGE_BYTES)
 }

@@ -99,9 +99,9 @@ pub(crate) fn read(word: &Word64) -> PoolWord {
 #[inline]
 pub(crate) fn change(word: &Word64, rule: impl Fn(PoolWord) -> Option<PoolWord>) -> Option<(PoolWord, PoolWord)> {
     let mut after = PoolWord(0);
-    // AcqRel: Release publishes the cores moved before it to `read`; Acquire pairs with the Release half of the
+    // SeqCst: for `agents`, rule 1. Release publishes the cores moved before it to `read`; Acquire pairs with the Release half of the
     // change before ours, so one chain of changes orders them all. Relaxed on failure: nothing is read through it.
-    let before = word.update(Ordering::AcqRel, Ordering::Relaxed, |word| {
+    let before = word.update(Ordering::SeqCst, Ordering::Relaxed, |word| {
         after = rule(PoolWord(word))?;
         Some(after.0)
     });

@@ -180,7 +180,8 @@ pub enum Policy {
     Pack,
     /// The agent with the most left: spreads load and risk.
     Spread,
-    /// The place that loses the least use for the kinds of pods placed so far under this policy: PUs beside too little memory, and
-    /// leaves too small for a pod, are filled first.
+    /// The place that loses the least use for the kinds of pods placed so far under this policy: PUs beside too little memory, leaves
+    /// too small for a pod, and split devices are filled first; pods without devices are kept off the CPU that devices need. In a
+    /// gang it is [`Policy::Pack`].
     FragmentationAware,
 }

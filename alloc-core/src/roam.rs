@@ -4,6 +4,7 @@
 use crate::claim::Holder;
 use crate::ids::AgentId;
 use crate::local::Caller;
+use crate::member::Cpus;
 use crate::narrow::Narrow;
 use crate::outcome::Grant;
 use crate::request::{Policy, Request};
@@ -11,6 +12,13 @@ use crate::site::Hands;
 use crate::siting::Siting;
 use crate::wide::{Missed, Wide};
 use crate::worth::Worth;
+
+/// Along what a search goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Along {
+    Leaves,
+    Agents,
+}
 
 /// What is placed, and how.
 #[derive(Clone, Copy, Debug)]
@@ -44,18 +52,18 @@ impl<'a> Roam<'a> {
         self
     }
 
-    fn narrow<'h>(&self, hands: Hands<'h>) -> Option<Narrow<'h>>
+    fn narrow<'h>(&'h self, hands: Hands<'h>) -> Option<Narrow<'h>>
     where
         'a: 'h,
     {
-        self.narrow.then(|| Narrow::new(hands, self.siting, self.request, (self.policy, self.worth))).flatten()
+        self.narrow.then(|| Narrow::new(hands, self.siting, self.request, (self.policy, self.worth.as_ref()))).flatten()
     }
 
-    fn wide<'h>(&self, hands: Hands<'h>, placements: usize) -> Option<Wide<'h>>
+    fn wide<'h>(&'h self, hands: Hands<'h>, placements: usize) -> Option<Wide<'h>>
     where
         'a: 'h,
     {
-        Wide::new(hands, self.siting, self.request, (self.policy, self.worth), placements)
+        Wide::new(hands, self.siting, self.request, (self.policy, self.worth.as_ref()), placements)
     }
 
     /// Places for one holder in any of some shards. Otherwise: an agent whose pools changed nevertheless.
@@ -66,24 +74,33 @@ impl<'a> Roam<'a> {
         holder: Holder,
     ) -> Result<Grant, Option<AgentId>> {
         let mut pools_changed = None;
-        let narrow = |hands: Hands<'_>| {
-            let mut search = self.narrow(hands).ok_or(Missed::Agent)?;
-            let placed = search.place(holder);
-            pools_changed = pools_changed.or(search.pools_changed);
-            placed
-        };
-        match in_any(caller, shards.clone(), narrow) {
-            Ok(grant) => return Ok(grant),
-            Err(Missed::Role) => return Err(pools_changed),
-            Err(Missed::Agent) => {}
+        for along in self.order() {
+            let search = |hands: Hands<'_>| {
+                let (placed, changed) = match along {
+                    Along::Leaves => self.narrow(hands).map(|mut search| (search.place(holder), search.pools_changed)),
+                    Along::Agents => self.wide(hands, 1).map(|mut search| (search.place(holder), search.pools_changed)),
+                }
+                .ok_or(Missed::Agent)?;
+                pools_changed = pools_changed.or(changed);
+                placed
+            };
+            match in_any(caller, shards.clone(), search) {
+                Ok(grant) => return Ok(grant),
+                Err(Missed::Role) => break,
+                Err(Missed::Agent) => {}
+            }
         }
-        let wide = |hands: Hands<'_>| {
-            let mut search = self.wide(hands, 1).ok_or(Missed::Agent)?;
-            let placed = search.place(holder);
-            pools_changed = pools_changed.or(search.pools_changed);
-            placed
-        };
-        in_any(caller, shards, wide).map_err(|_| pools_changed)
+        Err(pools_changed)
+    }
+
+    /// One leaf is the better place for a request that one can serve; but whose shares are to spare the devices of agents is to look
+    /// at agents first.
+    fn order(&self) -> [Along; 2] {
+        let shares = || self.request.members.as_slice().iter().all(|cpus| matches!(cpus, Cpus::Shared { .. }));
+        match &self.worth {
+            Some(worth) if worth.spares_devices() && shares() => [Along::Agents, Along::Leaves],
+            _ => [Along::Leaves, Along::Agents],
+        }
     }
 
     /// Places for holders in turn in one shard, until nothing is found; tells how many it placed.
@@ -99,13 +116,22 @@ impl<'a> Roam<'a> {
             holders.len() - done
         };
         let mut left = holders.len();
-        if let Some(mut narrow) = self.narrow(hands) {
-            left = search(&mut |holder| narrow.place(holder));
-        }
-        if left > 0
-            && let Some(mut wide) = self.wide(hands, left)
-        {
-            search(&mut |holder| wide.place(holder));
+        for along in self.order() {
+            if left == 0 {
+                break;
+            }
+            match along {
+                Along::Leaves => {
+                    if let Some(mut narrow) = self.narrow(hands) {
+                        left = search(&mut |holder| narrow.place(holder));
+                    }
+                }
+                Along::Agents => {
+                    if let Some(mut wide) = self.wide(hands, left) {
+                        left = search(&mut |holder| wide.place(holder));
+                    }
+                }
+            }
         }
         done
     }

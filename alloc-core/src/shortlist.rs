@@ -1,10 +1,17 @@
 //! Shortlist: a few places that would serve, to take the best of.
 
 /// The most places that are compared.
-pub(crate) const MOST: usize = 4;
+pub(crate) const MOST: usize = 16;
+/// So many are, where a comparison costs little and finds little.
+pub(crate) const FEW: usize = 4;
 
 /// Places with their ranks; the best has the least, of equals the lowest place.
-#[derive(Clone, Copy, Debug, Default)]
+impl Default for Shortlist {
+    fn default() -> Self {
+        Self { places: [(0, 0); MOST], len: 0 }
+    }
+}
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Shortlist {
     places: [(i64, u32); MOST],
     len: usize,
@@ -42,11 +49,9 @@ mod tests {
     #[test]
     fn the_best_comes_first_and_of_equals_the_lowest() {
         let mut list = Shortlist::default();
-        [(7, 1), (3, 9), (3, 2), (5, 4), (0, 0)].into_iter().for_each(|(rank, place)| list.push(rank, place));
-        assert_eq!(
-            [(); 5].map(|()| list.pop()),
-            [Some(2), Some(9), Some(4), Some(1), None],
-            "there was no room for the fifth"
-        );
+        [(7, 1), (3, 9), (3, 2), (5, 4)].into_iter().for_each(|(rank, place)| list.push(rank, place));
+        assert_eq!([(); 5].map(|()| list.pop()), [Some(2), Some(9), Some(4), Some(1), None]);
+        (0..=MOST).rev().for_each(|rank| list.push(rank.try_into().unwrap(), 0));
+        assert_eq!(list.len(), MOST, "there was no room for the last");
     }
 }

@@ -11,9 +11,10 @@
 use core::ops::Range;
 
 use crate::MILLI_PER_PU;
-use crate::agents::{Agents, CLASSES, Family, Figures, class_of, units};
+use crate::agents::{Agents, Family, Figures, Sieve, pus_up, split_parts, units};
 use crate::block::POSITIONS_PER_LINE;
 use crate::claim::{Holder, Untaken, take};
+use crate::extras::DeviceAmount;
 use crate::ids::AgentId;
 use crate::index::ROW;
 use crate::mask::Mask;
@@ -27,22 +28,27 @@ use crate::shortlist::{self, Shortlist};
 use crate::site::{Hands, Site};
 use crate::siting::Siting;
 use crate::stock::{View, WhatIf};
+use crate::toll::Toll;
 use crate::wants::{Grain, Wants};
-use crate::worth::Worth;
+use crate::worth::{LOSES_NO_DEVICE, Worth};
 
 /// How many agents that do not have enough are looked at in a pass for one placement.
 const LOOKS: u32 = 64;
+/// The same by devices: many have some left, and no CPU to go with them.
+const DEVICE_LOOKS: u32 = 1024;
 /// How many agents have enough, and no plan, before a pass is given up.
 const MISSES: u32 = 8;
 /// How many agents that have grown are looked at for each placement.
 const GROWN_LOOKS: usize = 8;
-const PASSES: usize = 3;
+const PASSES: usize = 6;
 
 /// A floor: an agent with less of the family cannot serve.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Floor {
     family: Family,
     amount: u32,
+    /// Only of agents that have no device left.
+    bare: bool,
 }
 
 /// The floors to search by, in order.
@@ -61,15 +67,26 @@ impl Floors {
         let shared = u32::try_from(wants.share_milli().div_ceil(u64::from(MILLI_PER_PU))).unwrap_or(u32::MAX);
         let most = least.saturating_add(shared);
         let mut floors = Self::default();
+        if let Some(wish) = request.extras.wishes().and_then(|wishes| wishes.devices.first()) {
+            // Devices are the scarcer.
+            match wish.amount {
+                DeviceAmount::Whole(devices) => floors.push(Family::Devices, devices),
+                DeviceAmount::Milli(milli) => {
+                    floors.push(Family::Split, split_parts(milli));
+                    floors.push(Family::Devices, 1);
+                }
+            }
+            return floors;
+        }
         let in_numa_node = request.locality == Locality::Required(Level::NumaNode);
         if !single && (in_numa_node || policy != Policy::Spread) {
-            floors.push(Floor { family: Family::Together, amount: most });
+            floors.push(Family::Together, most);
         }
         if single || !in_numa_node {
-            floors.push(Floor { family, amount: most });
+            floors.push(family, most);
         }
         if least < most {
-            floors.push(Floor { family, amount: least });
+            floors.push(family, least);
         }
         floors
     }
@@ -79,11 +96,21 @@ impl Floors {
     }
 
     /// Nothing is found by a floor of nothing.
-    fn push(&mut self, floor: Floor) {
-        if floor.amount > 0 {
-            self.list[self.len] = Some(floor);
+    fn push(&mut self, family: Family, amount: u32) {
+        if amount > 0 {
+            self.list[self.len] = Some(Floor { family, amount, bare: false });
             self.len += 1;
         }
+    }
+
+    /// The same among agents without devices first.
+    fn bare_first(mut self) -> Self {
+        let floors = self.list;
+        let bare = floors.iter().flatten().map(|floor| Floor { bare: true, ..*floor });
+        let all = bare.chain(floors.iter().flatten().copied());
+        self.list.iter_mut().zip(all).for_each(|(place, floor)| *place = Some(floor));
+        self.len *= 2;
+        self
     }
 }
 
@@ -96,7 +123,8 @@ pub(crate) enum Missed {
     Role,
 }
 
-/// Joins the groups, charges the role and takes what a record says. The first agent whose pools changed for nothing is kept in `pools_changed`.
+/// Joins the groups, charges the role and takes what a record says. The first agent whose pools changed for nothing is kept in
+/// `pools_changed`.
 pub(crate) fn take_planned<'a>(
     site: &Site<'a>,
     mut record: OpenRecord<'a>,
@@ -130,12 +158,17 @@ struct Trail {
 
 impl Trail {
     fn new(floor: Floor, start: u32) -> Self {
-        let classes = class_of(floor.amount).unwrap_or(CLASSES)..CLASSES;
+        let classes = floor.family.classes_from(floor.amount);
         Self { family: floor.family, classes, class: None, start, line: start, wrapped: false }
     }
 
     /// The next agent that is in a mask, and its class.
-    fn next(&mut self, agents: &Agents, mask: Option<&Mask>, roomiest_first: bool) -> Option<(u32, u32)> {
+    fn next(
+        &mut self,
+        agents: &Agents,
+        (mask, sieve): (Option<&Mask>, Sieve),
+        roomiest_first: bool,
+    ) -> Option<(u32, u32)> {
         let in_mask = |line: &u32| mask.is_none_or(|mask| mask.has(line * POSITIONS_PER_LINE));
         loop {
             let Some(class) = self.class else {
@@ -148,7 +181,7 @@ impl Trail {
                 mask.next_row(self.line * POSITIONS_PER_LINE / ROW)
                     .map(|row| self.line.max(row * ROW / POSITIONS_PER_LINE))
             });
-            match from.and_then(|from| agents.next(self.family, class, from)) {
+            match from.and_then(|from| agents.next(self.family, class, from, sieve)) {
                 Some(line) if !self.wrapped || line < self.start => {
                     self.line = line + 1;
                     if in_mask(&line) {
@@ -170,8 +203,10 @@ pub(crate) struct Wide<'a> {
     request: &'a Request,
     wants: Wants,
     policy: Policy,
-    worth: Option<Worth>,
+    worth: Option<&'a Worth>,
     pages: u64,
+    /// What an agent has to have in all, where floors are of devices.
+    toll: Option<Toll>,
     floors: Floors,
     /// Which floor is searched by, and how far.
     pass: usize,
@@ -197,13 +232,18 @@ impl<'a> Wide<'a> {
         hands: Hands<'a>,
         siting: Option<Siting<'a>>,
         request: &'a Request,
-        (policy, worth): (Policy, Option<Worth>),
+        (policy, worth): (Policy, Option<&'a Worth>),
         placements: usize,
     ) -> Option<Self> {
         let apart = (u64::from(hands.shard.lines()) * u64::from(hands.table.start_of(hands.desk))) >> 32;
         let start = u32::try_from(apart).unwrap_or(0);
         let wants = Wants::new(request, false);
-        let floors = Floors::of(request, &wants, policy, hands.table.narrowest());
+        let width = hands.table.narrowest();
+        let mut floors = Floors::of(request, &wants, policy, width);
+        if worth.is_some_and(Worth::spares_devices) {
+            floors = floors.bare_first();
+        }
+        let by_devices = floors.get(0).is_some_and(|floor| matches!(floor.family, Family::Devices | Family::Split));
         let trail = Trail::new(floors.get(0)?, start);
         let mut wide = Self {
             hands,
@@ -213,6 +253,7 @@ impl<'a> Wide<'a> {
             policy,
             worth,
             pages: pages_up(request.mem_bytes),
+            toll: by_devices.then(|| Toll::least(request)),
             floors,
             pass: 0,
             trail,
@@ -275,11 +316,13 @@ impl<'a> Wide<'a> {
 
     /// Finds the next few agents that have enough.
     fn gather(&mut self) {
-        while self.found.len() == 0 && self.looks < LOOKS && self.misses < MISSES {
+        let most = if self.worth.is_some_and(Worth::knows_devices) { shortlist::MOST } else { shortlist::FEW };
+        let looks = if self.toll.is_some() { DEVICE_LOOKS } else { LOOKS };
+        while self.found.len() == 0 && self.looks < looks && self.misses < MISSES {
             // All are asked for before the first is looked at.
             let mut ahead = [(0, 0); shortlist::MOST];
             let mut len = 0;
-            while len < ahead.len()
+            while len < most
                 && let Some(next) = self.next()
             {
                 self.hands.shard.prefetch_words(next.1);
@@ -291,7 +334,12 @@ impl<'a> Wide<'a> {
             }
             for (class, line) in &ahead[..len] {
                 match self.look(*class, *line) {
-                    Some(rank) => self.found.push(rank, *line),
+                    Some(rank) => {
+                        self.found.push(rank, *line);
+                        if most == shortlist::MOST && rank <= LOSES_NO_DEVICE {
+                            return;
+                        }
+                    }
                     None => self.looks += 1,
                 }
             }
@@ -301,9 +349,12 @@ impl<'a> Wide<'a> {
     /// The next agent of the trail that may be claimed on, and its class.
     fn next(&mut self) -> Option<(u32, u32)> {
         let mask = self.siting.map(|siting| siting.mask(self.hands.shard_at));
+        let bare = self.floors.get(self.pass).is_some_and(|floor| floor.bare);
+        let bare = self.worth.filter(|_| bare).map(|worth| split_parts(worth.least_part()));
+        let sieve = Sieve { pus: self.toll.map(|toll| pus_up(toll.cpu_milli)), bare };
         let roomiest_first = self.policy == Policy::Spread;
         loop {
-            let (class, line) = self.trail.next(&self.hands.shard.index.agents, mask, roomiest_first)?;
+            let (class, line) = self.trail.next(&self.hands.shard.index.agents, (mask, sieve), roomiest_first)?;
             let position = line * POSITIONS_PER_LINE;
             if self.siting.is_none_or(|siting| siting.admits_at(&self.hands, position)) {
                 return Some((class, line));
@@ -347,16 +398,22 @@ impl<'a> Wide<'a> {
     /// Looks whether an agent has enough, and ranks it.
     fn look(&mut self, class: u32, line: u32) -> Option<i64> {
         let agents = &self.hands.shard.index.agents;
-        let pages_class = class_of(units(self.pages)).unwrap_or(0);
-        if self.by_memory && !agents.is_shown(Family::Pages, pages_class, line) {
+        if self.by_memory && !agents.is_shown(Family::Pages, units(self.pages), line) {
             return None;
         }
         let site = self.site(line)?;
         let floor = self.floors.get(self.pass)?;
         let figures = agents.look(floor.family, class, line, &site.machine);
+        if let Some(toll) = self.toll
+            && figures.cpu_milli < toll.cpu_milli
+        {
+            let classes = Family::Cpu.classes_from(pus_up(toll.cpu_milli));
+            agents.settle(Family::Cpu, classes, line, &site.machine);
+            return None;
+        }
         if figures.pages < self.pages {
             self.by_memory = true;
-            agents.settle(Family::Pages, pages_class..CLASSES, line, &site.machine);
+            agents.settle(Family::Pages, Family::Pages.classes_from(units(self.pages)), line, &site.machine);
             return None;
         }
         if figures.amount(floor.family) < floor.amount {
@@ -364,7 +421,7 @@ impl<'a> Wide<'a> {
         }
         let free = i64::from(figures.free);
         Some(match self.worth {
-            Some(worth) => worth.of_each_pu(&site.machine),
+            Some(worth) => worth.rank_agent(&site.machine, &figures),
             None if self.policy == Policy::Spread => -free,
             None => free,
         })

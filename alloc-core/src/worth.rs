@@ -7,21 +7,26 @@
 //! serves whole pods only, and PUs that no memory is left for are of no use, nor memory without PUs. That is the notion of FGD (Weng
 //! et al., USENIX ATC 2023) for PUs and memory. The best place is where a pod destroys the least worth.
 //!
+//! **Devices** come first: see [`room`](crate::room).
+//!
 //! Whole numbers; counts are hints, so threads that learn at once may lose one.
 
+use crate::agents::Figures;
 use crate::ids::NumaNodeId;
 use crate::leaf::{LEAF_PUS, PuState};
 use crate::machine::Machine;
 use crate::quantity::pages_up;
 use crate::request::Request;
+use crate::room::{DeviceMix, Room};
 use crate::sync::{Ordering, Padded, Word64};
+use crate::toll::Toll;
 use crate::wants::Wants;
 use crate::{MILLI_PER_PU, PAGE_BYTES};
 
 /// Kinds that are kept.
 const KINDS: usize = 4;
 /// Memory of a kind is counted in so many pages.
-const PAGES_PER_MIB: u64 = (1 << 20) / PAGE_BYTES;
+pub(crate) const PAGES_PER_MIB: u64 = (1 << 20) / PAGE_BYTES;
 const MIB_BITS: u32 = 24;
 const PUS_BITS: u32 = 16;
 const MAX_PODS: u64 = (1 << (64 - MIB_BITS - PUS_BITS)) - 1;
@@ -60,26 +65,38 @@ impl Kind {
 
 /// The pods that a table saw.
 #[derive(Debug)]
-pub(crate) struct Mix(Padded<[Word64; KINDS]>);
+pub(crate) struct Mix {
+    /// Without devices.
+    kinds: Padded<[Word64; KINDS]>,
+    devices: DeviceMix,
+}
 
 impl Mix {
     pub(crate) fn new() -> Self {
-        Self(Padded(core::array::from_fn(|_| Word64::new(0))))
+        Self { kinds: Padded(core::array::from_fn(|_| Word64::new(0))), devices: DeviceMix::new() }
     }
 
     /// Counts pods of a kind, and tells what free capacity is worth from now on.
     pub(crate) fn saw(&self, request: &Request, width: u32, pods: usize) -> Worth {
-        let words = &self.0.0;
+        let toll = Toll::of(request, width);
+        let room = self.devices.saw(&toll, pods);
         // Relaxed, all: hints that no other word depends on.
-        let mut kinds: [Kind; KINDS] = core::array::from_fn(|at| Kind::unpack(words[at].load(Ordering::Relaxed)));
-        let kind = Kind::of(request, width);
+        let mut kinds = self.kinds.0.each_ref().map(|word| Kind::unpack(word.load(Ordering::Relaxed)));
+        if toll.device.is_none() {
+            self.count(&mut kinds, Kind::of(request, width), pods);
+        }
+        Worth { kinds: kinds.map(Priced::new), room, toll }
+    }
+
+    fn count(&self, kinds: &mut [Kind; KINDS], kind: Kind, pods: usize) {
+        let words = &self.kinds.0;
         let same = kinds.iter().position(|known| (known.pus, known.mib) == (kind.pus, kind.mib));
         let at = same.or_else(|| (0..KINDS).min_by_key(|at| kinds[*at].pods)).unwrap_or(0);
         let pods = kinds[at].pods.saturating_add(u64::try_from(pods).unwrap_or(MAX_PODS)).min(MAX_PODS);
         kinds[at] = Kind { pods, ..kind };
         if pods == MAX_PODS {
             kinds.iter_mut().for_each(|kind| kind.pods /= 2);
-            for (word, kind) in words.iter().zip(kinds) {
+            for (word, kind) in words.iter().zip(&*kinds) {
                 // Relaxed, both: as above.
                 let _always = word.update(Ordering::Relaxed, Ordering::Relaxed, |_| Some(kind.pack()));
             }
@@ -87,7 +104,6 @@ impl Mix {
             // Relaxed, both: as above.
             let _always = words[at].update(Ordering::Relaxed, Ordering::Relaxed, |_| Some(kinds[at].pack()));
         }
-        Worth(kinds.map(Priced::new))
     }
 }
 
@@ -117,9 +133,18 @@ const MIB_SHIFT: u32 = 60;
 /// Of a kind that needs no memory.
 const ANY: u64 = u64::MAX;
 
+const RANK_BITS: u32 = 28;
+/// The highest rank of a place where no device loses anything: there is none better.
+pub(crate) const LOSES_NO_DEVICE: i64 = (1 << RANK_BITS) - 1;
+
 /// What free capacity is worth.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Worth([Priced; KINDS]);
+pub(crate) struct Worth {
+    kinds: [Priced; KINDS],
+    room: Room,
+    /// Of the request.
+    toll: Toll,
+}
 
 impl Worth {
     /// Of leaves with so many PUs each beside so many pages.
@@ -133,11 +158,47 @@ impl Worth {
             };
             kind.weight * served.min(fed)
         };
-        self.0.iter().map(of_kind).sum::<u64>().cast_signed()
+        self.kinds.iter().map(of_kind).sum::<u64>().cast_signed()
+    }
+
+    /// How bad a leaf is for the request: what its agent's devices lose, then what its NUMA node does.
+    pub(crate) fn rank_leaf(&self, machine: &Machine<'_>, leaf: u16, pus: u32, pages: u64) -> i64 {
+        let lost = self.lost(machine, leaf, pus, pages);
+        if self.room.is_known() { self.after_devices(machine, &Figures::of(machine), lost) } else { lost }
+    }
+
+    /// How bad an agent is for the request: what its devices lose, then how many PUs it has; where no device is asked for, what
+    /// its PUs are worth.
+    pub(crate) fn rank_agent(&self, machine: &Machine<'_>, figures: &Figures) -> i64 {
+        if self.room.is_known() {
+            self.after_devices(machine, figures, figures.free.into())
+        } else {
+            self.of_each_pu(machine)
+        }
+    }
+
+    fn after_devices(&self, machine: &Machine<'_>, figures: &Figures, rank: i64) -> i64 {
+        // Less than 2³⁵: kinds times pods times thousandths.
+        (self.room.lost(machine, figures, &self.toll).cast_signed() << RANK_BITS) + rank.clamp(0, LOSES_NO_DEVICE)
+    }
+
+    /// Whether pods with devices came.
+    pub(crate) const fn knows_devices(&self) -> bool {
+        self.room.is_known()
+    }
+
+    /// The least part of a device that is of use, in thousandths.
+    pub(crate) fn least_part(&self) -> u16 {
+        self.room.least_part()
+    }
+
+    /// Whether pods with devices came, and this is none.
+    pub(crate) const fn spares_devices(&self) -> bool {
+        self.room.is_known() && self.toll.device.is_none()
     }
 
     /// What a leaf's NUMA node loses when PUs of the leaf and pages are taken.
-    pub(crate) fn lost(&self, machine: &Machine<'_>, leaf: u16, pus: u32, pages: u64) -> i64 {
+    fn lost(&self, machine: &Machine<'_>, leaf: u16, pus: u32, pages: u64) -> i64 {
         let layout = &machine.shape.layout;
         let shape = &layout.leaves[usize::from(leaf)];
         let free = |leaf: u16| machine.pus_in(leaf, PuState::Free).count_ones();
@@ -149,7 +210,7 @@ impl Worth {
     }
 
     /// What an agent's free PUs are worth, in thousandths of each: the least useful are given away first.
-    pub(crate) fn of_each_pu(&self, machine: &Machine<'_>) -> i64 {
+    fn of_each_pu(&self, machine: &Machine<'_>) -> i64 {
         let layout = &machine.shape.layout;
         let (mut sum, mut pus) = (0, 0);
         for pool in &layout.pools {
@@ -206,14 +267,14 @@ mod tests {
         let kinds: Vec<_> = (1..=5).map(|pus| (pus, 1, 10 * pus as usize)).collect();
         let worth = worth(&kinds);
         // One PU came ten times, and its place and count went to five PUs.
-        assert_eq!(worth.0.iter().map(|kind| kind.weight).max(), Some(5 * 60));
-        assert!(worth.0.iter().all(|kind| kind.weight != 10));
+        assert_eq!(worth.kinds.iter().map(|kind| kind.weight).max(), Some(5 * 60));
+        assert!(worth.kinds.iter().all(|kind| kind.weight != 10));
     }
 
     #[test]
     fn counts_age_when_one_is_full() {
         let worth = worth(&[(1, 0, 1000), (2, 0, usize::MAX)]);
-        assert_eq!(worth.0[..2].iter().map(|kind| kind.weight).collect::<Vec<_>>(), [500, 2 * (MAX_PODS / 2)]);
+        assert_eq!(worth.kinds[..2].iter().map(|kind| kind.weight).collect::<Vec<_>>(), [500, 2 * (MAX_PODS / 2)]);
         assert!(worth.of([32].into_iter(), 0) > 0, "kinds without memory need none");
     }
 }

@@ -4,14 +4,15 @@
 //! as then come, so that nothing is spare. Beside the agent's figure is
 //! what [`Table::bytes`] says. An agent is of the shape of the other benches: 2 packages × 4 NUMA nodes × 2 L3 domains × 8 cores × 2 PUs.
 
-use std::fs;
+use std::process::{Command, Stdio};
+use std::{env, fs};
 
 use meros_alloc_core::{
     AttributeValue, Attributes, Capacity, CoreSpec, Holder, Limit, Local, NameId, NumaNodeId, NumaNodeSpec, Outcome,
     Owner, RoleId, Shape, ShapeSpec, Table,
 };
 use meros_benches::cluster::{LEAVES, pod, shape};
-use meros_benches::{Reach, print_reach, print_where};
+use meros_benches::{Reach, print_reach, print_where, read_reach};
 
 const AGENTS: u32 = 12_500;
 /// One-core pods in a leaf of eight cores.
@@ -108,9 +109,8 @@ fn attributes(agent: u32) -> Option<Attributes> {
     Attributes::new((0..ATTRIBUTES_PER_AGENT).map(|name| (NameId::new(name), value(name)))).ok()
 }
 
-/// Bytes of an attribute: what agents take more once they are told some. The first to be measured, and kept: in memory that others
-/// gave back nothing would become resident.
-fn attributes_told() -> Option<(bool, Table)> {
+/// Bytes of an attribute: what agents take more once they are told some.
+fn attributes_told() -> Option<bool> {
     let (table, _) = filled(AGENTS, 1, 0, |_| shape().ok())?;
     let (attribute, ()) = each(AGENTS * ATTRIBUTES_PER_AGENT, || {
         table.agents().try_for_each(|agent| table.set_attributes(agent, attributes(agent.get())?).ok())
@@ -119,13 +119,43 @@ fn attributes_told() -> Option<(bool, Table)> {
         "an attribute of an agent: {attribute:.1} bytes resident, of {ATTRIBUTES_PER_AGENT} an agent with {VALUES} values each"
     );
     let told = |agent| table.attributes(agent) == attributes(meros_alloc_core::AgentId::get(agent));
-    Some((attribute > 0.0 && table.agents().all(told), table))
+    Some(attribute > 0.0 && table.agents().all(told))
+}
+
+/// The questions. Each is asked in a process of its own: in memory that another gave back nothing would become resident.
+const QUESTIONS: [&str; 3] = ["attributes", "agents", "shapes"];
+
+fn answer(question: &str, reached: &mut Vec<Reach>) -> bool {
+    let right = match question {
+        "attributes" => attributes_told(),
+        "agents" => agents_and_claims(reached),
+        _ => shapes(),
+    };
+    right == Some(true)
+}
+
+/// Asks in a process of its own, on small pages, which are the exacter measure. It prints what it found, and as the last line what was
+/// reached.
+fn ask(question: &str, reached: &mut Vec<Reach>) -> Option<bool> {
+    let mut command = Command::new(env::current_exe().ok()?);
+    let output = command.arg(question).env_remove("GLIBC_TUNABLES").stderr(Stdio::inherit()).output().ok()?;
+    let text = String::from_utf8(output.stdout).ok()?;
+    let (found, last) = text.trim_end().rsplit_once('\n')?;
+    println!("{found}");
+    let (right, figures) = read_reach(last)?;
+    reached.extend(figures);
+    Some(right && output.status.success())
 }
 
 fn main() {
+    if let Some(question) = env::args().skip(1).find(|arg| QUESTIONS.contains(&arg.as_str())) {
+        let mut reached = Vec::new();
+        let right = answer(&question, &mut reached);
+        print_reach("memory", right, &reached);
+        return;
+    }
     print_where();
     let mut reached = Vec::new();
-    let told = attributes_told();
-    let checks = [told.as_ref().map(|told| told.0), agents_and_claims(&mut reached), shapes()];
-    print_reach("memory", checks.iter().all(|check| *check == Some(true)), &reached);
+    let right = QUESTIONS.map(|question| ask(question, &mut reached) == Some(true));
+    print_reach("memory", right.iter().all(|right| *right), &reached);
 }

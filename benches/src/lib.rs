@@ -14,7 +14,6 @@ pub mod traces;
 pub mod yardstick;
 
 use std::fs;
-use std::path::Path;
 use std::process::Command;
 
 use serde_json::{Value, json};
@@ -73,14 +72,6 @@ pub fn loaded_or_said<T, E: std::fmt::Display>(bench: &str, loaded: Result<T, E>
     )
 }
 
-/// The median that criterion wrote for `group/name`, in nanoseconds.
-#[must_use]
-pub fn median_ns(output: &Path, group: &str, name: &str) -> Option<f64> {
-    let path = output.join(group).join(name).join("new/estimates.json");
-    let estimates: Value = serde_json::from_str(&fs::read_to_string(path).ok()?).ok()?;
-    estimates.get("median")?.get("point_estimate")?.as_f64()
-}
-
 /// The last line.
 pub fn print_reach(bench: &str, ok: bool, reach: &[Reach]) {
     let reach: Vec<Value> = reach
@@ -88,4 +79,17 @@ pub fn print_reach(bench: &str, ok: bool, reach: &[Reach]) {
         .map(|figure| json!({"name": figure.name, "value": figure.value, "bar": figure.bar, "met": figure.met}))
         .collect();
     println!("{}", json!({"bench": bench, "ok": ok, "reach": reach}));
+}
+
+/// Reads what [`print_reach`] printed: whether the bench's answer was right, and its figures.
+#[must_use]
+pub fn read_reach(line: &str) -> Option<(bool, Vec<Reach>)> {
+    let said: Value = serde_json::from_str(line).ok()?;
+    let figure = |figure: &Value| {
+        let number = |field: &str| figure.get(field)?.as_f64();
+        let name = figure.get("name")?.as_str()?.to_owned();
+        Some(Reach { name, value: number("value")?, bar: number("bar")?, met: figure.get("met")?.as_bool()? })
+    };
+    let figures = said.get("reach")?.as_array()?.iter().map(figure).collect::<Option<_>>()?;
+    Some((said.get("ok")?.as_bool()?, figures))
 }

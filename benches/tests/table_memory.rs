@@ -106,6 +106,6 @@ mod table_memory {
         let table = Table::new(Capacity::for_agents(AGENTS, &shape().unwrap())).unwrap();
         let each = table.bytes() / AGENTS as usize;
         // 256 of words, 80 of the index, 32 for whose they are, 8 for what the agent is; agent planes and upper levels share the rest.
-        assert!((464..=472).contains(&each), "{each} bytes an agent");
+        assert!((488..=496).contains(&each), "{each} bytes an agent");
     }
 }

@@ -11,7 +11,7 @@ plants=(
     'index bit cleared without reading the truth again | index.rs | s/if plane_of(truth()) == from {/if false {/ | the_index_tells_what_came_back_last'
     'row cleared above without reading it again | index.rs | /fn lower(/,/^    }/s/if self.word(plane, row).load(Ordering::Acquire) != 0 {/if false {/ | an_empty_row_is_found_again_once_it_is_not'
     'Relaxed where the leaf needs Release | leaf.rs | s/word.update(Ordering::SeqCst, Ordering::Relaxed/word.update(Ordering::Relaxed, Ordering::Relaxed/ | a_leaf_core_is_never_in_two_hands'
-    'Relaxed where the pool needs Release | pool.rs | s/word.update(Ordering::AcqRel, Ordering::Relaxed/word.update(Ordering::Relaxed, Ordering::Relaxed/ | an_exclusive_claim_never_meets_the_pool'
+    'Relaxed where the pool needs Release | pool.rs | s/word.update(Ordering::SeqCst, Ordering::Relaxed/word.update(Ordering::Relaxed, Ordering::Relaxed/ | an_exclusive_claim_never_meets_the_pool'
 )
 
 copy=$(mktemp -d)

@@ -153,6 +153,8 @@ pub(crate) struct PickShape {
 pub(crate) struct ExtraLayout {
     /// The words and what each has in all, in canonical order. There is none for what the machine has nothing of.
     words: Vec<(ExtraWord, u64)>,
+    /// Where the devices' words begin among them.
+    first_device: usize,
     kinds: Vec<u32>,
     devices: Vec<DeviceSpec>,
     places: Vec<DevicePlace>,
@@ -168,6 +170,7 @@ impl ExtraLayout {
         let picks = picks(spec)?;
         let mut layout = Self {
             words: Vec::new(),
+            first_device: 0,
             kinds: spec.numa_nodes.iter().map(|numa_node| numa_node.kind).collect(),
             places: vec![DevicePlace::default(); spec.devices.len()],
             device_words: Vec::new(),
@@ -182,6 +185,7 @@ impl ExtraLayout {
         let bits = layout.picks.iter().flat_map(PickShape::all);
         let words = huge_words(spec)?.into_iter().chain(devices).chain(counters(spec)?).chain(bits);
         layout.words = words.filter(|(_, all)| *all > 0).collect();
+        layout.first_device = layout.words.partition_point(|(word, _)| *word < ExtraWord::Devices(0));
         Ok(layout)
     }
 
@@ -219,6 +223,10 @@ impl ExtraLayout {
 
     /// A word's position among them, if the machine has anything of it.
     pub(crate) fn position(&self, word: ExtraWord) -> Option<usize> {
+        if let ExtraWord::Devices(word) = word {
+            let word = usize::from(word);
+            return (word < self.device_words.len()).then_some(self.first_device + word);
+        }
         self.words.binary_search_by_key(&word, |(word, _)| *word).ok()
     }
 

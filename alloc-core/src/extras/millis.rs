@@ -57,6 +57,16 @@ impl Millis {
         (0..DEVICES).map(|at| u16::from(self.get(at) == WHOLE)).sum()
     }
 
+    /// The most that is left of a split device; 0 without one.
+    pub(crate) fn most_split(self) -> u16 {
+        self.iter().map(|(_, milli)| milli).filter(|milli| *milli != WHOLE).max().unwrap_or(0)
+    }
+
+    /// Whether it has a part of a device.
+    pub(crate) fn splits(self) -> bool {
+        self.iter().any(|(_, milli)| milli != 0 && milli != WHOLE)
+    }
+
     /// The first `most` untouched devices.
     pub(crate) fn pick_untouched(self, most: u16) -> Self {
         let untouched = self.iter().filter(|(_, milli)| *milli == WHOLE).take(usize::from(most));

@@ -70,9 +70,9 @@ pub(crate) fn read(word: &Word64) -> u64 {
 
 /// Changes a word by a rule, in one step; false when the rule forbids it.
 pub(crate) fn change(word: &Word64, rule: impl Fn(u64) -> Option<u64>) -> bool {
-    // AcqRel: Acquire pairs with the Release half of the change before, so who takes a device or a number sees its last
-    // holder's work done; Release publishes ours to the next. Relaxed on failure: nothing is read through it.
-    word.update(Ordering::AcqRel, Ordering::Relaxed, rule).is_ok()
+    // SeqCst: for `agents`, rule 1. Acquire pairs with the Release half of the change before, so who takes a device or a number
+    // sees its last holder's work done; Release publishes ours to the next. Relaxed on failure: nothing is read through it.
+    word.update(Ordering::SeqCst, Ordering::Relaxed, rule).is_ok()
 }
 
 /// The lowest `bits` bits of a word.

@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use crate::agents::Family;
+use crate::agents::{Family, Sieve, split_parts};
+use crate::extras::ExtraWord;
 use crate::leaf::PuState;
 use crate::memory::Seat;
 use crate::sync::{both, model, model_bounded};
 use crate::testing::{self, Loose};
-use crate::{NumaNodeId, PAGE_BYTES};
+use crate::{DeviceSpec, NumaNodeId, PAGE_BYTES, Shape};
 
 const LINE: u32 = 0;
 const UNIT_PAGES: u64 = (512 << 20) / PAGE_BYTES;
@@ -23,7 +24,7 @@ fn search(words: &Loose) {
     if words.agents().next_grown(LINE) == Some(LINE) {
         words.agents().settle_grown(LINE, &machine);
     }
-    if words.agents().next(Family::Whole, 1, LINE) == Some(LINE) {
+    if words.agents().next(Family::Whole, 1, LINE, Sieve::default()) == Some(LINE) {
         words.agents().look(Family::Whole, 1, LINE, &machine);
     }
 }
@@ -90,6 +91,31 @@ fn growth_of_either_word_is_told() {
         });
         assert!(words.machine().is_indexed());
         search(&words);
-        assert!(words.agents().is_shown(Family::Whole, 1, LINE) && words.agents().is_shown(Family::Pages, 0, LINE));
+        assert!(words.agents().is_shown(Family::Whole, 2, LINE) && words.agents().is_shown(Family::Pages, 1, LINE));
+    });
+}
+
+/// Who takes a part of a device leaves more of a split one than there was: growth, as what is given back.
+#[test]
+fn a_part_taken_of_a_device_is_told() {
+    model_bounded(3, |first| {
+        let mut spec = testing::Machine::default().spec();
+        spec.devices = vec![DeviceSpec { kind: 1, numa_node: None }];
+        let words = active(Loose::new(Shape::new(&spec).unwrap()));
+        both(first, &words, |words, me| {
+            let machine = words.machine();
+            if me == 0 {
+                search(words);
+                if words.agents().next(Family::Devices, 0, LINE, Sieve::default()) == Some(LINE) {
+                    words.agents().look(Family::Devices, 0, LINE, &machine);
+                }
+            } else {
+                assert!(machine.take_extra(ExtraWord::Devices(0), 900));
+                machine.give_extra(ExtraWord::Devices(0), 500);
+            }
+        });
+        assert!(words.machine().is_indexed());
+        search(&words);
+        assert!(words.agents().is_shown(Family::Split, split_parts(600), LINE));
     });
 }

@@ -5,6 +5,8 @@ mod bad_input;
 #[cfg(not(loom))]
 mod crowd;
 #[cfg(not(loom))]
+mod devices;
+#[cfg(not(loom))]
 mod extras;
 #[cfg(not(loom))]
 mod extras_elsewhere;

@@ -1,6 +1,6 @@
 //! Policies that give every agent a key and take the smallest, by a full scan.
 //!
-//! A key depends on nothing but the agent's free state, the pod's shape and what the policy learnt, so it is kept for every
+//! A key depends on nothing but the agent's free state, the pod's shape and what the policy knows, so it is kept for every
 //! (shape, agent) and computed again only for agents that changed. That does not change a decision; it is what an index over
 //! such keys would do, with the scan for the smallest in its place.
 
@@ -16,11 +16,6 @@ pub type Key = (i64, Gpus);
 pub trait Policy {
     /// The key of an agent that [fits](Agent::fits) the pod.
     fn key(&mut self, agent: &Agent, pod: &Pod) -> Key;
-
-    /// Looks at an arrival before it is placed. True: keys are different now.
-    fn arrives(&mut self, _pod: &Pod, _agents: &[Agent]) -> bool {
-        false
-    }
 }
 
 /// Keys of one shape.
@@ -66,9 +61,6 @@ impl<P: Policy> Scan<P> {
 
 impl<P: Policy> Placer for Scan<P> {
     fn place(&mut self, pod: &Pod) -> Option<Placed> {
-        if self.policy.arrives(pod, &self.agents) {
-            self.shapes.clear();
-        }
         let placed = self.best(pod)?;
         self.agents[placed.agent] = self.agents[placed.agent].without(pod, placed.gpus)?;
         self.changes.push(placed.agent);
