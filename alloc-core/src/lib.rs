@@ -70,10 +70,10 @@
 //! `claim` (getting it), `quick` and `walk` (getting it straight on), `roam`, `narrow` and `wide` (finding the rest), `toll`,
 //! `shortlist`, `worth` and `room` (which of several), `hold` and `exact` (all that is free, and what is said exactly), `split` and
 //! `merge`, `resize` (with `reshape` and its stock, `spare`), `gang`, `pooling` (how cores join and leave a pool), `restore`,
-//! `place`, `siting` (placement on chosen agents: `attributes`, `facts`, `constraint`, `selection`, `mask`; and in company: `group`, `membership`,
-//! `company`), `standing`, `snapshot` with `agent_snapshot` and `claim_exact` (who searches on his own), `topology` (agents come
-//! and go), `why` and `explain`, `validate`. Beside them `extras`: huge pages, devices, disk, ports and the rest. `table`, `local`
-//! and `verbs` are the calls.
+//! `place`, `siting` (placement on chosen agents: `attributes`, `facts`, `constraint`, `selection`, `mask`; and in company:
+//! `group`, `membership`, `company`), `standing`, `snapshot` with `agent_snapshot` and `claim_exact` (who searches on his own),
+//! `topology` (agents come and go), `why` and `explain`, `validate`. Beside them `extras`: huge pages, devices, disk, ports and the
+//! rest. `table`, `local` and `verbs` are the calls.
 //!
 //! Every rule is a pure function on a `Copy` value; every shared change is one read-modify-write that runs such a function.
 
