@@ -99,10 +99,10 @@ impl<'a> Plain<'a> {
                 return found;
             }
             let mut size = 0;
-            for scope in group_scopes(&view).filter(|_| !self.memory.is_empty()) {
+            for scope in group_scopes(self.request, &view).filter(|_| !self.memory.is_empty()) {
                 if scope.nodeset().len() > size {
                     size = scope.nodeset().len();
-                    let alike = group_scopes(&view).filter(|other| other.nodeset().len() == size);
+                    let alike = group_scopes(self.request, &view).filter(|other| other.nodeset().len() == size);
                     let found = self.best(alike).ok()?;
                     if found.is_some() {
                         return found;

@@ -251,7 +251,7 @@ impl<'a, S: Stock, const N: usize> Planner<'a, S, N> {
     fn find_together(&self, together: Together) -> Option<Found> {
         self.find_in_numa_node(together).or_else(|| {
             let mut best: Option<(u32, Rank, Found)> = None;
-            for scope in group_scopes(self.stock) {
+            for scope in group_scopes(self.request, self.stock) {
                 let size = scope.nodeset().len();
                 if best.is_some_and(|(smallest, ..)| smallest < size) {
                     break;
@@ -397,9 +397,13 @@ pub(crate) fn single_scopes(stock: &impl Stock) -> impl Iterator<Item = Scope> {
     pools.filter_map(|pool| pool.numa_node).map(Scope::one)
 }
 
-/// Each group of NUMA nodes, smallest first.
-pub(crate) fn group_scopes(stock: &impl Stock) -> impl Iterator<Item = Scope> {
-    (0..).zip(&stock.shape().layout.groups).map(|(at, &nodeset)| Scope::Within { nodeset, group: Some(at) })
+/// Each group of NUMA nodes that a request may be in, smallest first.
+pub(crate) fn group_scopes(request: &Request, stock: &impl Stock) -> impl Iterator<Item = Scope> {
+    let may_be = !request.is_of_one_numa_node();
+    (0..)
+        .zip(&stock.shape().layout.groups)
+        .filter(move |_| may_be)
+        .map(|(at, &nodeset)| Scope::Within { nodeset, group: Some(at) })
 }
 
 /// PUs that a scope has left.

@@ -60,7 +60,8 @@ pub enum MemoryLocality {
     /// PUs and memory from one NUMA node, or one group of them, if possible.
     #[default]
     Preferred,
-    /// PUs and memory from one NUMA node, or one group of them, and held so that nobody else can spill into it.
+    /// PUs and memory from one NUMA node, or one group of them, and held so that nobody else can spill into it. From one NUMA node
+    /// only where the PUs are [required](Locality::Required) to be in one.
     Required,
 }
 
@@ -144,6 +145,11 @@ impl Request {
     pub const fn with_memory(mut self, memory: MemoryLocality) -> Self {
         self.memory = memory;
         self
+    }
+
+    /// Whether its PUs and its memory, promised, are to be of one NUMA node.
+    pub(crate) fn is_of_one_numa_node(&self) -> bool {
+        self.memory == MemoryLocality::Required && self.locality == Locality::Required(Level::NumaNode)
     }
 
     /// The same, for a claim that stands so.

@@ -284,7 +284,7 @@ impl Reshape<'_> {
     /// The sets of NUMA nodes, with those of what is kept, in which cores and memory may be together, the best first; `None` is
     /// anywhere.
     fn nodesets(&self, kept: NodeSet) -> impl Iterator<Item = Option<NodeSet>> {
-        let free_to_choose = self.is_promised() && self.seat().is_none();
+        let free_to_choose = self.is_promised() && self.seat().is_none() && !self.request.is_of_one_numa_node();
         let first = match self.seat() {
             None if self.is_promised() => (kept.len() == 1).then_some(Some(kept)),
             Some(Seat::SingleStrict | Seat::Group(_)) if self.is_promised() => Some(Some(self.memory_nodeset())),

@@ -165,7 +165,7 @@ fn best_extra(what: Wanted, request: &Request, wants: &Wants, wishes: &Wishes, s
     if wishes.locality_of(what) != DeviceLocality::Required {
         return figures::best(what, wishes, stock);
     }
-    let wider = group_scopes(stock).chain([Scope::Anywhere]).filter(|_| wants.only_amount().is_some());
+    let wider = group_scopes(request, stock).chain([Scope::Anywhere]).filter(|_| wants.only_amount().is_some());
     let fitting = single_scopes(stock).chain(wider).filter(|scope| cpus_fit(request, *scope, stock));
     let best = |scope| figures::best_beside(what, wishes, beside::with_pus(wants, scope, stock), stock);
     fitting.map(best).max().unwrap_or(0)
@@ -218,7 +218,8 @@ fn best_memory(request: &Request, stock: &impl Stock, of_one: impl Fn(NumaNodeId
     if request.memory != MemoryLocality::Required {
         return all(stock.shape().ordinary());
     }
-    let scopes = single_scopes(stock).chain(group_scopes(stock)).filter(|scope| cpus_fit(request, *scope, stock));
+    let scopes =
+        single_scopes(stock).chain(group_scopes(request, stock)).filter(|scope| cpus_fit(request, *scope, stock));
     let of_scope = |scope| match scope {
         Scope::Anywhere => 0,
         Scope::Within { nodeset, .. } => all(nodeset),

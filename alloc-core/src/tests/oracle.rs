@@ -52,6 +52,11 @@ pub(super) struct Have {
     pub(super) stuff: Stuff,
 }
 
+/// Whether promised memory of a request may be of these NUMA nodes.
+pub(super) fn may_be_in(request: &Request, nodeset: &BTreeSet<usize>) -> bool {
+    nodeset.len() == 1 || request.locality != Locality::Required(Level::NumaNode)
+}
+
 impl Oracle {
     pub(super) fn new(spec: ShapeSpec) -> Self {
         let core_of = spec.cores.iter().enumerate().flat_map(|(at, core)| vec![at; usize::from(core.pus)]).collect();
@@ -195,7 +200,7 @@ impl Oracle {
             let everywhere = |_: Pool| true;
             self.cpus_fit(request, have, &everywhere) && self.spill_fits(request, have)
         } else {
-            self.nodesets().iter().any(|set| {
+            self.nodesets().iter().filter(|set| may_be_in(request, set)).any(|set| {
                 let within = |pool: Pool| pool.is_some_and(|numa_node| set.contains(&numa_node.index()));
                 self.strict_fits(request, set, have) && self.cpus_fit(request, have, &within)
             })
@@ -403,7 +408,7 @@ impl Oracle {
         assert_eq!(strict, request.memory == MemoryLocality::Required);
         assert!(nodeset.iter().all(|numa_node| self.admits(*numa_node, &nodeset, strict)), "{placement:?}");
         if strict {
-            assert!(self.nodesets().contains(&nodeset));
+            assert!(self.nodesets().contains(&nodeset) && may_be_in(request, &nodeset), "{nodeset:?}");
             let on_nodeset = |pool: Pool| pool.is_some_and(|numa_node| nodeset.contains(&numa_node.index()));
             assert!(placement.all_pus().iter().all(|pu| on_nodeset(self.numa_node(pu.get()))));
             assert!(placement.members().flat_map(|(_, pools)| pools).all(|share| on_nodeset(share.numa_node)));

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::oracle::{Fit, Have, Oracle};
+use super::oracle::{Fit, Have, Oracle, may_be_in};
 use meros_alloc_core::{
     Cpus, DeviceAmount, DeviceLocality, DeviceWish, Extras, ExtrasUsage, HugeSize, Locality, MemoryLocality, NameId,
     NumaNodeId, NumaNodeSpec, PAGE_BYTES, Pick, PickWish, Picked, Placement, Request, ShapeSpec, Span, Wishes,
@@ -180,6 +180,7 @@ impl Oracle {
                 let sets = self
                     .nodesets()
                     .into_iter()
+                    .filter(|nodeset| may_be_in(request, nodeset))
                     .filter(|nodeset| set.is_none_or(|set| *nodeset == BTreeSet::from([set])));
                 sets.into_iter().any(|nodeset| {
                     let within = |pool: Option<NumaNodeId>| pool.is_some_and(|at| nodeset.contains(&at.index()));

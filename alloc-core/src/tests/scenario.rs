@@ -150,6 +150,22 @@ fn a_piece_of_a_claim_is_inside_it() {
 }
 
 #[test]
+fn what_is_required_of_one_numa_node_is_of_one_with_its_memory() {
+    let table = one(LARGE);
+    let required = |bytes| Request::exclusive(2, bytes).with_memory(MemoryLocality::Required);
+    let in_one = |bytes| required(bytes).with_locality(Locality::Required(Level::NumaNode));
+    // A NUMA node has 1 GiB; a package, 2.
+    let larger = refused(claim(&table, &in_one(3 * GIB / 2)));
+    assert!(matches!(larger.reason, Reason::LargerThanMachine(_)), "{larger}");
+    assert_eq!(table.explain(ROLE, &in_one(3 * GIB / 2)).feasible, 0);
+    let whole = granted(claim(&table, &in_one(GIB)));
+    assert_eq!(table.placement(whole.claim).unwrap().memory.len(), 1);
+    let group = granted(claim(&table, &required(3 * GIB / 2).with_locality(Locality::Required(Level::L3))));
+    assert_eq!(table.placement(group.claim).unwrap().memory.len(), 2, "an L3 domain is of the PUs");
+    table.validate().unwrap();
+}
+
+#[test]
 fn strict_memory_is_not_mixed_with_claims_that_spill() {
     let table = one(LARGE);
     // Alone, one NUMA node has 1 GiB; 1.5 GiB take the two of a package, strictly.
