@@ -54,21 +54,35 @@ pub enum Broken {
     },
 }
 
+/// How a request over two NUMA nodes is to lie.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Halves {
+    /// Half on each.
+    Asked,
+    /// Anyhow.
+    NotAsked,
+}
+
 /// Checks all placements.
 ///
 /// # Errors
 /// The first thing found broken: amounts, then servers, then rules.
-pub fn check(servers: &[Server], requests: &[Request], placements: &[Option<Placed>]) -> Result<(), Broken> {
+pub fn check(
+    servers: &[Server],
+    requests: &[Request],
+    placements: &[Option<Placed>],
+    halves: Halves,
+) -> Result<(), Broken> {
     let pairs = requests.iter().zip(placements).enumerate();
     let placed: Vec<(usize, &Request, Placed)> =
         pairs.filter_map(|(at, (request, to))| Some((at, request, (*to)?))).collect();
-    amounts(servers, &placed)?;
+    amounts(servers, &placed, halves)?;
     capacity(servers, &placed)?;
     together(servers, &placed)?;
     apart(servers, &placed)
 }
 
-fn amounts(servers: &[Server], placed: &[(usize, &Request, Placed)]) -> Result<(), Broken> {
+fn amounts(servers: &[Server], placed: &[(usize, &Request, Placed)], halves: Halves) -> Result<(), Broken> {
     for &(at, request, to) in placed {
         if to.server >= servers.len() {
             return Err(Broken::NoServer { request: at, server: to.server });
@@ -78,7 +92,8 @@ fn amounts(servers: &[Server], placed: &[(usize, &Request, Placed)]) -> Result<(
         let shape = if request.numa_nodes == 1 {
             first == Amount::default() || second == Amount::default()
         } else {
-            first.pus.abs_diff(second.pus) <= 1 && first.mem_gib.abs_diff(second.mem_gib) <= 1
+            halves == Halves::NotAsked
+                || first.pus.abs_diff(second.pus) <= 1 && first.mem_gib.abs_diff(second.mem_gib) <= 1
         };
         if sum != request.wants || !shape {
             return Err(Broken::Amounts { request: at, takes: to.takes });
@@ -155,7 +170,7 @@ mod tests {
     }
 
     fn told(rules: [Rule; 2], placements: [Option<Placed>; 2]) -> Result<(), Broken> {
-        check(&SERVERS, &rules.map(|rule| request(1, rule)), &placements)
+        check(&SERVERS, &rules.map(|rule| request(1, rule)), &placements, Halves::Asked)
     }
 
     #[test]
@@ -171,9 +186,10 @@ mod tests {
 
     #[test]
     fn amounts_are_checked() {
-        let one = |numa_nodes, to| check(&SERVERS, &[request(numa_nodes, Rule::Free)], &[to]);
+        let one = |numa_nodes, to| check(&SERVERS, &[request(numa_nodes, Rule::Free)], &[to], Halves::Asked);
         assert!(matches!(one(1, on(0, 1, 1)), Err(Broken::Amounts { request: 0, .. })), "split");
         assert!(matches!(one(2, on(0, 2, 0)), Err(Broken::Amounts { request: 0, .. })), "not split");
+        assert_eq!(check(&SERVERS, &[request(2, Rule::Free)], &[on(0, 2, 0)], Halves::NotAsked), Ok(()));
         assert_eq!(one(2, on(0, 1, 1)), Ok(()));
         assert!(matches!(one(1, on(0, 1, 0)), Err(Broken::Amounts { .. })), "too little");
         assert_eq!(one(1, on(2, 2, 0)), Err(Broken::NoServer { request: 0, server: 2 }));
@@ -182,7 +198,7 @@ mod tests {
     #[test]
     fn overfull_numa_nodes_are_found() {
         let requests = [request(1, Rule::Free); 3];
-        let broken = check(&SERVERS, &requests, &[on(1, 0, 2); 3]);
+        let broken = check(&SERVERS, &requests, &[on(1, 0, 2); 3], Halves::Asked);
         assert!(matches!(broken, Err(Broken::Overfull { server: 1, numa_node: 1, .. })), "{broken:?}");
     }
 
@@ -194,8 +210,9 @@ mod tests {
         assert_eq!(told([Rule::AntiAffinity(7); 2], [on(1, 2, 0), on(1, 2, 0)]), crowded);
         let domain = |domain| Rule::FaultDomain { group: 7, domain };
         assert_eq!(told([domain(0), domain(1)], [on(1, 2, 0), on(1, 2, 0)]), crowded);
-        let in_one_rack =
-            |rules: [Rule; 2]| check(&ONE_RACK, &rules.map(|rule| request(1, rule)), &[on(0, 2, 0), on(1, 2, 0)]);
+        let in_one_rack = |rules: [Rule; 2]| {
+            check(&ONE_RACK, &rules.map(|rule| request(1, rule)), &[on(0, 2, 0), on(1, 2, 0)], Halves::Asked)
+        };
         assert_eq!(in_one_rack([Rule::Affinity(7); 2]), Ok(()));
         assert_eq!(in_one_rack([Rule::AntiAffinity(7); 2]), Ok(()));
         assert_eq!(in_one_rack([domain(0), domain(1)]), crowded);

@@ -1,6 +1,6 @@
 //! Placement under affinity, anti-affinity and fault domains on two-NUMA-node servers (`huawei-numa-2025`).
 //!
-//! [`trace`] reads the files, [`place`] has first-fit, best-fit and worst-fit behind one small trait, [`check`] says
+//! [`trace`] reads the files, [`place`] has first-fit, best-fit and worst-fit behind one small trait, [`core`] the core, [`check`] says
 //! independently whether a list of placements honours every rule, [`shrink`] drops servers until the set discriminates.
 //!
 //! # The rules, as read here
@@ -24,6 +24,7 @@
 //! 1 virtual CPU of the trace is 1 PU; memory in GiB. A [`check`] works on placements alone and shares no code with [`place`].
 
 pub mod check;
+pub mod core;
 pub mod place;
 pub mod shrink;
 pub mod trace;
