@@ -134,6 +134,8 @@ mod request;
 mod reshape;
 mod resize;
 mod restore;
+#[cfg(not(loom))]
+mod retries;
 mod roam;
 mod room;
 mod search;
@@ -193,6 +195,8 @@ pub use quantity::{MILLI_PER_PU, PAGE_BYTES, Quantities};
 pub use reason::{Excluded, Invalid, OverLimit, Reason, ReasonKind, Refusal, Resource, Shortage, Wanted};
 pub use request::{HoldLimit, Level, Locality, MemoryLocality, Policy, Request};
 pub use restore::RestoreError;
+#[cfg(not(loom))]
+pub use retries::retries_of_this_thread;
 pub use selection::Selection;
 pub use shape::{Core, CoreSpec, MAX_PUS, NumaNodeSpec, Shape, ShapeError, ShapeSpec};
 pub use shard::AgentState;

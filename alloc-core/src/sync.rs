@@ -62,12 +62,32 @@ impl Word64 {
     ) -> Result<u64, u64> {
         #[cfg(all(test, not(loom)))]
         fault::point();
-        let mut before = self.0.load(failure);
+        let before = self.0.load(failure);
+        let Some(after) = change(before) else { return Err(before) };
+        match self.0.compare_exchange_weak(before, after, success, failure) {
+            Ok(_) => Ok(before),
+            Err(newer) => self.update_again(newer, (success, failure), change),
+        }
+    }
+
+    /// The same, when another thread was quicker.
+    #[cold]
+    #[inline(never)]
+    fn update_again(
+        &self,
+        mut before: u64,
+        (success, failure): (Ordering, Ordering),
+        mut change: impl FnMut(u64) -> Option<u64>,
+    ) -> Result<u64, u64> {
+        #[cfg(not(loom))]
+        crate::retries::count();
         while let Some(after) = change(before) {
             match self.0.compare_exchange_weak(before, after, success, failure) {
                 Ok(_) => return Ok(before),
                 Err(newer) => before = newer,
             }
+            #[cfg(not(loom))]
+            crate::retries::count();
         }
         Err(before)
     }

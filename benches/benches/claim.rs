@@ -13,7 +13,7 @@
 
 use std::sync::Barrier;
 
-use meros_alloc_core::Policy;
+use meros_alloc_core::{Policy, retries_of_this_thread};
 use meros_benches::churn::Churn;
 use meros_benches::clock::{median, per_mille, pin, pus, thread_cpu_ns};
 use meros_benches::cluster::{Cluster, Plan};
@@ -113,6 +113,8 @@ struct Together {
     pair: f64,
     /// Placements that others were in the way of.
     contended: u64,
+    /// Changes of words that were tried anew, for each million pairs.
+    retries: f64,
 }
 
 /// Runs `threads` at once, each with claims of its own; none when one of them was refused a placement. Rates are of the PUs there are:
@@ -139,6 +141,7 @@ fn together(cluster: &Cluster, threads: usize, rounds: usize) -> Option<Together
         bare: rate(|time| time.bare),
         pair: rate(|time| time.pair),
         contended: times.iter().map(|time| time.contended).sum(),
+        retries: times.iter().map(|time| time.retries).sum::<u64>() as f64 * 1e6 / (threads * rounds * SLICE) as f64,
     })
 }
 
@@ -147,6 +150,7 @@ struct Timed {
     bare: f64,
     pair: f64,
     contended: u64,
+    retries: u64,
 }
 
 fn worker(
@@ -158,15 +162,17 @@ fn worker(
     pin(at);
     let mut churn = Churn::new(cluster, part, at)?;
     let mut rng = Random::new(at as u64 + 3);
-    let (mut bares, mut pairs) = (Vec::new(), Vec::new());
+    let (mut bares, mut pairs, mut retries) = (Vec::new(), Vec::new(), 0);
     for _ in 0..rounds {
         barrier.wait();
         bares.push(timed(|| bare.run(&mut rng, SLICE)));
         barrier.wait();
+        let before = retries_of_this_thread();
         pairs.push(timed(|| churn.pairs(Policy::Pack, SLICE)));
+        retries += retries_of_this_thread() - before;
     }
     let contended = churn.contended;
-    (churn.refused == 0).then(|| Timed { bare: median(&mut bares), pair: median(&mut pairs), contended })
+    (churn.refused == 0).then(|| Timed { bare: median(&mut bares), pair: median(&mut pairs), contended, retries })
 }
 
 fn print_run(plan: Plan, run: &Run) {
@@ -223,8 +229,8 @@ fn two_threads(uneven: bool, rounds: usize) -> Option<Reach> {
     let (bare, pair) = (two.bare / one.bare, two.pair / one.pair);
     let how = if uneven { "unevenly" } else { "evenly" };
     println!(
-        "two threads, filled {how}: {:.1} M/s, {pair:.2}× one; bare pair {bare:.2}×; {} contended",
-        two.pair, two.contended
+        "two threads, filled {how}: {:.1} M/s, {pair:.2}× one; bare pair {bare:.2}×; {} contended, {:.0} retries a million",
+        two.pair, two.contended, two.retries
     );
     cluster.table.validate().ok()?;
     Some(Reach::at_least(format!("two threads' gain over the bare pair's, filled {how}"), pair / bare, 0.9))
@@ -240,17 +246,21 @@ fn crowded(rounds: usize) -> bool {
         pin(at);
         let mut churn = Churn::new(&cluster, Vec::new(), at)?;
         churn.agent(agent, SLICE);
-        (churn.refused == 0).then_some(churn.contended)
+        (churn.refused == 0).then(|| (churn.contended, retries_of_this_thread()))
     };
-    let contended: Vec<Option<u64>> = std::thread::scope(|scope| {
+    let contended: Vec<Option<(u64, u64)>> = std::thread::scope(|scope| {
         let workers: Vec<_> = (0..8).map(|at| scope.spawn(move || crowd(at))).collect();
         workers.into_iter().map(|worker| worker.join().ok().flatten()).collect()
     });
-    let spurious: u64 = contended.iter().flatten().sum();
-    let (rate, in_the_way) = eight.as_ref().map_or((0.0, 0), |all| (all.pair, all.contended));
+    let spurious: u64 = contended.iter().flatten().map(|(contended, _)| contended).sum();
+    let retries: u64 = contended.iter().flatten().map(|(_, retries)| retries).sum();
+    let (rate, in_the_way, again) = eight.as_ref().map_or((0.0, 0, 0.0), |all| (all.pair, all.contended, all.retries));
     println!(
-        "eight threads on {} PUs: {rate:.1} M/s, {in_the_way} contended; all on one agent: {spurious} contended of {} claims",
-        pus().len().min(8),
+        "eight threads on {} PUs: {rate:.1} M/s, {in_the_way} contended, {again:.0} retries a million",
+        pus().len().min(8)
+    );
+    println!(
+        "eight threads on one agent: {spurious} contended and {retries} retries of {} claims and releases",
         8 * SLICE
     );
     eight.is_some() && contended.iter().all(Option::is_some) && cluster.table.validate().is_ok()
