@@ -61,19 +61,19 @@
 //!
 //! # Reading order
 //!
-//! The words, each with its protocol in its module's first lines: `sync` (the door to atomics), `leaf` (cores), `pool`, `memory`,
-//! `extras::word` (all else), `record` and `slots` (claims), `ledger` (roles), `desk` (who is in flight), `index` and `agents` with
-//! `bitmaps` (where to look); a claim's words are told of by `part`, and `growing` holds what comes to be more. Where they lie:
-//! `shape` and `layout` (a machine), `block`, `shard`; `machine` is one agent's words through its shape. Then what is made of them:
-//! `request` and `member` (what is asked), `stock` and `plan` (what it gets: `wants`, `field`, `search` with `bins` and `straight`
-//! for the region, `pack` and `shared` for what is in it, `memory_plan`; `plain` for what needs no search), `site`, `taking` and
-//! `claim` (getting it), `quick` and `walk` (getting it straight on), `roam`, `narrow` and `wide` (finding the rest), `toll`,
-//! `shortlist`, `worth` and `room` (which of several), `hold` and `exact` (all that is free, and what is said exactly), `split` and
-//! `merge`, `resize` (with `reshape` and its stock, `spare`), `gang`, `pooling` (how cores join and leave a pool), `restore`,
-//! `place`, `siting` (placement on chosen agents: `attributes`, `facts`, `constraint`, `selection`, `mask`; and in company:
-//! `group`, `membership`, `company`), `standing`, `snapshot` with `agent_snapshot` and `claim_exact` (who searches on his own),
-//! `topology` (agents come and go), `why` and `explain`, `validate`. Beside them `extras`: huge pages, devices, disk, ports and the
-//! rest. `table`, `local` and `verbs` are the calls.
+//! The words, each with its protocol in its module's first lines: `sync` (the door to atomics, with `retries`), `leaf` (cores),
+//! `pool`, `memory`, `extras::word` (all else), `record` and `slots` (claims), `ledger` (roles), `desk` (who is in flight), `index`
+//! and `agents` with `bitmaps` (where to look); a claim's words are told of by `part`, and `growing` holds what comes to be more.
+//! Where they lie: `shape` and `layout` (a machine), `block`, `shard`; `machine` is one agent's words through its shape. Then what
+//! is made of them: `request` and `member` (what is asked), `stock` and `plan` (what it gets: `wants`, `field`, `search` with
+//! `bins` and `straight` for the region, `pack` and `shared` for what is in it, `memory_plan`; `plain` for what needs no search),
+//! `site`, `taking` and `claim` (getting it), `quick` and `walk` (getting it straight on), `roam`, `narrow` and `wide` (finding the
+//! rest), `toll`, `shortlist`, `worth` and `room` (which of several), `hold` and `exact` (all that is free, and what is said
+//! exactly), `split` and `merge`, `resize` (with `reshape` and its stock, `spare`), `gang`, `pooling` (how cores join and leave a
+//! pool), `restore`, `place`, `siting` (placement on chosen agents: `attributes`, `facts`, `constraint`, `selection`, `mask`; and
+//! in company: `group`, `membership`, `company`), `standing`, `snapshot` with `agent_snapshot` and `claim_exact` (who searches on
+//! his own), `topology` (agents come and go), `why` and `explain`, `validate`. Beside them `extras`: huge pages, devices, disk,
+//! ports and the rest. `table`, `local` and `verbs` are the calls.
 //!
 //! Every rule is a pure function on a `Copy` value; every shared change is one read-modify-write that runs such a function.
 

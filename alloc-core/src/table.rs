@@ -53,7 +53,8 @@ pub struct Capacity {
     /// Cache lines for the agents' words, all together: [`Shape::lines`] for each.
     pub lines: u32,
     /// Claim records of all shards together. A claim takes one per four parts; a part is the cores of one leaf, the share of
-    /// one pool, the memory of one NUMA node, five devices of a kind, or 48 numbers of a range.
+    /// one pool, the memory of one NUMA node, five devices of a kind, or 48 numbers of a range. Each [`Local`](crate::Local) keeps up to
+    /// 128 of each shard that it worked in at hand, which nobody else gets meanwhile: leave room for these.
     pub claims: u32,
     /// Roles.
     pub roles: u16,
