@@ -17,22 +17,20 @@ pub(crate) const ACTIVE: usize = 1;
 struct Level {
     lines: Zeroed<Line>,
     lines_per_plane: usize,
+    /// How many of a plane's words have bits; the rest of its last line has none.
+    words: u32,
 }
 
 impl Level {
     fn new(bits: u32, planes: usize) -> Self {
         let lines_per_plane = (bits as usize).div_ceil(64 * WORDS_PER_LINE).max(1);
-        Self { lines: sync::zeroed(lines_per_plane * planes), lines_per_plane }
+        Self { lines: sync::zeroed(lines_per_plane * planes), lines_per_plane, words: bits.div_ceil(64) }
     }
 
     #[inline(always)]
     fn word(&self, plane: usize, word: u32) -> &Word64 {
         let word = word as usize;
         &self.lines[plane * self.lines_per_plane + word / WORDS_PER_LINE].0[word % WORDS_PER_LINE]
-    }
-
-    fn words(&self) -> u32 {
-        u32::try_from(self.lines_per_plane * WORDS_PER_LINE).unwrap_or(u32::MAX)
     }
 }
 
@@ -115,7 +113,7 @@ impl Bitmaps {
     fn next_at(&self, at: usize, plane: usize, from: u32) -> Option<u32> {
         let level = self.levels.get(at)?;
         let (mut word, mut mask, mut told) = (from / 64, u64::MAX << (from % 64), false);
-        while word < level.words() {
+        while word < level.words {
             // Relaxed: a hint where to look; what is found is read with Acquire.
             let bits = level.word(plane, word).load(Ordering::Relaxed) & mask;
             if bits != 0 {

@@ -80,23 +80,20 @@ impl Span {
 struct Level {
     lines: Zeroed<Line>,
     words_per_plane: usize,
+    /// How many of a plane's words have bits; the rest of its last line has none.
+    words: u32,
 }
 
 impl Level {
     fn new(bits: u32) -> Self {
         let lines_per_plane = (bits as usize).div_ceil(64 * WORDS_PER_LINE).max(1);
         let words_per_plane = lines_per_plane * WORDS_PER_LINE;
-        Self { lines: sync::zeroed(lines_per_plane * PLANES), words_per_plane }
+        Self { lines: sync::zeroed(lines_per_plane * PLANES), words_per_plane, words: bits.div_ceil(64) }
     }
 
     #[inline]
     fn word(&self, plane: Plane, word: u32) -> &Word64 {
         &sync::words_of(&self.lines)[plane.index() * self.words_per_plane + word as usize]
-    }
-
-    #[inline]
-    fn words(&self) -> u32 {
-        u32::try_from(self.words_per_plane).unwrap_or(u32::MAX)
     }
 
     /// The bits of a word that are set in both planes.
@@ -415,11 +412,11 @@ impl Index {
 
     /// The first word of level 1, from `word` on, that has rows for a query.
     fn next_word(&self, query: Query, mut word: u32) -> Option<u32> {
-        while word / 64 < self.level2.words() {
+        while word / 64 < self.level2.words {
             let words = self.level2.both(query, word / 64) & u64::MAX << (word % 64);
             if words != 0 {
                 let word = word / 64 * 64 + words.trailing_zeros();
-                return (word < self.level1.words()).then_some(word);
+                return (word < self.level1.words).then_some(word);
             }
             word = (word / 64 + 1) * 64;
         }
