@@ -216,7 +216,7 @@ fn selections_keep_up_with_threads_that_change_agents() {
     let table = table(1024, Limit::default(), &[FOUR; 9]);
     let selections = std::thread::scope(|scope| {
         let table = &table;
-        scope.spawn(move || {
+        let changing = scope.spawn(move || {
             for round in 0..600 {
                 let at = agent(round % 9);
                 if round % 7 == 0 {
@@ -236,7 +236,9 @@ fn selections_keep_up_with_threads_that_change_agents() {
             }
             selection
         };
-        [0, 1].map(|owner| scope.spawn(move || place(owner))).map(|thread| thread.join().unwrap())
+        let placing = [0, 1].map(|owner| scope.spawn(move || place(owner)));
+        changing.join().unwrap();
+        placing.map(|thread| thread.join().unwrap())
     });
     for (owner, mut selection) in selections.into_iter().enumerate() {
         let mut new = in_rack(&table, &owner.to_string());
