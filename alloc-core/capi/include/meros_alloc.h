@@ -537,6 +537,39 @@ typedef uint32_t meros_reason;
 #endif // __cplusplus
 
 /**
+ * What the value of an attribute is.
+ */
+enum meros_attribute_kind
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : uint32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * A text.
+     */
+    MEROS_ATTRIBUTE_KIND_TEXT = 0,
+    /**
+     * A number, in thousandths.
+     */
+    MEROS_ATTRIBUTE_KIND_SCALAR = 1,
+    /**
+     * Ranges of numbers.
+     */
+    MEROS_ATTRIBUTE_KIND_RANGES = 2,
+    /**
+     * A set of texts.
+     */
+    MEROS_ATTRIBUTE_KIND_SET = 3,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum meros_attribute_kind meros_attribute_kind;
+#else
+typedef uint32_t meros_attribute_kind;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
  * A thread's handle on a table: it makes its calls quick. One thread at a time; it may be handed to another between calls.
  */
 typedef struct meros_local meros_local;
@@ -1224,6 +1257,145 @@ typedef struct meros_placement {
      */
     struct meros_placed_extras extras;
 } meros_placement;
+
+/**
+ * A text in UTF-8. No 0 need follow it.
+ */
+typedef struct meros_text {
+    /**
+     * The text; may be NULL when `len` is 0.
+     */
+    const char *bytes;
+    /**
+     * Its length in bytes, without any 0 after it.
+     */
+    size_t len;
+} meros_text;
+
+/**
+ * The value of an attribute. What has no meaning beside its kind is 0.
+ */
+typedef struct meros_attribute_value {
+    /**
+     * A meros_attribute_kind.
+     */
+    uint32_t kind;
+    /**
+     * 0.
+     */
+    uint32_t reserved;
+    /**
+     * Of a scalar: the number, in thousandths.
+     */
+    int64_t scalar_milli;
+    /**
+     * Of a text: one. Of a set: its texts, in any order; the library sorts them.
+     */
+    const struct meros_text *texts;
+    /**
+     * How many texts.
+     */
+    size_t texts_len;
+    /**
+     * Of ranges: the numbers, in any order; the library sorts them and makes one of those that touch.
+     */
+    const struct meros_span *spans;
+    /**
+     * How many spans.
+     */
+    size_t spans_len;
+} meros_attribute_value;
+
+/**
+ * An attribute of an agent.
+ */
+typedef struct meros_attribute {
+    /**
+     * Its name: a number that the caller gives each name once.
+     */
+    uint32_t name;
+    /**
+     * 0.
+     */
+    uint32_t reserved;
+    /**
+     * Its value.
+     */
+    struct meros_attribute_value value;
+} meros_attribute;
+
+/**
+ * Arrays of the caller's that values which are read point into; each may be NULL when its capacity is 0. What has no room there is NULL
+ * where it would be pointed at.
+ */
+typedef struct meros_value_room {
+    /**
+     * Texts.
+     */
+    struct meros_text *texts;
+    /**
+     * The room of `texts`.
+     */
+    size_t texts_capacity;
+    /**
+     * How many texts there are. Set by the library.
+     */
+    size_t texts_len;
+    /**
+     * Spans of ranges.
+     */
+    struct meros_span *spans;
+    /**
+     * The room of `spans`.
+     */
+    size_t spans_capacity;
+    /**
+     * How many spans there are. Set by the library.
+     */
+    size_t spans_len;
+    /**
+     * The texts' bytes; no 0 follows a text.
+     */
+    char *bytes;
+    /**
+     * The room of `bytes`.
+     */
+    size_t bytes_capacity;
+    /**
+     * How many bytes there are. Set by the library.
+     */
+    size_t bytes_len;
+} meros_value_room;
+
+/**
+ * All attributes of an agent, in the caller's arrays.
+ */
+typedef struct meros_attributes {
+    /**
+     * sizeof(meros_attributes).
+     */
+    uint32_t size;
+    /**
+     * 0.
+     */
+    uint32_t reserved;
+    /**
+     * The caller's array for the attributes, sorted by name; may be NULL when `values_capacity` is 0.
+     */
+    struct meros_attribute *values;
+    /**
+     * Its room.
+     */
+    size_t values_capacity;
+    /**
+     * How many attributes there are. Set by the library.
+     */
+    size_t values_len;
+    /**
+     * Where what the values point at goes.
+     */
+    struct meros_value_room room;
+} meros_attributes;
 
 /**
  * Who holds a claim, and which role is charged for it.
@@ -2045,6 +2217,35 @@ meros_status meros_snapshot_plan(const struct meros_snapshot *snapshot,
                                  const struct meros_request *request,
                                  struct meros_placement *placement,
                                  struct meros_message *message);
+
+/**
+ * As meros_agent_add, an agent of which these attributes are told before it takes its first claim. Any thread.
+ */
+meros_status meros_agent_add_with(const struct meros_table *table,
+                                  const struct meros_shape *shape,
+                                  const struct meros_attribute *attributes,
+                                  size_t len,
+                                  uint32_t *agent,
+                                  struct meros_message *message);
+
+/**
+ * Tells an agent's attributes, in place of those told before; none for `len` 0. They go when the agent goes. Selections see it at their
+ * next use; claims stay where they are. Any thread.
+ */
+meros_status meros_agent_set_attributes(const struct meros_table *table,
+                                        uint32_t agent,
+                                        const struct meros_attribute *attributes,
+                                        size_t len,
+                                        struct meros_message *message);
+
+/**
+ * An agent's attributes. `attributes` brings its arrays along, and comes back with their lengths; `MEROS_TOO_SMALL` when one was too
+ * short. What was read may be told again as it is. Any thread.
+ */
+meros_status meros_attributes_read(const struct meros_table *table,
+                                   uint32_t agent,
+                                   struct meros_attributes *attributes,
+                                   struct meros_message *message);
 
 /**
  * A handle for a thread, which looks in shard `home` first (modulo how many there are). Any thread. It takes one of the table's

@@ -203,7 +203,7 @@ pub enum Reason {
 }
 
 /// What a code stands for, in the order of the codes.
-fn pick<T: Copy>(name: &'static str, code: u32, meanings: &[T]) -> Result<T, Argument> {
+pub(crate) fn pick<T: Copy>(name: &'static str, code: u32, meanings: &[T]) -> Result<T, Argument> {
     let most = meanings.len() as u64 - 1;
     let meaning = meanings.get(code as usize).copied();
     meaning.ok_or_else(|| Argument::Range { name, value: u64::from(code), most })

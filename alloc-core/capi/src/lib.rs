@@ -12,8 +12,9 @@
 //!
 //! Reading order: `pointer`, `status`, `message`, `boundary`; `codes` (enums); `shape`, `table`, `role`, `agent`, `usage`; `request`,
 //! `answer`, `caller` (a table, or a thread's handle on it); `claim`, `place`, `placement`, `pool`, `restore`, `explain`; `merge`,
-//! `resize`, `gang`; `snapshot` and `agent_snapshot`, `claim_exact`. Huge pages, devices and the like are in `extras_spec` (of a shape),
-//! `wishes` (of a request), `placed_extras` (of a placement) and `extras_usage`.
+//! `resize`, `gang`; `snapshot` and `agent_snapshot`, `claim_exact`; `siting_codes` (more enums), `attribute` and `value_room`.
+//! Huge pages, devices and the like are in `extras_spec` (of a shape), `wishes` (of a request), `placed_extras` (of a placement) and
+//! `extras_usage`.
 
 #[cfg(not(panic = "unwind"))]
 compile_error!("a panic must not end the caller's process: build with panic = \"unwind\"");
@@ -21,6 +22,7 @@ compile_error!("a panic must not end the caller's process: build with panic = \"
 pub mod agent;
 pub mod agent_snapshot;
 pub mod answer;
+pub mod attribute;
 pub mod boundary;
 pub mod caller;
 pub mod claim;
@@ -42,10 +44,12 @@ pub mod resize;
 pub mod restore;
 pub mod role;
 pub mod shape;
+pub mod siting_codes;
 pub mod snapshot;
 pub mod status;
 pub mod table;
 #[cfg(test)]
 mod tests;
 pub mod usage;
+pub mod value_room;
 pub mod wishes;

@@ -5,6 +5,7 @@
 //! reads is not written meanwhile, what it writes is not used by others meanwhile; a handle came from this library and was not freed.*
 //! Every SAFETY below is this contract.
 
+use core::ffi::c_char;
 use core::fmt;
 use core::marker::PhantomData;
 use core::mem::{MaybeUninit, align_of, size_of};
@@ -98,6 +99,12 @@ pub enum Argument {
     WholeAndMilli,
     /// A wish names numbers and how many of any.
     CountAndSpans,
+    /// A field has no meaning beside the kind of what it is in.
+    NotOfKind(&'static str),
+    /// A list has not just one element.
+    NotOne(&'static str),
+    /// A text is not UTF-8.
+    NotUtf8(&'static str),
 }
 
 impl fmt::Display for Argument {
@@ -120,6 +127,9 @@ impl fmt::Display for Argument {
             Self::WholeAndMilli => write!(f, "extras.devices has whole and milli: set one of them, leave the other 0"),
             Self::CountAndSpans => write!(f, "a wish has count and spans: set one of them, leave the other 0"),
             Self::LocalInUse => write!(f, "local is in a call of another thread: make one per thread"),
+            Self::NotOfKind(name) => write!(f, "{name} has no meaning beside this kind: leave it 0"),
+            Self::NotOne(name) => write!(f, "{name} has not just one element: give one"),
+            Self::NotUtf8(name) => write!(f, "{name} is not UTF-8"),
         }
     }
 }
@@ -133,6 +143,11 @@ pub(crate) fn narrow<T: TryFrom<u32>>(name: &'static str, value: u32, most: u32)
 /// Fields for later must be 0, or they could never come to mean something.
 pub(crate) fn unused(name: &'static str, fields: &[u64]) -> Result<(), Argument> {
     if fields.iter().all(|field| *field == 0) { Ok(()) } else { Err(Argument::Reserved(name)) }
+}
+
+/// As [`unused`], for fields that only mean something beside another kind.
+pub(crate) fn not_of_kind(name: &'static str, fields: &[u64]) -> Result<(), Argument> {
+    if fields.iter().all(|field| *field == 0) { Ok(()) } else { Err(Argument::NotOfKind(name)) }
 }
 
 fn checked<T>(pointer: *mut T, name: &'static str) -> Result<NonNull<T>, Argument> {
@@ -233,6 +248,11 @@ impl<T> Out<T> {
     /// The same, to be read.
     pub(crate) const fn read(self) -> In<T> {
         In(self.0)
+    }
+
+    /// What lies so many elements further on, to be read.
+    pub(crate) const fn from(self, at: usize) -> In<T> {
+        In(self.0.wrapping_add(at))
     }
 
     pub(crate) fn is_null(&self) -> bool {
@@ -386,5 +406,5 @@ macro_rules! growing {
 
 pub(crate) use {growing, plain};
 
-plain!(u32);
+plain!(u32, c_char);
 const _: () = assert!(align_of::<In<u8>>() == align_of::<usize>() && size_of::<In<u8>>() == size_of::<usize>());

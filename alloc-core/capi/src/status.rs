@@ -44,6 +44,7 @@ pub(crate) enum No {
     Shape(alloc::ShapeError),
     Table(alloc::TableError),
     Desks(alloc::DesksFull),
+    Attributes(alloc::AttributesError),
     Refused(alloc::Refusal),
     Unplaced(alloc::Unplaced),
     Restore(alloc::RestoreError),
@@ -77,7 +78,9 @@ pub(crate) type Answered = Result<(), No>;
 impl No {
     pub(crate) const fn status(&self) -> Status {
         match self {
-            Self::Argument(_) | Self::Shape(_) | Self::UnknownPool | Self::UnknownRole(_) => Status::InvalidArgument,
+            Self::Argument(_) | Self::Shape(_) | Self::Attributes(_) | Self::UnknownPool | Self::UnknownRole(_) => {
+                Status::InvalidArgument
+            }
             Self::Table(error) => of_table(error),
             Self::Desks(_) => Status::Full,
             Self::Refused(refusal) => of_reason(&refusal.reason),
@@ -161,6 +164,7 @@ impl fmt::Display for No {
             Self::Shape(error) => write!(f, "{error}"),
             Self::Table(error) => write!(f, "{error}"),
             Self::Desks(error) => write!(f, "{error}"),
+            Self::Attributes(error) => write!(f, "{error}"),
             Self::Refused(refusal) => write!(f, "{refusal}"),
             Self::Unplaced(alloc::Unplaced::Invalid(invalid)) => write!(f, "{invalid}"),
             // A role's reasons do not speak of an agent.
@@ -211,6 +215,7 @@ from!(
     Shape(alloc::ShapeError),
     Table(alloc::TableError),
     Desks(alloc::DesksFull),
+    Attributes(alloc::AttributesError),
     Restore(alloc::RestoreError),
     Unplanned(alloc::Unplanned),
     Validate(alloc::ValidateError)

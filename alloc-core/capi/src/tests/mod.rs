@@ -1,10 +1,12 @@
 //! Tests of the functions as C calls them: what they answer, what they refuse, and that nothing unwinds out of them.
 
+mod attributes;
 mod bad_input;
 mod calls;
 mod extras;
 mod panics;
 mod reasons;
+mod siting;
 mod sizes;
 mod snapshots;
 mod verbs;
@@ -128,15 +130,22 @@ impl Fixture {
 
     /// The same with an agent of this shape.
     fn of(spec: &ShapeSpec) -> Self {
+        Self::of_agents(spec, 1)
+    }
+
+    /// The same with so many agents.
+    fn of_agents(spec: &ShapeSpec, agents: u32) -> Self {
         let mut made = Self { table: Out::null(), shape: Out::null() };
         ok(|message| meros_shape_new(input(spec), output(&mut made.shape), message));
         let mut capacity = Capacity { size: bytes_of::<Capacity>(), ..CAPACITY };
-        ok(|message| meros_capacity_for_agents(2, made.shape.read(), output(&mut capacity), message));
+        ok(|message| meros_capacity_for_agents(agents + 1, made.shape.read(), output(&mut capacity), message));
         ok(|message| meros_table_new(input(&capacity), output(&mut made.table), message));
         let (mut role, mut agent) = (9, 9);
         ok(|message| meros_role_add(made.table(), none(), output(&mut role), message));
-        ok(|message| meros_agent_add(made.table(), made.shape.read(), output(&mut agent), message));
-        assert_eq!((role, agent), (0, 0));
+        for at in 0..agents {
+            ok(|message| meros_agent_add(made.table(), made.shape.read(), output(&mut agent), message));
+            assert_eq!((role, agent), (0, at));
+        }
         made
     }
 

@@ -5,6 +5,7 @@ use core::ptr;
 use super::{Fixture, TWO_PUS, bytes_of, empty_placement, first_mut, ok, output, told};
 use crate::agent::AgentInfo;
 use crate::agent_snapshot::SnapshotAgent;
+use crate::attribute::Attributes;
 use crate::explain::Explanation;
 use crate::message::Message;
 use crate::placement::{NumaNodeMemory, PlacedPu, Placement, meros_placement_read};
@@ -22,6 +23,7 @@ use crate::usage::Usage;
 fn the_first_version_of_a_struct_stays_as_long_as_it_was() {
     let first = [
         ("AgentInfo", AgentInfo::FIRST_BYTES, 24),
+        ("Attributes", Attributes::FIRST_BYTES, 104),
         ("Capacity", Capacity::FIRST_BYTES, 32),
         ("Explanation", Explanation::FIRST_BYTES, 16),
         ("HoldLimit", HoldLimit::FIRST_BYTES, 24),
