@@ -527,6 +527,10 @@ enum meros_reason
      * The agent is another incarnation than an exact claim says.
      */
     MEROS_REASON_STALE = 18,
+    /**
+     * A group is unknown; `which` is its id.
+     */
+    MEROS_REASON_NO_SUCH_GROUP = 19,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L
@@ -566,6 +570,60 @@ enum meros_attribute_kind
 typedef enum meros_attribute_kind meros_attribute_kind;
 #else
 typedef uint32_t meros_attribute_kind;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
+ * By what a group tells its members apart.
+ */
+enum meros_group_key
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : uint32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * The agent they are on.
+     */
+    MEROS_GROUP_KEY_AGENT = 0,
+    /**
+     * Their agent's value of an attribute.
+     */
+    MEROS_GROUP_KEY_ATTRIBUTE = 1,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum meros_group_key meros_group_key;
+#else
+typedef uint32_t meros_group_key;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
+ * What a value of a group's key is.
+ */
+enum meros_group_value_kind
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : uint32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * Their agents do not have the attribute.
+     */
+    MEROS_GROUP_VALUE_KIND_ABSENT = 0,
+    /**
+     * An agent.
+     */
+    MEROS_GROUP_VALUE_KIND_AGENT = 1,
+    /**
+     * A value of the attribute.
+     */
+    MEROS_GROUP_VALUE_KIND_ATTRIBUTE = 2,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum meros_group_value_kind meros_group_value_kind;
+#else
+typedef uint32_t meros_group_value_kind;
 #endif // __STDC_VERSION__ >= 202311L
 #endif // __cplusplus
 
@@ -1256,6 +1314,19 @@ typedef struct meros_placement {
      * What else is held.
      */
     struct meros_placed_extras extras;
+    /**
+     * Groups that the claim is a member of, in any order; may be NULL when `groups_capacity` is 0. Restored, it counts for the value that
+     * its agent has then. A piece that is split off and an exact claim join none.
+     */
+    uint32_t *groups;
+    /**
+     * The room of `groups`.
+     */
+    size_t groups_capacity;
+    /**
+     * How many groups there are.
+     */
+    size_t groups_len;
 } meros_placement;
 
 /**
@@ -1486,7 +1557,7 @@ typedef struct meros_answer {
     uint32_t leaving_pus;
     /**
      * Which of `what`: its kind or name, `MEROS_NONE` where it has none; with `MEROS_REASON_TAKEN` the PU, or the NUMA node of the
-     * pool or the memory.
+     * pool or the memory; with `MEROS_REASON_NO_SUCH_GROUP` the group.
      */
     uint32_t which;
     /**
@@ -1574,6 +1645,81 @@ typedef struct meros_gang_part {
      */
     const struct meros_request *request;
 } meros_gang_part;
+
+/**
+ * What a group is to be.
+ */
+typedef struct meros_group_spec {
+    /**
+     * sizeof(meros_group_spec).
+     */
+    uint32_t size;
+    /**
+     * A meros_group_key: by what its members are told apart.
+     */
+    uint32_t key;
+    /**
+     * The attribute's name, with `MEROS_GROUP_KEY_ATTRIBUTE`. Each value that any agent ever had of it keeps a counter in the group: for
+     * racks, zones and kinds, not for values that are new each time.
+     */
+    uint32_t attribute;
+    /**
+     * 0.
+     */
+    uint32_t reserved;
+} meros_group_spec;
+
+/**
+ * A value of a group's key, and how many members are on it.
+ */
+typedef struct meros_group_value {
+    /**
+     * How many, at least 1.
+     */
+    uint64_t members;
+    /**
+     * A meros_group_value_kind.
+     */
+    uint32_t kind;
+    /**
+     * The agent, where the value is one; else `MEROS_NONE`.
+     */
+    uint32_t agent;
+    /**
+     * The value of the attribute, where it is one; else zeroed.
+     */
+    struct meros_attribute_value value;
+} meros_group_value;
+
+/**
+ * The members of a group, counted per value, in the caller's arrays.
+ */
+typedef struct meros_group_members {
+    /**
+     * sizeof(meros_group_members).
+     */
+    uint32_t size;
+    /**
+     * 0.
+     */
+    uint32_t reserved;
+    /**
+     * The caller's array for the values, sorted; may be NULL when `values_capacity` is 0.
+     */
+    struct meros_group_value *values;
+    /**
+     * Its room.
+     */
+    size_t values_capacity;
+    /**
+     * How many values have members. Set by the library.
+     */
+    size_t values_len;
+    /**
+     * Where what the values point at goes.
+     */
+    struct meros_value_room room;
+} meros_group_members;
 
 /**
  * The cores that shared claims of one NUMA node run on, as the agent is to set them. Orders of one pool replace each other. Send it
@@ -2413,6 +2559,31 @@ meros_status meros_place_gang(const struct meros_table *table,
                               struct meros_answer *answers,
                               struct meros_answer *answer,
                               struct meros_message *message);
+
+/**
+ * Adds a group without members. Claims become members when they are placed by a selection that joins it, and when they are restored;
+ * they count where they were placed until they are released. Any number may be the id of a group. Any thread.
+ */
+meros_status meros_group_add(const struct meros_table *table,
+                             const struct meros_group_spec *spec,
+                             uint32_t *group,
+                             struct meros_message *message);
+
+/**
+ * Removes a group; `MEROS_REFUSED` while it has members. An unknown group is `MEROS_INVALID_ARGUMENT`, here as everywhere. Any thread.
+ */
+meros_status meros_group_remove(const struct meros_table *table,
+                                uint32_t group,
+                                struct meros_message *message);
+
+/**
+ * How many members a group has, per value that has any. `members` brings its arrays along, and comes back with their lengths;
+ * `MEROS_TOO_SMALL` when one was too short. Any thread.
+ */
+meros_status meros_group_members_read(const struct meros_table *table,
+                                      uint32_t group,
+                                      struct meros_group_members *members,
+                                      struct meros_message *message);
 
 /**
  * Makes one claim of two of the same agent, owner and role: `into` has all of it, `from` is gone. Members of `from` come after those of

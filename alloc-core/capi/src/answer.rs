@@ -46,7 +46,7 @@ pub struct Answer {
     /// PUs that left pools and wait for the agent's confirmation.
     pub leaving_pus: u32,
     /// Which of `what`: its kind or name, `MEROS_NONE` where it has none; with `MEROS_REASON_TAKEN` the PU, or the NUMA node of the
-    /// pool or the memory.
+    /// pool or the memory; with `MEROS_REASON_NO_SUCH_GROUP` the group.
     pub which: u32,
     /// 0.
     pub reserved: [u32; 7],
@@ -85,6 +85,12 @@ impl Told {
         told
     }
 
+    fn no_such_group(agent: Option<alloc::AgentId>, group: alloc::GroupId, no: No) -> Self {
+        let mut told = Self::no(agent, Reason::NoSuchGroup, no);
+        (told.answer.permanent, told.answer.which) = (1, group.as_u32());
+        told
+    }
+
     fn yes(claim: alloc::ClaimId, quantities: alloc::Quantities, pools_changed: bool) -> Self {
         let alloc::Quantities { cpu_milli, mem_bytes } = quantities;
         let (agent, pools_changed) = (claim.agent().get(), pools_changed.into());
@@ -117,7 +123,8 @@ impl Told {
     fn unplaced(unplaced: alloc::Unplaced) -> Self {
         let no = No::Unplaced(unplaced);
         match unplaced {
-            alloc::Unplaced::Invalid(_) | alloc::Unplaced::NoSuchGroup(_) => Self::invalid(None, no),
+            alloc::Unplaced::Invalid(_) => Self::invalid(None, no),
+            alloc::Unplaced::NoSuchGroup(group) => Self::no_such_group(None, group, no),
             alloc::Unplaced::NoAgent => Self::no(None, Reason::NoAgent, no),
             alloc::Unplaced::Role(reason) => Self::refused(None, reason, no),
         }
@@ -212,7 +219,8 @@ impl Told {
         let taken = match error {
             Error::NoSuchAgent(_) => return Self::refused(at, alloc::Reason::Gone, no),
             Error::NoSuchRole(role) => return Self::refused(at, alloc::Reason::NoSuchRole(role), no),
-            Error::Invalid(_) | Error::NoSuchGroup(_) => return Self::invalid(at, no),
+            Error::Invalid(_) => return Self::invalid(at, no),
+            Error::NoSuchGroup(group) => return Self::no_such_group(at, group, no),
             Error::RecordsFull => return Self::no(at, Reason::RecordsFull, no),
             Error::Contended => return Self::contended(at, false),
             Error::PuTaken(pu) => Taken::Pu(pu),

@@ -200,6 +200,8 @@ pub enum Reason {
     Contended = 17,
     /// The agent is another incarnation than an exact claim says.
     Stale = 18,
+    /// A group is unknown; `which` is its id.
+    NoSuchGroup = 19,
 }
 
 /// What a code stands for, in the order of the codes.

@@ -12,7 +12,7 @@
 //!
 //! Reading order: `pointer`, `status`, `message`, `boundary`; `codes` (enums); `shape`, `table`, `role`, `agent`, `usage`; `request`,
 //! `answer`, `caller` (a table, or a thread's handle on it); `claim`, `place`, `placement`, `pool`, `restore`, `explain`; `merge`,
-//! `resize`, `gang`; `snapshot` and `agent_snapshot`, `claim_exact`; `siting_codes` (more enums), `attribute` and `value_room`.
+//! `resize`, `gang`; `snapshot` and `agent_snapshot`, `claim_exact`; `siting_codes` (more enums), `attribute` and `value_room`, `group`.
 //! Huge pages, devices and the like are in `extras_spec` (of a shape), `wishes` (of a request), `placed_extras` (of a placement) and
 //! `extras_usage`.
 
@@ -32,6 +32,7 @@ pub mod explain;
 pub mod extras_spec;
 pub mod extras_usage;
 pub mod gang;
+pub mod group;
 pub mod merge;
 pub mod message;
 pub mod place;

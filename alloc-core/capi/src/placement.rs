@@ -1,12 +1,14 @@
 //! Placements: what a claim holds, exactly, into the caller's arrays and out of them.
 
+use core::mem::offset_of;
+
 use meros_alloc_core as alloc;
 
 use crate::boundary::call;
 use crate::codes::{memory_hold, of_memory_hold};
 use crate::message::Message;
 use crate::placed_extras::{ExtrasRoom, PlacedExtras, placed_extras_of};
-use crate::pointer::{Argument, Frame, In, Out, growing, narrow, plain, unused};
+use crate::pointer::{Argument, Frame, In, Out, grown, narrow, plain, unused};
 use crate::shape::{numa_node_id, of_numa_node};
 use crate::status::{Answered, No, Status};
 use crate::table::Table;
@@ -76,10 +78,20 @@ pub struct Placement {
     pub memory_len: usize,
     /// What else is held.
     pub extras: PlacedExtras,
+    /// Groups that the claim is a member of, in any order; may be NULL when `groups_capacity` is 0. Restored, it counts for the value that
+    /// its agent has then. A piece that is split off and an exact claim join none.
+    pub groups: Out<u32>,
+    /// The room of `groups`.
+    pub groups_capacity: usize,
+    /// How many groups there are.
+    pub groups_len: usize,
 }
 
 plain!(PlacedPu, PoolShare, NumaNodeMemory);
-growing!(Placement);
+grown!(Placement, groups);
+
+/// Where the fields of groups end.
+const GROUPS_END: usize = offset_of!(Placement, groups_len) + size_of::<usize>();
 
 /// What a claim holds. `placement` brings its arrays along, and comes back with their lengths; `MEROS_TOO_SMALL` when one was too
 /// short: ask again with that much room. `MEROS_GONE` also while another call is changing the claim. Any thread.
@@ -110,6 +122,7 @@ impl<'a> Room<'a> {
         told.pus.array(told.pus_capacity, "placement.pus")?;
         told.shares.array(told.shares_capacity, "placement.shares")?;
         told.memory.array(told.memory_capacity, "placement.memory")?;
+        told.groups.array(told.groups_capacity, "placement.groups")?;
         ExtrasRoom::new(&told.extras)?;
         Ok(Self { frame, told })
     }
@@ -120,14 +133,18 @@ impl<'a> Room<'a> {
         let mut pus = room.pus.array(room.pus_capacity, "placement.pus")?;
         let mut shares = room.shares.array(room.shares_capacity, "placement.shares")?;
         let mut memory = room.memory.array(room.memory_capacity, "placement.memory")?;
+        let mut groups = room.groups.array(room.groups_capacity, "placement.groups")?;
         told.pus_len = pus.fill(pus_in(found));
         told.shares_len = shares.fill(shares_in(found));
         told.memory_len = memory.fill(found.memory.iter().map(of_memory));
+        told.groups_len = groups.fill(found.groups.iter().map(|group| group.as_u32()));
         told.memory_hold = of_memory_hold(found.memory_hold) as u32;
         let extras_fit = ExtrasRoom::new(&room.extras)?.write(&found.extras, &mut told.extras);
+        // An older caller cannot make room for what it does not know.
+        let groups_fit = !frame.reaches(GROUPS_END) || groups.holds(told.groups_len);
         frame.put(told);
         let fits = pus.holds(told.pus_len) && shares.holds(told.shares_len) && memory.holds(told.memory_len);
-        if fits && extras_fit { Ok(()) } else { Err(No::TooSmall) }
+        if fits && extras_fit && groups_fit { Ok(()) } else { Err(No::TooSmall) }
     }
 }
 
@@ -169,6 +186,9 @@ pub(crate) fn placement_of(placement: &In<Placement>) -> Result<alloc::Placement
     let memory = memory.array(placement.memory_len, "placement.memory")?;
     made.memory = memory.iter().map(memory_of).collect::<Result<_, _>>()?;
     made.extras = placed_extras_of(&placement.extras)?;
+    let groups = placement.groups.read();
+    let groups = groups.array(placement.groups_len, "placement.groups")?;
+    made.groups = groups.iter().map(|group| alloc::GroupId::from_u32(*group)).collect();
     Ok(made)
 }
 

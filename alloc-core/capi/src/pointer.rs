@@ -370,6 +370,11 @@ pub(crate) struct Frame<'a, T> {
 }
 
 impl<T: Growing> Frame<'_, T> {
+    /// Whether the caller's version has so many bytes.
+    pub(crate) const fn reaches(&self, bytes: usize) -> bool {
+        self.size >= bytes
+    }
+
     /// Writes what the caller's version has of it; `size` stays, and what only a newer version has becomes 0.
     pub(crate) fn put(self, value: T) {
         let to = self.pointer.cast::<u8>().as_ptr();
@@ -404,7 +409,19 @@ macro_rules! growing {
     };
 }
 
-pub(crate) use {growing, plain};
+/// As `growing`, of a type that has grown: its first version had what is before a field.
+macro_rules! grown {
+    ($name:ident, $field:ident) => {
+        $crate::pointer::plain!($name);
+        // SAFETY: the first field is `size: u32`; the assertion below and whoever adds a type here see to it.
+        unsafe impl $crate::pointer::Growing for $name {
+            const FIRST_BYTES: usize = core::mem::offset_of!($name, $field);
+        }
+        const _: () = assert!(core::mem::offset_of!($name, size) == 0 && core::mem::align_of::<$name>() >= 4);
+    };
+}
+
+pub(crate) use {growing, grown, plain};
 
 plain!(u32, c_char);
 const _: () = assert!(align_of::<In<u8>>() == align_of::<usize>() && size_of::<In<u8>>() == size_of::<usize>());

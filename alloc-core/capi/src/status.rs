@@ -45,6 +45,7 @@ pub(crate) enum No {
     Table(alloc::TableError),
     Desks(alloc::DesksFull),
     Attributes(alloc::AttributesError),
+    Group(alloc::GroupError),
     Refused(alloc::Refusal),
     Unplaced(alloc::Unplaced),
     Restore(alloc::RestoreError),
@@ -78,9 +79,13 @@ pub(crate) type Answered = Result<(), No>;
 impl No {
     pub(crate) const fn status(&self) -> Status {
         match self {
-            Self::Argument(_) | Self::Shape(_) | Self::Attributes(_) | Self::UnknownPool | Self::UnknownRole(_) => {
-                Status::InvalidArgument
-            }
+            Self::Argument(_)
+            | Self::Shape(_)
+            | Self::Attributes(_)
+            | Self::UnknownPool
+            | Self::UnknownRole(_)
+            | Self::Group(alloc::GroupError::NoSuchGroup(_)) => Status::InvalidArgument,
+            Self::Group(alloc::GroupError::HasMembers { .. }) => Status::Refused,
             Self::Table(error) => of_table(error),
             Self::Desks(_) => Status::Full,
             Self::Refused(refusal) => of_reason(&refusal.reason),
@@ -165,6 +170,7 @@ impl fmt::Display for No {
             Self::Table(error) => write!(f, "{error}"),
             Self::Desks(error) => write!(f, "{error}"),
             Self::Attributes(error) => write!(f, "{error}"),
+            Self::Group(error) => write!(f, "{error}"),
             Self::Refused(refusal) => write!(f, "{refusal}"),
             Self::Unplaced(alloc::Unplaced::Invalid(invalid)) => write!(f, "{invalid}"),
             // A role's reasons do not speak of an agent.
@@ -216,6 +222,7 @@ from!(
     Table(alloc::TableError),
     Desks(alloc::DesksFull),
     Attributes(alloc::AttributesError),
+    Group(alloc::GroupError),
     Restore(alloc::RestoreError),
     Unplanned(alloc::Unplanned),
     Validate(alloc::ValidateError)

@@ -4,6 +4,7 @@ mod attributes;
 mod bad_input;
 mod calls;
 mod extras;
+mod groups;
 mod panics;
 mod reasons;
 mod siting;

@@ -1,10 +1,12 @@
-//! What the tests of attributes share: agents in racks.
+//! What the tests of attributes and groups share: agents in racks.
 
-use super::{CORE, Fixture, NUMA_NODE, first, spec, told};
+use super::{CORE, Fixture, NUMA_NODE, bytes_of, first, first_mut, input, ok, output, spec, told};
 use crate::attribute::{Attribute, AttributeValue, Text, meros_agent_set_attributes};
+use crate::group::{GroupMembers, GroupSpec, GroupValue, meros_group_add, meros_group_members_read};
 use crate::pointer::{In, Out};
-use crate::siting_codes::AttributeKind;
+use crate::siting_codes::{AttributeKind, GroupKey};
 use crate::status::Status;
+use crate::table::meros_validate;
 use crate::value_room::ValueRoom;
 
 /// The name of the attribute that tells the rack.
@@ -43,6 +45,14 @@ pub(super) fn tell_rack(fixture: &Fixture, agent: u32, rack: &str) {
     assert_eq!(told_of(fixture, agent, &[of_text(RACK, &[text(rack)])]), (Status::Ok, String::new()));
 }
 
+/// A new group by agent, or by rack.
+pub(super) fn group_by(fixture: &Fixture, key: GroupKey) -> u32 {
+    let attribute = if matches!(key, GroupKey::Attribute) { RACK } else { 0 };
+    let (spec, mut group) = (GroupSpec { size: bytes_of::<GroupSpec>(), key: key as u32, attribute, reserved: 0 }, 0);
+    ok(|message| meros_group_add(fixture.table(), input(&spec), output(&mut group), message));
+    group
+}
+
 pub(super) const NO_ROOM: ValueRoom = ValueRoom {
     texts: Out::null(),
     texts_capacity: 0,
@@ -54,3 +64,30 @@ pub(super) const NO_ROOM: ValueRoom = ValueRoom {
     bytes_capacity: 0,
     bytes_len: 0,
 };
+
+/// How many members a group has per value: by agent, or by text.
+pub(super) fn members_of(fixture: &Fixture, group: u32) -> Vec<(String, u64)> {
+    let mut values = [GroupValue { members: 0, kind: 9, agent: 9, value: AttributeValue::ZERO }; 4];
+    let (mut texts, mut bytes) = ([text(""); 4], [0; 16]);
+    let room = ValueRoom {
+        texts: first_mut(&mut texts),
+        texts_capacity: 4,
+        bytes: first_mut(&mut bytes),
+        bytes_capacity: 16,
+        ..NO_ROOM
+    };
+    let (size, reserved) = (bytes_of::<GroupMembers>(), 0);
+    let mut members = GroupMembers { size, reserved, values: Out::null(), values_capacity: 4, values_len: 9, room };
+    members.values = first_mut(&mut values);
+    ok(|message| meros_group_members_read(fixture.table(), group, output(&mut members), message));
+    let value = |found: &GroupValue| match found.kind {
+        0 => "absent".to_owned(),
+        1 => format!("a{}", found.agent),
+        _ => said(&found.value.texts.array(1, "texts").unwrap()[0]),
+    };
+    values[..members.values_len].iter().map(|found| (value(found), found.members)).collect()
+}
+
+pub(super) fn validate(fixture: &Fixture) {
+    ok(|message| meros_validate(fixture.table(), message));
+}

@@ -7,6 +7,7 @@ use crate::agent::AgentInfo;
 use crate::agent_snapshot::SnapshotAgent;
 use crate::attribute::Attributes;
 use crate::explain::Explanation;
+use crate::group::{GroupMembers, GroupSpec};
 use crate::message::Message;
 use crate::placement::{NumaNodeMemory, PlacedPu, Placement, meros_placement_read};
 use crate::pointer::{Growing, In, Out};
@@ -26,6 +27,8 @@ fn the_first_version_of_a_struct_stays_as_long_as_it_was() {
         ("Attributes", Attributes::FIRST_BYTES, 104),
         ("Capacity", Capacity::FIRST_BYTES, 32),
         ("Explanation", Explanation::FIRST_BYTES, 16),
+        ("GroupMembers", GroupMembers::FIRST_BYTES, 104),
+        ("GroupSpec", GroupSpec::FIRST_BYTES, 16),
         ("HoldLimit", HoldLimit::FIRST_BYTES, 24),
         ("Placement", Placement::FIRST_BYTES, 232),
         ("Quantities", Quantities::FIRST_BYTES, 24),
