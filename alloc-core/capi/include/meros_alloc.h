@@ -504,7 +504,7 @@ enum meros_reason
      */
     MEROS_REASON_RECORDS_FULL = 12,
     /**
-     * No agent can take it now; meros_explain tells why.
+     * No agent can take it now; meros_explain and meros_explain_where tell why.
      */
     MEROS_REASON_NO_AGENT = 13,
     /**
@@ -574,6 +574,96 @@ typedef uint32_t meros_attribute_kind;
 #endif // __cplusplus
 
 /**
+ * What is asked of an attribute. A value of another kind fails the test.
+ */
+enum meros_test
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : uint32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * The agent has it, whatever its value.
+     */
+    MEROS_TEST_EXISTS = 0,
+    /**
+     * The agent does not have it.
+     */
+    MEROS_TEST_ABSENT = 1,
+    /**
+     * It is one of `texts`.
+     */
+    MEROS_TEST_TEXT_IN = 2,
+    /**
+     * It is none of `texts`: another one, a value of another kind, or absent.
+     */
+    MEROS_TEST_TEXT_NOT_IN = 3,
+    /**
+     * It is a scalar of at least `scalar_milli`.
+     */
+    MEROS_TEST_SCALAR_AT_LEAST = 4,
+    /**
+     * It is a scalar of at most `scalar_milli`.
+     */
+    MEROS_TEST_SCALAR_AT_MOST = 5,
+    /**
+     * It is a scalar of just `scalar_milli`.
+     */
+    MEROS_TEST_SCALAR_IS = 6,
+    /**
+     * It is ranges that contain all of `span`.
+     */
+    MEROS_TEST_RANGES_CONTAIN = 7,
+    /**
+     * It is a set with all of `texts`.
+     */
+    MEROS_TEST_SET_HAS_ALL = 8,
+    /**
+     * It is a set with at least one of `texts`.
+     */
+    MEROS_TEST_SET_HAS_ANY = 9,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum meros_test meros_test;
+#else
+typedef uint32_t meros_test;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
+ * What a constraint asks of an agent.
+ */
+enum meros_constraint_kind
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : uint32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * `condition` holds.
+     */
+    MEROS_CONSTRAINT_KIND_MEETS = 0,
+    /**
+     * In one of `alternatives`, all conditions hold.
+     */
+    MEROS_CONSTRAINT_KIND_ANY_OF = 1,
+    /**
+     * It is one of `agents`.
+     */
+    MEROS_CONSTRAINT_KIND_AGENT_IN = 2,
+    /**
+     * It is none of `agents`.
+     */
+    MEROS_CONSTRAINT_KIND_AGENT_NOT_IN = 3,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum meros_constraint_kind meros_constraint_kind;
+#else
+typedef uint32_t meros_constraint_kind;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
  * By what a group tells its members apart.
  */
 enum meros_group_key
@@ -628,9 +718,50 @@ typedef uint32_t meros_group_value_kind;
 #endif // __cplusplus
 
 /**
+ * What a placement minds of a group. On an agent that does not have the group's attribute only `MEROS_RULE_KIND_APART` holds.
+ */
+enum meros_rule_kind
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : uint32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * At most `members` per value, the new one included. Exact for who joins the group: of two that come at once none goes beyond.
+     */
+    MEROS_RULE_KIND_AT_MOST = 0,
+    /**
+     * Only on a value that has a member; with `or_first` also while the group has none anywhere. Who joins the group as well is then its
+     * first member, or is not placed.
+     */
+    MEROS_RULE_KIND_NEAR = 1,
+    /**
+     * Only on a value that has no member. Of two that come at once and avoid each other's groups, one at least gives way.
+     */
+    MEROS_RULE_KIND_APART = 2,
+    /**
+     * The value with fewest members is preferred; of several such rules by the first. No value comes to exceed the one with fewest, of
+     * the values of all agents selected, by more than `max_skew`. Exact for who joins the group.
+     */
+    MEROS_RULE_KIND_SPREAD = 3,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum meros_rule_kind meros_rule_kind;
+#else
+typedef uint32_t meros_rule_kind;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
  * A thread's handle on a table: it makes its calls quick. One thread at a time; it may be handed to another between calls.
  */
 typedef struct meros_local meros_local;
+
+/**
+ * Which agents requests of one shape may go to, worked out once and used by many calls. It follows what changes in its table. One
+ * thread at a time; it may be handed to another between calls.
+ */
+typedef struct meros_selection meros_selection;
 
 /**
  * A machine's shape, checked. It never changes; any number of threads may use it. Free it with meros_shape_free, also while
@@ -1771,6 +1902,162 @@ typedef struct meros_quantities {
 } meros_quantities;
 
 /**
+ * An attribute and what is asked of it. What has no meaning beside its test is 0.
+ */
+typedef struct meros_condition {
+    /**
+     * The attribute's name.
+     */
+    uint32_t name;
+    /**
+     * A meros_test.
+     */
+    uint32_t test;
+    /**
+     * The number that a scalar is compared with, in thousandths.
+     */
+    int64_t scalar_milli;
+    /**
+     * The numbers that ranges are to contain.
+     */
+    struct meros_span span;
+    /**
+     * The texts to compare with; at least one, where the test is of texts.
+     */
+    const struct meros_text *texts;
+    /**
+     * How many texts.
+     */
+    size_t texts_len;
+} meros_condition;
+
+/**
+ * Conditions that hold together.
+ */
+typedef struct meros_alternative {
+    /**
+     * The conditions.
+     */
+    const struct meros_condition *conditions;
+    /**
+     * How many; of none, all hold.
+     */
+    size_t conditions_len;
+} meros_alternative;
+
+/**
+ * What an agent must meet. What has no meaning beside its kind is 0.
+ */
+typedef struct meros_constraint {
+    /**
+     * A meros_constraint_kind.
+     */
+    uint32_t kind;
+    /**
+     * 0.
+     */
+    uint32_t reserved;
+    /**
+     * With `MEROS_CONSTRAINT_KIND_MEETS`: the one condition.
+     */
+    const struct meros_condition *condition;
+    /**
+     * With `MEROS_CONSTRAINT_KIND_ANY_OF`: at least one.
+     */
+    const struct meros_alternative *alternatives;
+    /**
+     * How many alternatives.
+     */
+    size_t alternatives_len;
+    /**
+     * With `MEROS_CONSTRAINT_KIND_AGENT_IN` and `MEROS_CONSTRAINT_KIND_AGENT_NOT_IN`: the agents, in any order.
+     */
+    const uint32_t *agents;
+    /**
+     * How many agents.
+     */
+    size_t agents_len;
+} meros_constraint;
+
+/**
+ * What a placement minds of a group. What has no meaning beside its kind is 0.
+ */
+typedef struct meros_rule {
+    /**
+     * A meros_rule_kind.
+     */
+    uint32_t kind;
+    /**
+     * The group.
+     */
+    uint32_t group;
+    /**
+     * With `MEROS_RULE_KIND_AT_MOST`: how many members a value may have, 1 to 65534.
+     */
+    uint32_t members;
+    /**
+     * With `MEROS_RULE_KIND_NEAR`: 1 when the first member may be anywhere; else 0.
+     */
+    uint32_t or_first;
+    /**
+     * With `MEROS_RULE_KIND_SPREAD`: by how much a value may come to exceed the one with fewest, 1 to 65535; `MEROS_NONE` for no limit.
+     */
+    uint32_t max_skew;
+    /**
+     * 0.
+     */
+    uint32_t reserved[3];
+} meros_rule;
+
+/**
+ * What a selection is to be. All constraints and the predicate must hold of an agent.
+ */
+typedef struct meros_selection_spec {
+    /**
+     * sizeof(meros_selection_spec).
+     */
+    uint32_t size;
+    /**
+     * 0.
+     */
+    uint32_t reserved;
+    /**
+     * The constraints; without any, all agents.
+     */
+    const struct meros_constraint *constraints;
+    /**
+     * How many constraints, at most 256.
+     */
+    size_t constraints_len;
+    /**
+     * Groups that the claims join.
+     */
+    const uint32_t *groups;
+    /**
+     * How many groups.
+     */
+    size_t groups_len;
+    /**
+     * Rules that the claims mind.
+     */
+    const struct meros_rule *rules;
+    /**
+     * How many rules.
+     */
+    size_t rules_len;
+    /**
+     * A function that answers 0 for an agent that is not meant, or NULL. It is asked once for each agent that meets the constraints, and
+     * again when the agent has changed, on the thread that uses the selection, with no lock held. What it gets is there for the call only.
+     * It may read the table, but not use this selection, nor the meros_local of the call that asks; it must not unwind or longjmp.
+     */
+    uint32_t (*predicate)(void *context, uint32_t agent, const struct meros_attribute *attributes, size_t len);
+    /**
+     * Passed to `predicate`; it must stay until meros_selection_free.
+     */
+    void *context;
+} meros_selection_spec;
+
+/**
  * One core. Equal labels mean the same L3 cache, NUMA node, package, kind; they need not nest.
  */
 typedef struct meros_core_spec {
@@ -2529,6 +2816,18 @@ meros_status meros_explain(const struct meros_table *table,
                            struct meros_message *message);
 
 /**
+ * As meros_explain, of a placement by a selection of the table: agents that it leaves out are counted by what leaves them out: a
+ * constraint, the predicate, or a rule as it holds at this moment, each by its position. One thread with this selection.
+ */
+meros_status meros_explain_where(const struct meros_table *table,
+                                 uint32_t role,
+                                 const struct meros_request *request,
+                                 const struct meros_selection *selection,
+                                 struct meros_explanation *explanation,
+                                 struct meros_message *text,
+                                 struct meros_message *message);
+
+/**
  * Claims on several agents, all or nothing. `answers` has room for `len` of them, one for each part; `answer` is of the whole: what was
  * charged together, or why not. After a no `answers` name no claims, but the agents where claims were made and undone. When `answer` then
  * has `pools_changed`, so have these, and pools of any of them may have changed; after `MEROS_CONTENDED` also those of a part that names
@@ -2621,6 +2920,33 @@ meros_status meros_place_many(const struct meros_table *table,
                               uint32_t policy,
                               struct meros_answer *answers,
                               struct meros_message *message);
+
+/**
+ * As meros_place, on an agent that a selection of the table means; the claim joins its groups and minds its rules. `MEROS_CONTENDED` also
+ * when the agent came to be meant no more in between. `local` is this thread's handle, or NULL. One thread with this selection.
+ */
+meros_status meros_place_where(const struct meros_table *table,
+                               const struct meros_local *local,
+                               const struct meros_holder *holder,
+                               const struct meros_request *request,
+                               uint32_t policy,
+                               const struct meros_selection *selection,
+                               struct meros_answer *answer,
+                               struct meros_message *message);
+
+/**
+ * As meros_place_many, on agents that a selection of the table means; each claim counts for the rules of the next. `local` is this
+ * thread's handle, or NULL. One thread with this selection.
+ */
+meros_status meros_place_many_where(const struct meros_table *table,
+                                    const struct meros_local *local,
+                                    const struct meros_holder *holders,
+                                    size_t len,
+                                    const struct meros_request *request,
+                                    uint32_t policy,
+                                    const struct meros_selection *selection,
+                                    struct meros_answer *answers,
+                                    struct meros_message *message);
 
 /**
  * What a claim holds. `placement` brings its arrays along, and comes back with their lengths; `MEROS_TOO_SMALL` when one was too
@@ -2724,6 +3050,35 @@ meros_status meros_role_used(const struct meros_table *table,
                              uint32_t role,
                              struct meros_quantities *used,
                              struct meros_message *message);
+
+/**
+ * A selection of agents of a table. Groups are looked up when it is used. Any thread. Free it with meros_selection_free, before or after
+ * the table.
+ */
+meros_status meros_selection_new(const struct meros_table *table,
+                                 const struct meros_selection_spec *spec,
+                                 struct meros_selection **selection,
+                                 struct meros_message *message);
+
+/**
+ * Frees a selection; NULL is fine. Any thread; nobody may be in a call with it.
+ */
+void meros_selection_free(struct meros_selection *selection);
+
+/**
+ * How many agents a selection means at this moment, by constraints and predicate. One thread.
+ */
+meros_status meros_selection_agents(const struct meros_selection *selection,
+                                    uint32_t *agents,
+                                    struct meros_message *message);
+
+/**
+ * Whether a selection means an agent at this moment, by constraints and predicate: `contains` becomes 1 or 0. One thread.
+ */
+meros_status meros_selection_contains(const struct meros_selection *selection,
+                                      uint32_t agent,
+                                      uint32_t *contains,
+                                      struct meros_message *message);
 
 /**
  * Checks a machine's description and makes a shape of it. Any thread. The arrays are copied.

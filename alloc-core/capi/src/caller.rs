@@ -61,7 +61,7 @@ pub(crate) fn caller<'a>(table: &'a In<Table>, local: &'a In<Local>) -> Result<C
     }
     let local = local.handle("local")?;
     if !Arc::ptr_eq(table, &local.table) {
-        return Err(Argument::OtherTable);
+        return Err(Argument::OtherTable("local"));
     }
     match local.local.try_lock() {
         Ok(inner) => Ok(Caller::Local(inner)),
@@ -96,6 +96,24 @@ impl Caller<'_> {
             Self::Local(local) => local.place_many(holders, request, policy, each),
             Self::Table(table) => {
                 holders.iter().enumerate().for_each(|(at, holder)| each(at, table.place(*holder, request, policy)));
+            }
+        }
+    }
+
+    /// As the core's; without a handle one by one.
+    pub(crate) fn place_many_where(
+        &self,
+        holders: &[alloc::Holder],
+        request: &alloc::Request,
+        policy: alloc::Policy,
+        selection: &mut alloc::Selection,
+        mut each: impl FnMut(usize, alloc::Placed),
+    ) {
+        match self {
+            Self::Local(local) => local.place_many_where(holders, request, policy, selection, each),
+            Self::Table(table) => {
+                let mut place = |holder| table.place_where(holder, request, policy, selection);
+                holders.iter().enumerate().for_each(|(at, holder)| each(at, place(*holder)));
             }
         }
     }

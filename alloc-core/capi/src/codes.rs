@@ -188,7 +188,7 @@ pub enum Reason {
     RoleLimit = 11,
     /// The claim records are used up.
     RecordsFull = 12,
-    /// No agent can take it now; meros_explain tells why.
+    /// No agent can take it now; meros_explain and meros_explain_where tell why.
     NoAgent = 13,
     /// Something of an exact claim, or of what is to be restored, is not free.
     Taken = 14,

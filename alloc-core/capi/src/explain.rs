@@ -1,10 +1,13 @@
 //! Explain: why a request is pending, as a sentence and a few figures.
 
+use meros_alloc_core as alloc;
+
 use crate::boundary::call;
 use crate::message::{Message, Writer};
-use crate::pointer::{In, Out, growing};
+use crate::pointer::{Argument, Frame, In, Out, growing};
 use crate::request::{Request, request_of};
 use crate::role::role_id;
+use crate::selection::{Selection, groups_of, selected};
 use crate::status::Status;
 use crate::table::Table;
 
@@ -37,17 +40,56 @@ pub extern "C" fn meros_explain(
     message: Out<Message>,
 ) -> Status {
     call(message, || {
-        let frame = if explanation.is_null() { None } else { Some(explanation.growing("explanation")?) };
-        let writer = Writer::new(&text)?;
+        let telling = Telling::new(&explanation, &text)?;
         let (table, role, request) = (table.handle("table")?, role_id(role)?, request_of(&request)?);
-        let found = table.0.explain(role, &request);
-        if let Some(frame) = frame {
+        telling.tell(&table.0.explain(role, &request));
+        Ok(())
+    })
+}
+
+/// As meros_explain, of a placement by a selection of the table: agents that it leaves out are counted by what leaves them out: a
+/// constraint, the predicate, or a rule as it holds at this moment, each by its position. One thread with this selection.
+// SAFETY: the prefix meros_ is this library's own: no other symbol has the name.
+#[unsafe(no_mangle)]
+pub extern "C" fn meros_explain_where(
+    table: In<Table>,
+    role: u32,
+    request: In<Request>,
+    selection: In<Selection>,
+    explanation: Out<Explanation>,
+    text: Out<Message>,
+    message: Out<Message>,
+) -> Status {
+    call(message, || {
+        let telling = Telling::new(&explanation, &text)?;
+        let (role, request) = (role_id(role)?, request_of(&request)?);
+        let (of, mut chosen) = (&table.handle("table")?.0, selected(&table, &selection)?);
+        groups_of(of, &selection)?;
+        telling.tell(&of.explain_where(role, &request, &mut chosen));
+        Ok(())
+    })
+}
+
+/// Where an explanation goes, checked.
+#[derive(Debug)]
+struct Telling<'a> {
+    figures: Option<Frame<'a, Explanation>>,
+    line: Option<Writer<'a>>,
+}
+
+impl<'a> Telling<'a> {
+    fn new(explanation: &'a Out<Explanation>, text: &'a Out<Message>) -> Result<Self, Argument> {
+        let figures = if explanation.is_null() { None } else { Some(explanation.growing("explanation")?) };
+        Ok(Self { figures, line: Writer::new(text)? })
+    }
+
+    fn tell(self, found: &alloc::Explanation) {
+        if let Some(frame) = self.figures {
             let (agents, feasible, never_fits) = (found.agents, found.feasible, found.never_fits().into());
             frame.put(Explanation { size: 0, agents, feasible, never_fits });
         }
-        if let Some(writer) = writer {
+        if let Some(writer) = self.line {
             writer.finish(found);
         }
-        Ok(())
-    })
+    }
 }

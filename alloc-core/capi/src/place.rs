@@ -8,9 +8,9 @@ use crate::caller::{Local, all_of, caller, either};
 use crate::claim::{BATCH, tell};
 use crate::codes::policy as policy_of;
 use crate::message::Message;
-use crate::pointer::{In, Out};
+use crate::pointer::{In, Out, Places};
 use crate::request::{Holder, Request, holder_of, one_holder, request_of};
-use crate::status::Status;
+use crate::status::{Answered, Status};
 use crate::table::Table;
 
 /// Finds an agent for a request and claims there. `policy` is a meros_policy. `local` is this thread's handle, or NULL. Any thread.
@@ -47,23 +47,35 @@ pub extern "C" fn meros_place_many(
     message: Out<Message>,
 ) -> Status {
     call(message, || {
-        let (mut places, caller) = (answers.array(len, "answers")?, caller(&table, &local)?);
+        let (places, caller) = (answers.array(len, "answers")?, caller(&table, &local)?);
         let (holders, request, policy) = (holders.array(len, "holders")?, request_of(&request)?, policy_of(policy)?);
-        // All of them first: nothing is placed when one cannot be meant.
-        holders.iter().try_for_each(|holder| holder_of(holder).map(|_| ()))?;
-        let (mut done, mut first) = (0, 0);
-        for batch in holders.chunks(BATCH) {
-            let mut known = [alloc::Holder { owner: alloc::Owner::new(0), role: alloc::RoleId::new(0) }; BATCH];
-            for (known, holder) in known.iter_mut().zip(batch) {
-                *known = holder_of(holder)?;
-            }
-            caller.place_many(&known[..batch.len()], &request, policy, |at, placed| {
-                let told = Told::placed(placed);
-                done += usize::from(told.answered.is_ok());
-                places.put(first + at, told.answer);
-            });
-            first += batch.len();
-        }
-        all_of(done, len)
+        place_all(holders, places, |holders, each| caller.place_many(holders, &request, policy, each))
     })
+}
+
+/// Tells what came of which of a batch.
+pub(crate) type Each<'a> = &'a mut dyn FnMut(usize, alloc::Placed);
+
+/// Places for all holders, batch by batch, and writes the answers.
+pub(crate) fn place_all(
+    holders: &[Holder],
+    mut places: Places<'_, Answer>,
+    mut place: impl FnMut(&[alloc::Holder], Each<'_>),
+) -> Answered {
+    // All of them first: nothing is placed when one cannot be meant.
+    holders.iter().try_for_each(|holder| holder_of(holder).map(|_| ()))?;
+    let (mut done, mut first) = (0, 0);
+    for batch in holders.chunks(BATCH) {
+        let mut known = [alloc::Holder { owner: alloc::Owner::new(0), role: alloc::RoleId::new(0) }; BATCH];
+        for (known, holder) in known.iter_mut().zip(batch) {
+            *known = holder_of(holder)?;
+        }
+        place(&known[..batch.len()], &mut |at, placed| {
+            let told = Told::placed(placed);
+            done += usize::from(told.answered.is_ok());
+            places.put(first + at, told.answer);
+        });
+        first += batch.len();
+    }
+    all_of(done, holders.len())
 }

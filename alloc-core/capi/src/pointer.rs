@@ -44,7 +44,7 @@ impl<T> Copy for Out<T> {}
 /// Plain data: any bits are a value, also all zero.
 ///
 /// # Safety
-/// The type is a number, an [`In`], an [`Out`], or a `repr(C)` struct or array of nothing else.
+/// The type is a number, an [`In`], an [`Out`], an optional function, or a `repr(C)` struct or array of nothing else.
 pub unsafe trait Plain: Copy {}
 
 /// Plain data that begins with its size in bytes as a `u32`, and grows at its end from one version to the next.
@@ -89,10 +89,12 @@ pub enum Argument {
     },
     /// A member names two of its three amounts.
     TwoAmounts,
-    /// A thread's handle is of another table.
-    OtherTable,
+    /// A handle is of another table.
+    OtherTable(&'static str),
     /// A thread's handle is in a call of another thread.
     LocalInUse,
+    /// A selection is in a call: of another thread, or the one that asks its predicate.
+    SelectionInUse,
     /// A snapshot is read while it is refreshed, or refreshed while it is read or refreshed.
     SnapshotInUse,
     /// A wish names devices whole and in thousandths.
@@ -103,6 +105,8 @@ pub enum Argument {
     NotOfKind(&'static str),
     /// A list has not just one element.
     NotOne(&'static str),
+    /// A number that must be 1 at least is 0.
+    Zero(&'static str),
     /// A text is not UTF-8.
     NotUtf8(&'static str),
 }
@@ -120,15 +124,19 @@ impl fmt::Display for Argument {
             Self::Reserved(name) => write!(f, "{name} is not used yet: leave it 0"),
             Self::Range { name, value, most } => write!(f, "{name} is {value}: give at most {most}"),
             Self::TwoAmounts => write!(f, "a member has pus, cores or cpu_milli: set one of them, leave the others 0"),
-            Self::OtherTable => write!(f, "local is a handle on another table: make one for this table"),
+            Self::OtherTable(name) => write!(f, "{name} is a handle on another table: make one for this table"),
             Self::SnapshotInUse => {
                 write!(f, "snapshot is in another thread's refresh, or read during one: refresh it alone")
             }
             Self::WholeAndMilli => write!(f, "extras.devices has whole and milli: set one of them, leave the other 0"),
             Self::CountAndSpans => write!(f, "a wish has count and spans: set one of them, leave the other 0"),
             Self::LocalInUse => write!(f, "local is in a call of another thread: make one per thread"),
+            Self::SelectionInUse => {
+                write!(f, "selection is in a call, perhaps the one that asks its predicate: make one per thread")
+            }
             Self::NotOfKind(name) => write!(f, "{name} has no meaning beside this kind: leave it 0"),
             Self::NotOne(name) => write!(f, "{name} has not just one element: give one"),
+            Self::Zero(name) => write!(f, "{name} is 0: give at least 1"),
             Self::NotUtf8(name) => write!(f, "{name} is not UTF-8"),
         }
     }

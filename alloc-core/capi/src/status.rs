@@ -45,6 +45,7 @@ pub(crate) enum No {
     Table(alloc::TableError),
     Desks(alloc::DesksFull),
     Attributes(alloc::AttributesError),
+    Constraint(alloc::ConstraintError),
     Group(alloc::GroupError),
     Refused(alloc::Refusal),
     Unplaced(alloc::Unplaced),
@@ -82,6 +83,7 @@ impl No {
             Self::Argument(_)
             | Self::Shape(_)
             | Self::Attributes(_)
+            | Self::Constraint(_)
             | Self::UnknownPool
             | Self::UnknownRole(_)
             | Self::Group(alloc::GroupError::NoSuchGroup(_)) => Status::InvalidArgument,
@@ -170,6 +172,7 @@ impl fmt::Display for No {
             Self::Table(error) => write!(f, "{error}"),
             Self::Desks(error) => write!(f, "{error}"),
             Self::Attributes(error) => write!(f, "{error}"),
+            Self::Constraint(error) => write!(f, "{error}"),
             Self::Group(error) => write!(f, "{error}"),
             Self::Refused(refusal) => write!(f, "{refusal}"),
             Self::Unplaced(alloc::Unplaced::Invalid(invalid)) => write!(f, "{invalid}"),
@@ -179,7 +182,7 @@ impl fmt::Display for No {
             }
             Self::Unplaced(alloc::Unplaced::NoSuchGroup(group)) => write!(f, "group {group} is unknown"),
             Self::Unplaced(alloc::Unplaced::NoAgent) => {
-                f.write_str("no agent can take it now: meros_explain tells why")
+                f.write_str("no agent can take it now: meros_explain and meros_explain_where tell why")
             }
             Self::Restore(error) => write!(f, "{error}"),
             Self::Merged(no) => write!(f, "{no}"),
@@ -222,6 +225,7 @@ from!(
     Table(alloc::TableError),
     Desks(alloc::DesksFull),
     Attributes(alloc::AttributesError),
+    Constraint(alloc::ConstraintError),
     Group(alloc::GroupError),
     Restore(alloc::RestoreError),
     Unplanned(alloc::Unplanned),

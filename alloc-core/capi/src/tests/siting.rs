@@ -1,9 +1,15 @@
-//! What the tests of attributes and groups share: agents in racks.
+//! What the tests of attributes, groups and selections share: agents in racks, and selections of them.
 
-use super::{CORE, Fixture, NUMA_NODE, bytes_of, first, first_mut, input, ok, output, spec, told};
+use super::{
+    CORE, Fixture, HOLDER, NUMA_NODE, TWO_PUS, bytes_of, first, first_mut, input, none, ok, output, spec, told,
+};
+use crate::answer::Answer;
 use crate::attribute::{Attribute, AttributeValue, Text, meros_agent_set_attributes};
 use crate::group::{GroupMembers, GroupSpec, GroupValue, meros_group_add, meros_group_members_read};
+use crate::place_where::meros_place_where;
 use crate::pointer::{In, Out};
+use crate::rule::Rule;
+use crate::selection::{Selection, SelectionSpec, meros_selection_free, meros_selection_new};
 use crate::siting_codes::{AttributeKind, GroupKey};
 use crate::status::Status;
 use crate::table::meros_validate;
@@ -86,6 +92,69 @@ pub(super) fn members_of(fixture: &Fixture, group: u32) -> Vec<(String, u64)> {
         _ => said(&found.value.texts.array(1, "texts").unwrap()[0]),
     };
     values[..members.values_len].iter().map(|found| (value(found), found.members)).collect()
+}
+
+/// A selection of all agents that neither joins nor minds anything.
+pub(super) fn anywhere() -> SelectionSpec {
+    SelectionSpec {
+        size: bytes_of::<SelectionSpec>(),
+        reserved: 0,
+        constraints: none(),
+        constraints_len: 0,
+        groups: none(),
+        groups_len: 0,
+        rules: none(),
+        rules_len: 0,
+        predicate: None,
+        context: Out::null(),
+    }
+}
+
+/// A selection, freed in the end.
+pub(super) struct Chosen(Out<Selection>);
+
+impl Chosen {
+    pub(super) fn new(fixture: &Fixture, spec: &SelectionSpec) -> Self {
+        let mut made = Out::null();
+        ok(|message| meros_selection_new(fixture.table(), input(spec), output(&mut made), message));
+        Self(made)
+    }
+
+    /// Of all agents, for claims that join these groups and mind these rules.
+    pub(super) fn in_company(fixture: &Fixture, groups: &[u32], rules: &[Rule]) -> Self {
+        let (groups, groups_len) = (first(groups), groups.len());
+        let (rules, rules_len) = (first(rules), rules.len());
+        Self::new(fixture, &SelectionSpec { groups, groups_len, rules, rules_len, ..anywhere() })
+    }
+
+    pub(super) fn handle(&self) -> In<Selection> {
+        self.0.read()
+    }
+
+    /// Places one pod.
+    pub(super) fn place(&self, fixture: &Fixture) -> (Status, String, Answer) {
+        let (members, mut answer) = ([TWO_PUS], Answer::default());
+        let wanted = super::request(&members);
+        let (status, text) = told(|message| {
+            let (holder, request, answer) = (input(&HOLDER), input(&wanted), output(&mut answer));
+            meros_place_where(fixture.table(), none(), holder, request, 0, self.handle(), answer, message)
+        });
+        assert_eq!(answer.status, status as u32);
+        (status, text, answer)
+    }
+
+    /// Places one pod, which must work; tells the agent.
+    pub(super) fn placed(&self, fixture: &Fixture) -> u32 {
+        let (status, text, answer) = self.place(fixture);
+        assert_eq!(status, Status::Ok, "{text}");
+        answer.agent
+    }
+}
+
+impl Drop for Chosen {
+    fn drop(&mut self) {
+        meros_selection_free(self.0);
+    }
 }
 
 pub(super) fn validate(fixture: &Fixture) {

@@ -13,6 +13,7 @@ use crate::placement::{NumaNodeMemory, PlacedPu, Placement, meros_placement_read
 use crate::pointer::{Growing, In, Out};
 use crate::request::{HoldLimit, Request};
 use crate::role::Quantities;
+use crate::selection::SelectionSpec;
 use crate::shape::{ShapeInfo, ShapeSpec};
 use crate::status::Status;
 use crate::table::{Capacity, meros_table_capacity, meros_table_free, meros_table_new};
@@ -33,6 +34,7 @@ fn the_first_version_of_a_struct_stays_as_long_as_it_was() {
         ("Placement", Placement::FIRST_BYTES, 232),
         ("Quantities", Quantities::FIRST_BYTES, 24),
         ("Request", Request::FIRST_BYTES, 144),
+        ("SelectionSpec", SelectionSpec::FIRST_BYTES, 72),
         ("ShapeInfo", ShapeInfo::FIRST_BYTES, 32),
         ("ShapeSpec", ShapeSpec::FIRST_BYTES, 128),
         ("SnapshotAgent", SnapshotAgent::FIRST_BYTES, 24),
