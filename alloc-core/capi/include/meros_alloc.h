@@ -1164,6 +1164,24 @@ typedef struct meros_wishes {
 } meros_wishes;
 
 /**
+ * How a claim stands against others. Nothing in placing or charging a claim depends on it.
+ */
+typedef struct meros_standing {
+    /**
+     * 0 to 127; more is more important.
+     */
+    uint32_t priority;
+    /**
+     * 1 when it may be ended for the sake of others; else 0.
+     */
+    uint32_t revocable;
+    /**
+     * 0.
+     */
+    uint32_t reserved[2];
+} meros_standing;
+
+/**
  * What somebody wants of one agent.
  */
 typedef struct meros_request {
@@ -1199,6 +1217,10 @@ typedef struct meros_request {
      * What else is wanted.
      */
     struct meros_wishes extras;
+    /**
+     * How the claim is to stand. NULL for priority 0, not revocable; in a split for as its claim does. A resize leaves it as it is.
+     */
+    const struct meros_standing *standing;
 } meros_request;
 
 /**
@@ -3129,6 +3151,25 @@ meros_status meros_snapshot_agents(const struct meros_snapshot *snapshot,
                                    size_t capacity,
                                    size_t *len,
                                    struct meros_message *message);
+
+/**
+ * Changes how a claim stands. `answer` may be NULL. `local` is this thread's handle, or NULL. Any thread.
+ */
+meros_status meros_claim_set_standing(const struct meros_table *table,
+                                      const struct meros_local *local,
+                                      uint64_t claim,
+                                      uint64_t owner,
+                                      const struct meros_standing *standing,
+                                      struct meros_answer *answer,
+                                      struct meros_message *message);
+
+/**
+ * How a claim stands. `MEROS_GONE` also while another call is changing it. Any thread.
+ */
+meros_status meros_claim_standing(const struct meros_table *table,
+                                  uint64_t claim,
+                                  struct meros_standing *standing,
+                                  struct meros_message *message);
 
 /**
  * The version of the interface that the library has: compare with `MEROS_ABI_VERSION` of the header. Any thread.

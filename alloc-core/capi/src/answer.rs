@@ -168,6 +168,15 @@ impl Told {
         }
     }
 
+    pub(crate) fn standing_set(claim: alloc::ClaimId, set: alloc::StandingSet) -> Self {
+        match set {
+            alloc::StandingSet::Set => Self::yes(claim, alloc::Quantities::default(), false),
+            alloc::StandingSet::Gone => Self::gone(claim),
+            alloc::StandingSet::NotOwner { owner } => Self::not_owner(claim, owner),
+            alloc::StandingSet::Contended => Self::contended(Some(claim.agent()), false),
+        }
+    }
+
     fn gone(claim: alloc::ClaimId) -> Self {
         Self::refused(Some(claim.agent()), alloc::Reason::Gone, No::UnknownClaim(claim))
     }

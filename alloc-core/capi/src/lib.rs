@@ -13,7 +13,7 @@
 //! Reading order: `pointer`, `status`, `message`, `boundary`; `codes` (enums); `shape`, `table`, `role`, `agent`, `usage`; `request`,
 //! `answer`, `caller` (a table, or a thread's handle on it); `claim`, `place`, `placement`, `pool`, `restore`, `explain`; `merge`,
 //! `resize`, `gang`; `snapshot` and `agent_snapshot`, `claim_exact`; `siting_codes` (more enums), `attribute` and `value_room`, `group`,
-//! `constraint`, `rule` and `predicate`, `selection`, `place_where`. Huge pages, devices and the like are in `extras_spec`
+//! `constraint`, `rule` and `predicate`, `selection`, `place_where`; `standing`. Huge pages, devices and the like are in `extras_spec`
 //! (of a shape), `wishes` (of a request), `placed_extras` (of a placement) and `extras_usage`.
 
 #[cfg(not(panic = "unwind"))]
@@ -52,6 +52,7 @@ pub mod selection;
 pub mod shape;
 pub mod siting_codes;
 pub mod snapshot;
+pub mod standing;
 pub mod status;
 pub mod table;
 #[cfg(test)]

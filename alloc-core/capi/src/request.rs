@@ -3,8 +3,9 @@
 use meros_alloc_core as alloc;
 
 use crate::codes::{core_kind, flag, locality, memory_locality, smt};
-use crate::pointer::{Argument, In, growing, plain, unused};
+use crate::pointer::{Argument, In, growing, grown, plain, unused};
 use crate::role::role_id;
+use crate::standing::{Standing, standing_of};
 use crate::wishes::{Wishes, wishes_of};
 
 /// CPU wanted by one member of a pod. Exactly one of `pus`, `cores` and `cpu_milli` is set.
@@ -47,6 +48,8 @@ pub struct Request {
     pub members_len: usize,
     /// What else is wanted.
     pub extras: Wishes,
+    /// How the claim is to stand. NULL for priority 0, not revocable; in a split for as its claim does. A resize leaves it as it is.
+    pub standing: In<Standing>,
 }
 
 /// Who holds a claim, and which role is charged for it.
@@ -78,17 +81,22 @@ pub struct HoldLimit {
 }
 
 plain!(Member, Holder);
-growing!(Request, HoldLimit);
+growing!(HoldLimit);
+grown!(Request, standing);
 
 pub(crate) fn request_of(request: &In<Request>) -> Result<alloc::Request, Argument> {
     let request = request.growing("request")?;
-    let Request { size: _, level_wish, level, memory, mem_bytes, members, members_len, extras } = request;
+    let Request { size: _, level_wish, level, memory, mem_bytes, members, members_len, extras, standing } = request;
     let members = members.array(members_len, "request.members")?;
     // What is beyond the most members is only counted: the core refuses it.
     let members: alloc::Members = members.iter().map(cpus_of).collect::<Result<_, _>>()?;
     let (locality, memory) = (locality(level_wish, level)?, memory_locality(memory)?);
     let request = alloc::Request::new(members, mem_bytes).with_locality(locality).with_memory(memory);
-    Ok(request.with_extras(wishes_of(&extras)?))
+    let request = request.with_extras(wishes_of(&extras)?);
+    if standing.is_null() {
+        return Ok(request);
+    }
+    Ok(request.with_standing(standing_of(&standing.array(1, "request.standing")?[0])?))
 }
 
 fn cpus_of(member: &Member) -> Result<alloc::Cpus, Argument> {

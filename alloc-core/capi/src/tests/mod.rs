@@ -13,6 +13,7 @@ mod selections_in_use;
 mod siting;
 mod sizes;
 mod snapshots;
+mod standings;
 mod verbs;
 
 use crate::agent::meros_agent_add;

@@ -211,6 +211,7 @@ fn of_others_in_the_way() {
         (Told::ganged(alloc::Ganged::Contended { pools_changed: true }), 1),
         (Told::released(claim, alloc::Released::Contended), 0),
         (Told::transferred(claim, alloc::Transferred::Contended), 0),
+        (Told::standing_set(claim, alloc::StandingSet::Contended), 0),
         (Told::merged(claim, alloc::Merged::Contended), 0),
         (Told::restored(agent, Err(alloc::RestoreError::Contended)), 0),
     ] {
