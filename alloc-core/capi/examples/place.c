@@ -14,7 +14,7 @@
 enum { AGENTS = 16, CORES = 16, THREADS = 4, ROUNDS = 2000, BATCH = 8 };
 
 /* Kinds and names are numbers of the caller's choice. */
-enum { GPU = 1, PORTS = 0 };
+enum { GPU = 1, PORTS = 0, RACK = 0 };
 
 static const uint64_t GIB = 1024 * 1024 * 1024;
 
@@ -285,6 +285,130 @@ static void choose_and_claim(const meros_table *table) {
     meros_snapshot_free(snapshot);
 }
 
+/* Tells that every fourth agent is in rack "east", the others in "west". */
+static void tell_racks(const meros_table *table) {
+    SAY(message);
+    for (uint32_t agent = 0; agent < AGENTS; agent++) {
+        meros_text text = {agent % 4 == 3 ? "east" : "west", 4};
+        meros_attribute rack;
+        memset(&rack, 0, sizeof rack);
+        rack.name = RACK;
+        rack.value.kind = MEROS_ATTRIBUTE_KIND_TEXT;
+        rack.value.texts = &text;
+        rack.value.texts_len = 1;
+        must(meros_agent_set_attributes(table, agent, &rack, 1, &message) == MEROS_OK, message_text);
+    }
+}
+
+/* Places one pod by a selection; its claim is of priority 3. */
+static meros_answer place_by(const meros_table *table, const meros_selection *selection) {
+    meros_member member;
+    memset(&member, 0, sizeof member);
+    member.pus = 2;
+    meros_standing standing = {3, 0, {0, 0}};
+    meros_request request;
+    memset(&request, 0, sizeof request);
+    request.size = sizeof request;
+    request.members = &member;
+    request.members_len = 1;
+    request.standing = &standing;
+    meros_holder holder = {45, 0, 0};
+    meros_answer answer;
+    SAY(message);
+    meros_status status =
+        meros_place_where(table, NULL, &holder, &request, MEROS_POLICY_PACK, selection, &answer, &message);
+    must(status == MEROS_OK, message_text);
+    return answer;
+}
+
+/* Two replicas of a service, which a rule keeps on different agents. The first is told anew in between: it is a member still. */
+static void place_replicas(const meros_table *table) {
+    meros_group_spec by_agent = {sizeof by_agent, MEROS_GROUP_KEY_AGENT, 0, 0};
+    uint32_t group, groups[1];
+    SAY(message);
+    must(meros_group_add(table, &by_agent, &group, &message) == MEROS_OK, message_text);
+    meros_rule at_most = {MEROS_RULE_KIND_AT_MOST, group, 1, 0, 0, {0, 0, 0}};
+    meros_selection_spec spec;
+    memset(&spec, 0, sizeof spec);
+    spec.size = sizeof spec;
+    spec.groups = &group;
+    spec.groups_len = 1;
+    spec.rules = &at_most;
+    spec.rules_len = 1;
+    meros_selection *selection = NULL;
+    must(meros_selection_new(table, &spec, &selection, &message) == MEROS_OK, message_text);
+    meros_answer first = place_by(table, selection);
+
+    meros_placed_pu pus[2];
+    meros_placement placement;
+    memset(&placement, 0, sizeof placement);
+    placement.size = sizeof placement;
+    placement.pus = pus;
+    placement.pus_capacity = 2;
+    placement.groups = groups;
+    placement.groups_capacity = 1;
+    must(meros_placement_read(table, first.claim, &placement, &message) == MEROS_OK, message_text);
+    must(placement.groups_len == 1 && groups[0] == group, "it is a member");
+    must(meros_release(table, NULL, first.claim, 45, NULL, NULL) == MEROS_OK, "it is 45's");
+    meros_holder holder = {45, 0, 0};
+    meros_answer again;
+    must(meros_restore(table, first.agent, &holder, &placement, &again, &message) == MEROS_OK, message_text);
+
+    meros_answer second = place_by(table, selection);
+    must(second.agent != again.agent, "the rule keeps them apart");
+    meros_standing standing;
+    must(meros_claim_standing(table, second.claim, &standing, &message) == MEROS_OK, message_text);
+    must(standing.priority == 3 && standing.revocable == 0, "as the request says");
+    must(meros_group_remove(table, group, &message) == MEROS_REFUSED, "it has members");
+    printf("two replicas on agents a%" PRIu32 " and a%" PRIu32 "; not to be removed yet: %s\n", again.agent,
+           second.agent, message_text);
+    must(meros_release(table, NULL, again.claim, 45, NULL, NULL) == MEROS_OK, "it is 45's");
+    must(meros_release(table, NULL, second.claim, 45, NULL, NULL) == MEROS_OK, "it is 45's");
+    must(meros_group_remove(table, group, &message) == MEROS_OK, message_text);
+    meros_selection_free(selection);
+}
+
+/* Says of an agent whether it is meant, and counts how often it was asked. */
+static uint32_t beyond_seven(void *context, uint32_t agent, const meros_attribute *attributes, size_t len) {
+    must(len == 1 && attributes[0].value.texts[0].len == 4, "each has a rack");
+    ++*(unsigned *)context;
+    return agent > 7;
+}
+
+/* A pod in rack "east", on an agent that a function of ours means. */
+static void place_by_rack(const meros_table *table) {
+    meros_text east = {"east", 4};
+    meros_condition in_east;
+    memset(&in_east, 0, sizeof in_east);
+    in_east.name = RACK;
+    in_east.test = MEROS_TEST_TEXT_IN;
+    in_east.texts = &east;
+    in_east.texts_len = 1;
+    meros_constraint constraint;
+    memset(&constraint, 0, sizeof constraint);
+    constraint.kind = MEROS_CONSTRAINT_KIND_MEETS;
+    constraint.condition = &in_east;
+    unsigned asked = 0;
+    meros_selection_spec spec;
+    memset(&spec, 0, sizeof spec);
+    spec.size = sizeof spec;
+    spec.constraints = &constraint;
+    spec.constraints_len = 1;
+    spec.predicate = beyond_seven;
+    spec.context = &asked;
+    meros_selection *selection = NULL;
+    uint32_t agents;
+    SAY(message);
+    must(meros_selection_new(table, &spec, &selection, &message) == MEROS_OK, message_text);
+    must(meros_selection_agents(selection, &agents, &message) == MEROS_OK && agents == 2, "a11 and a15");
+    meros_answer answer = place_by(table, selection);
+    must(answer.agent == 11 || answer.agent == 15, "in the rack, and beyond seven");
+    must(asked == 4, "only those in the rack were asked about");
+    printf("a pod by rack on agent a%" PRIu32 "\n", answer.agent);
+    must(meros_release(table, NULL, answer.claim, 45, NULL, NULL) == MEROS_OK, "it is 45's");
+    meros_selection_free(selection);
+}
+
 static void misuse(const meros_table *table) {
     SAY(message);
     must(meros_release(NULL, NULL, 0, 0, NULL, &message) == MEROS_INVALID_ARGUMENT, "a null table");
@@ -301,6 +425,9 @@ int main(void) {
     place_and_show(table);
     place_with_extras(table);
     choose_and_claim(table);
+    tell_racks(table);
+    place_replicas(table);
+    place_by_rack(table);
     place_in_parallel(table);
     misuse(table);
     SAY(message);

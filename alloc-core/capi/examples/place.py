@@ -7,15 +7,16 @@ Builds a machine's shape, places pods, prints where they are, and checks it.
 
 import ctypes
 import sys
-from ctypes import POINTER, Structure, byref, c_size_t, c_uint32, c_uint64, c_void_p
+from ctypes import CFUNCTYPE, POINTER, Structure, byref, c_char, c_int64, c_size_t, c_uint32, c_uint64, c_void_p
 
 OK, REFUSED, TOO_SMALL = 0, 1, 8
 REASON_TAKEN = 14
 NONE = 0xFFFFFFFF
 WISH_REQUIRED, LEVEL_L3, MEMORY_REQUIRED, DEVICES_REQUIRED, POLICY_PACK = 2, 1, 2, 2, 0
 GIB = 1 << 30
+ATTRIBUTE_TEXT, TEST_TEXT_IN, GROUP_BY_AGENT, RULE_AT_MOST = 0, 2, 0, 0
 # Kinds and names are numbers of the caller's choice.
-GPU, PORTS = 1, 0
+GPU, PORTS, RACK = 1, 0, 0
 
 
 class Message(Structure):
@@ -118,6 +119,10 @@ class Wishes(Structure):
     )
 
 
+class Standing(Structure):
+    _fields_ = [("priority", c_uint32), ("revocable", c_uint32), ("reserved", c_uint32 * 2)]
+
+
 class Request(Structure):
     _fields_ = [
         ("size", c_uint32),
@@ -128,6 +133,7 @@ class Request(Structure):
         ("members", POINTER(Member)),
         ("members_len", c_size_t),
         ("extras", Wishes),
+        ("standing", POINTER(Standing)),
     ]
 
 
@@ -183,6 +189,54 @@ class Placement(Structure):
         [("size", c_uint32), ("memory_hold", c_uint32)]
         + buffers(pus=PlacedPu, shares=PoolShare, memory=Memory)
         + [("extras", PlacedExtras)]
+        + buffers(groups=c_uint32)
+    )
+
+
+class Text(Structure):
+    _fields_ = [("bytes", POINTER(c_char)), ("len", c_size_t)]
+
+
+class AttributeValue(Structure):
+    _fields_ = [("kind", c_uint32), ("reserved", c_uint32), ("scalar_milli", c_int64)] + lists(texts=Text, spans=Span)
+
+
+class Attribute(Structure):
+    _fields_ = [("name", c_uint32), ("reserved", c_uint32), ("value", AttributeValue)]
+
+
+class Condition(Structure):
+    _fields_ = [("name", c_uint32), ("test", c_uint32), ("scalar_milli", c_int64), ("span", Span)] + lists(texts=Text)
+
+
+class Alternative(Structure):
+    _fields_ = lists(conditions=Condition)
+
+
+class Constraint(Structure):
+    _fields_ = [("kind", c_uint32), ("reserved", c_uint32), ("condition", POINTER(Condition))] + lists(
+        alternatives=Alternative, agents=c_uint32
+    )
+
+
+class GroupSpec(Structure):
+    _fields_ = [(name, c_uint32) for name in ("size", "key", "attribute", "reserved")]
+
+
+class Rule(Structure):
+    _fields_ = [(name, c_uint32) for name in ("kind", "group", "members", "or_first", "max_skew")] + [
+        ("reserved", c_uint32 * 3)
+    ]
+
+
+Predicate = CFUNCTYPE(c_uint32, c_void_p, c_uint32, POINTER(Attribute), c_size_t)
+
+
+class SelectionSpec(Structure):
+    _fields_ = (
+        [("size", c_uint32), ("reserved", c_uint32)]
+        + lists(constraints=Constraint, groups=c_uint32, rules=Rule)
+        + [("predicate", Predicate), ("context", c_void_p)]
     )
 
 
@@ -296,6 +350,72 @@ def choose_and_claim(meros, table):
     meros.library.meros_snapshot_free(snapshot)
 
 
+def text(words):
+    return (Text * 1)(Text(ctypes.create_string_buffer(words, len(words)), len(words)))
+
+
+def place_by(meros, table, selection, owner):
+    """Places two PUs by a selection; the claim may be ended for the sake of others."""
+    standing = Standing(priority=1, revocable=1)
+    members = (Member * 1)(Member(pus=2))
+    request = sized(Request, members=members, members_len=1, standing=ctypes.pointer(standing))
+    holder, answer = Holder(owner=owner), Answer()
+    wanted = (table, None, byref(holder), byref(request), c_uint32(POLICY_PACK), selection)
+    meros.call("meros_place_where", *wanted, byref(answer))
+    return answer
+
+
+def place_replicas(meros, table):
+    """Two replicas that a rule keeps on different agents; the first is told anew in between, and is a member still."""
+    group, selection = c_uint32(), c_void_p()
+    meros.call("meros_group_add", table, byref(sized(GroupSpec, key=GROUP_BY_AGENT)), byref(group))
+    rules = (Rule * 1)(Rule(kind=RULE_AT_MOST, group=group, members=1))
+    groups = (c_uint32 * 1)(group.value)
+    spec = sized(SelectionSpec, groups=groups, groups_len=1, rules=rules, rules_len=1)
+    meros.call("meros_selection_new", table, byref(spec), byref(selection))
+    one = place_by(meros, table, selection, owner=12)
+    placement = read_placement(meros, "meros_placement_read", table, c_uint64(one.claim))
+    assert placement.groups[: placement.groups_len] == [group.value], "a member"
+    meros.call("meros_release", table, None, c_uint64(one.claim), c_uint64(12), None)
+    told = (table, c_uint32(one.agent), byref(Holder(owner=12)), byref(placement))
+    meros.call("meros_restore", *told, byref(one))
+    other, standing = place_by(meros, table, selection, owner=12), Standing()
+    assert one.agent != other.agent, "two of them on one agent"
+    meros.call("meros_claim_standing", table, c_uint64(other.claim), byref(standing))
+    assert (standing.priority, standing.revocable) == (1, 1)
+    print(f"two replicas on agents a{one.agent} and a{other.agent}")
+    for claim in (one.claim, other.claim):
+        meros.call("meros_release", table, None, c_uint64(claim), c_uint64(12), None)
+    meros.call("meros_group_remove", table, group)
+    meros.library.meros_selection_free(selection)
+
+
+def place_by_rack(meros, table):
+    """A pod by rack, on an agent that a function of ours means."""
+    for agent, rack in enumerate((b"west", b"east")):
+        value = AttributeValue(kind=ATTRIBUTE_TEXT, texts=text(rack), texts_len=1)
+        attributes = (Attribute * 1)(Attribute(name=RACK, value=value))
+        meros.call("meros_agent_set_attributes", table, c_uint32(agent), attributes, c_size_t(1))
+    asked = []
+
+    @Predicate
+    def means(_context, agent, attributes, _len):
+        rack = attributes[0].value.texts[0]
+        asked.append((agent, ctypes.string_at(rack.bytes, rack.len)))
+        return 1
+
+    condition = Condition(name=RACK, test=TEST_TEXT_IN, texts=text(b"east"), texts_len=1)
+    constraints = (Constraint * 1)(Constraint(condition=ctypes.pointer(condition)))
+    spec = sized(SelectionSpec, constraints=constraints, constraints_len=1, predicate=means)
+    selection = c_void_p()
+    meros.call("meros_selection_new", table, byref(spec), byref(selection))
+    answer = place_by(meros, table, selection, owner=13)
+    assert (answer.agent, asked) == (1, [(1, b"east")])
+    print(f"a pod by rack on agent a{answer.agent}")
+    meros.call("meros_release", table, None, c_uint64(answer.claim), c_uint64(13), None)
+    meros.library.meros_selection_free(selection)
+
+
 def main(path):
     meros = Library(path)
     assert meros.library.meros_abi_version() == 1
@@ -337,6 +457,8 @@ def main(path):
         meros.call("meros_release", table, None, c_uint64(claim), c_uint64(owner), None)
     place_with_extras(meros, table)
     choose_and_claim(meros, table)
+    place_replicas(meros, table)
+    place_by_rack(meros, table)
     meros.call("meros_validate", table)
     used, claims_left = sized(Quantities), c_size_t(1)
     meros.call("meros_role_used", table, c_uint32(0), byref(used))
