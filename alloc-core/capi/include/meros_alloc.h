@@ -1469,7 +1469,8 @@ typedef struct meros_placement {
     struct meros_placed_extras extras;
     /**
      * Groups that the claim is a member of, in any order; may be NULL when `groups_capacity` is 0. Restored, it counts for the value that
-     * its agent has then. A piece that is split off and an exact claim join none.
+     * its agent has then. On a fresh table, add the groups first, and put their new ids here. A piece that is split off and an exact
+     * claim join none.
      */
     uint32_t *groups;
     /**
@@ -2070,7 +2071,8 @@ typedef struct meros_selection_spec {
     /**
      * A function that answers 0 for an agent that is not meant, or NULL. It is asked once for each agent that meets the constraints, and
      * again when the agent has changed, on the thread that uses the selection, with no lock held. What it gets is there for the call only.
-     * It may read the table, but not use this selection, nor the meros_local of the call that asks; it must not unwind or longjmp.
+     * It may use the table, but not this selection, nor the meros_local of the call that asks. It must not longjmp, nor unwind: an
+     * exception of C++ that leaves it ends the process.
      */
     uint32_t (*predicate)(void *context, uint32_t agent, const struct meros_attribute *attributes, size_t len);
     /**
@@ -3039,8 +3041,8 @@ meros_status meros_restore_pool(const struct meros_table *table,
                                 struct meros_message *message);
 
 /**
- * Restores a claim that exists already, exactly; past the role's limit if need be. `MEROS_REFUSED` when somebody else has some of it. Any
- * thread.
+ * Restores a claim that exists already, exactly; past the role's limit, and whatever rules say of its groups. `MEROS_REFUSED` when
+ * somebody else has some of it; `MEROS_REASON_NO_SUCH_GROUP` when the table does not have one of its groups. Any thread.
  */
 meros_status meros_restore(const struct meros_table *table,
                            uint32_t agent,

@@ -79,7 +79,8 @@ pub struct Placement {
     /// What else is held.
     pub extras: PlacedExtras,
     /// Groups that the claim is a member of, in any order; may be NULL when `groups_capacity` is 0. Restored, it counts for the value that
-    /// its agent has then. A piece that is split off and an exact claim join none.
+    /// its agent has then. On a fresh table, add the groups first, and put their new ids here. A piece that is split off and an exact
+    /// claim join none.
     pub groups: Out<u32>,
     /// The room of `groups`.
     pub groups_capacity: usize,

@@ -34,8 +34,8 @@ pub extern "C" fn meros_restore_pool(
     })
 }
 
-/// Restores a claim that exists already, exactly; past the role's limit if need be. `MEROS_REFUSED` when somebody else has some of it. Any
-/// thread.
+/// Restores a claim that exists already, exactly; past the role's limit, and whatever rules say of its groups. `MEROS_REFUSED` when
+/// somebody else has some of it; `MEROS_REASON_NO_SUCH_GROUP` when the table does not have one of its groups. Any thread.
 // SAFETY: the prefix meros_ is this library's own: no other symbol has the name.
 #[unsafe(no_mangle)]
 pub extern "C" fn meros_restore(

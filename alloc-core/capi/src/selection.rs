@@ -51,7 +51,8 @@ pub struct SelectionSpec {
     pub rules_len: usize,
     /// A function that answers 0 for an agent that is not meant, or NULL. It is asked once for each agent that meets the constraints, and
     /// again when the agent has changed, on the thread that uses the selection, with no lock held. What it gets is there for the call only.
-    /// It may read the table, but not use this selection, nor the meros_local of the call that asks; it must not unwind or longjmp.
+    /// It may use the table, but not this selection, nor the meros_local of the call that asks. It must not longjmp, nor unwind: an
+    /// exception of C++ that leaves it ends the process.
     pub predicate: Option<
         unsafe extern "C-unwind" fn(context: Out<c_void>, agent: u32, attributes: In<Attribute>, len: usize) -> u32,
     >,
