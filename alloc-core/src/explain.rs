@@ -67,7 +67,7 @@ impl fmt::Display for Explanation {
     }
 }
 
-/// Asks agents why, each once.
+/// Asks agents of one shard why, each once.
 pub(crate) fn explain<'a>(
     explanation: &mut Explanation,
     sites: impl Iterator<Item = Site<'a>>,
@@ -76,10 +76,14 @@ pub(crate) fn explain<'a>(
     excluded: &impl Fn(AgentId) -> Option<Excluded>,
 ) {
     let invalid = check(request).err().map(Reason::Invalid);
+    let mut full = None;
     for site in sites {
         explanation.agents += 1;
         let left_out = excluded(site.agent).map(Reason::Excluded);
-        match left_out.or(invalid).or_else(|| refuses(&site, ledger, request)) {
+        // Of the shard that all of them are in: looked at once, for the first that would fit.
+        let records =
+            || *full.get_or_insert_with(|| site.hands.shard.records.map().is_full().then(|| site.hands.full()));
+        match left_out.or(invalid).or_else(|| refuses(&site, ledger, request)).or_else(records) {
             Some(reason) => explanation.count(Refusal { agent: site.agent, reason }),
             None => explanation.feasible += 1,
         }

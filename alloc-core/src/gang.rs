@@ -146,7 +146,7 @@ pub(crate) fn place_gang(
     if gang.contended || !watch.was_quiet(caller.table.desks(), None, caller.desk) {
         return gang.end(End::Contended);
     }
-    let nearest = gang.nearest(request, lot);
+    let nearest = gang.full.or_else(|| gang.nearest(request, lot));
     let no = NoGang::Room { placed: gang.count(), nearest };
     gang.end(End::No(no))
 }
@@ -182,6 +182,8 @@ struct Gang<'g, 'a> {
     pools_changed: bool,
     /// A claim was not made because others were in the way.
     contended: bool,
+    /// One was not made for want of records.
+    full: Option<Refusal>,
     kept: bool,
 }
 
@@ -189,7 +191,7 @@ impl<'g, 'a> Gang<'g, 'a> {
     fn start(caller: &'g Caller<'a>, holder: Holder, grants: &'g mut Vec<Grant>) -> Self {
         grants.clear();
         let flight = caller.table.desks().gang(caller.desk, holder.role);
-        Self { caller, holder, flight, grants, pools_changed: false, contended: false, kept: false }
+        Self { caller, holder, flight, grants, pools_changed: false, contended: false, full: None, kept: false }
     }
 
     /// How many were made.
@@ -229,7 +231,11 @@ impl<'g, 'a> Gang<'g, 'a> {
                 Outcome::Refused(refusal) if is_of_role(&refusal.reason) => {
                     return Err(End::No(NoGang::Role(refusal.reason)));
                 }
-                Outcome::Refused(_) => return Ok(()),
+                Outcome::Refused(refusal) => {
+                    let is_full = matches!(refusal.reason, Reason::RecordsFull { .. });
+                    self.full = self.full.or_else(|| is_full.then_some(refusal));
+                    return Ok(());
+                }
                 Outcome::Contended(was) => {
                     self.pools_changed |= was.pools_changed;
                     self.contended = true;

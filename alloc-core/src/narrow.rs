@@ -202,8 +202,8 @@ impl<'a> Narrow<'a> {
                     self.last = (self.policy != Policy::Spread).then_some(position);
                     return Ok(grant);
                 }
-                Err(Missed::Role) => return Err(Missed::Role),
                 Err(Missed::Agent) => self.looks += u32::from(again.is_none()),
+                Err(missed) => return Err(missed),
             }
         }
     }
@@ -264,7 +264,7 @@ impl<'a> Narrow<'a> {
         if self.level.is_some_and(|level| !place.is_within(level)) && self.level != Some(Level::Core) {
             return Err(Missed::Agent);
         }
-        let mut record = site.begin(holder.owner, holder.role).map_err(|_| Missed::Agent)?;
+        let mut record = site.begin(holder.owner, holder.role).map_err(|_| Missed::Shard)?;
         record.set_standing(self.standing);
         self.plan(&site, (leaf, place), &mut record).ok_or(Missed::Agent)?;
         take_planned(&site, record, self.siting, &mut self.pools_changed)

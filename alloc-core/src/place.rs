@@ -28,7 +28,7 @@ use crate::local::Caller;
 use crate::outcome::{Grant, Outcome};
 use crate::plan::{Nowhere, check, plan};
 use crate::quick::{Need, claim_leaf};
-use crate::reason::{Invalid, Reason};
+use crate::reason::{Invalid, Reason, Refusal};
 use crate::request::{Policy, Request};
 use crate::roam::Roam;
 use crate::site::{Hands, Site};
@@ -75,6 +75,11 @@ pub enum Unplaced {
     Role(Reason),
     /// The selection names a group that is not there.
     NoSuchGroup(GroupId),
+    /// Agents could take it, and the claim records of their shards are used up: [`Capacity::claims`](crate::Capacity::claims).
+    RecordsFull {
+        /// Records of one of these shards.
+        records: u32,
+    },
     /// No agent can take it now; [`Table::explain`](crate::Table::explain) tells why, agent by agent.
     NoAgent,
 }
@@ -271,7 +276,7 @@ fn place_slowly(
 ) -> Placed {
     for _ in 0..TRIES {
         let watch = Watch::start(caller.table.desks());
-        let mut missed = false;
+        let (mut missed, mut full) = (false, None);
         for shard in shards(caller) {
             let outcome = caller.with(shard, |hands| {
                 let site = select(hands, request, policy, siting)?;
@@ -285,6 +290,11 @@ fn place_slowly(
                 Some((_, Outcome::Refused(refusal))) if is_of_role(&refusal.reason) => {
                     return Placed::Refused(Unplaced::Role(refusal.reason));
                 }
+                // Of this shard, whatever the agent.
+                Some((_, Outcome::Refused(Refusal { reason: Reason::RecordsFull { records }, .. }))) => {
+                    full = Some(Unplaced::RecordsFull { records });
+                    continue;
+                }
                 Some((agent, Outcome::Contended(was))) if was.pools_changed => pools_changed = Some(agent),
                 Some(_) => {}
                 None => continue,
@@ -292,7 +302,7 @@ fn place_slowly(
             missed = true;
         }
         if !missed && watch.was_quiet(caller.table.desks(), None, caller.desk) {
-            return Placed::Refused(Unplaced::NoAgent);
+            return Placed::Refused(full.unwrap_or(Unplaced::NoAgent));
         }
     }
     Placed::Contended { pools_changed }

@@ -88,8 +88,8 @@ impl Need {
 pub(crate) enum Missed {
     /// It, or its NUMA node, or its agent, does not have what is needed.
     Leaf,
-    /// The role does not, whatever the leaf.
-    Role,
+    /// The role or the shard's records do not, whatever the leaf.
+    Shard,
 }
 
 /// A leaf and its NUMA node, by their words.
@@ -130,7 +130,7 @@ pub(crate) fn claim_leaf(
     let [leaf_word, memory_word] = [place.word(), place.memory()].map(|word| shard.word(line, word));
     let spot = Spot { shard, place, leaf_word, memory_word, position };
     let pus = spot.find(need).map_err(|lacks| missed(hands, deed, position, found, lacks))?;
-    let slot = hands.magazine.take(shard.records.map()).map_err(|_| Missed::Leaf)?;
+    let slot = hands.magazine.take(shard.records.map()).map_err(|_| Missed::Shard)?;
     let of = Place::new(need.standing, line, deed.shape(), holder.role);
     let flight = hands.flight(of);
     let mut making = Making { hands, spot, need, flight, of, slot, leaf, pus, left: 0, stage: Stage::Begun };
@@ -273,7 +273,7 @@ impl Making<'_, '_> {
     fn charge_in_full(&self) -> Result<(), Missed> {
         let (table, amount) = (self.hands.table, charged(self.pus, self.need.pages));
         let charged = table.ledger().charge((table.desks(), self.hands.desk, &self.flight), self.of.role(), amount);
-        charged.map_err(|_| Missed::Role)
+        charged.map_err(|_| Missed::Shard)
     }
 
     /// Takes the cores, then the memory.

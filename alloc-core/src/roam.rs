@@ -87,7 +87,7 @@ impl<'a> Roam<'a> {
             match in_any(caller, shards.clone(), search) {
                 Ok(grant) => return Ok(grant),
                 Err(Missed::Role) => break,
-                Err(Missed::Agent) => {}
+                Err(Missed::Agent | Missed::Shard) => {}
             }
         }
         Err(pools_changed)
@@ -145,7 +145,7 @@ fn in_any(
 ) -> Result<Grant, Missed> {
     for shard in shards {
         match caller.with(shard, &mut search) {
-            Err(Missed::Agent) => {}
+            Err(Missed::Agent | Missed::Shard) => {}
             placed => return placed,
         }
     }

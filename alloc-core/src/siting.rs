@@ -8,12 +8,14 @@ use crate::explain::Explanation;
 use crate::ids::{AgentId, RoleId};
 use crate::local::Caller;
 use crate::mask::Mask;
+use crate::outcome::Grant;
 use crate::place::{self, Placed, Unplaced};
 use crate::reason::Excluded;
 use crate::record::OpenRecord;
 use crate::request::{Policy, Request};
 use crate::selection::Selection;
 use crate::site::{Hands, Site};
+use crate::sync;
 use crate::table::Table;
 
 /// How many of a batch are placed before the selection is brought up to date again.
@@ -124,11 +126,34 @@ pub(crate) fn place_many(
 /// Gives a claim back if its agent was meant when the placement began, and is not any more.
 fn confirm(caller: &Caller<'_>, holder: Holder, selection: &Selection, placed: Placed) -> Placed {
     let Placed::Granted(grant) = placed else { return placed };
+    let mut unconfirmed = Unconfirmed { caller, holder, grant: Some(grant) };
     let agent = grant.claim.agent();
     if selection.is_current(caller.table) || selection.means(caller.table, agent) {
+        unconfirmed.grant = None;
         return placed;
     }
-    Placed::Contended { pools_changed: caller.give_back(grant, holder).then_some(agent) }
+    Placed::Contended { pools_changed: unconfirmed.give_back().then_some(agent) }
+}
+
+/// A claim that may not have been meant. Dropped by a predicate that panics, it is given back.
+struct Unconfirmed<'c, 'a> {
+    caller: &'c Caller<'a>,
+    holder: Holder,
+    grant: Option<Grant>,
+}
+
+impl Unconfirmed<'_, '_> {
+    /// True when pools changed.
+    fn give_back(&mut self) -> bool {
+        self.grant.take().is_some_and(|grant| self.caller.give_back(grant, self.holder))
+    }
+}
+
+impl Drop for Unconfirmed<'_, '_> {
+    fn drop(&mut self) {
+        let _calm = sync::calm();
+        self.give_back();
+    }
 }
 
 /// Placement by a selection.
@@ -141,15 +166,21 @@ impl Table {
 
     /// As [`Table::explain`]; agents that the selection leaves out are counted by what leaves them out: a constraint, the predicate,
     /// or a rule, of those that forbid, as it holds at this moment.
-    #[must_use]
-    pub fn explain_where(&self, role: RoleId, request: &Request, selection: &mut Selection) -> Explanation {
+    ///
+    /// # Errors
+    /// A group that is not there, or a rule that cannot be meant, as [`Table::place_where`] answers.
+    pub fn explain_where(
+        &self,
+        role: RoleId,
+        request: &Request,
+        selection: &mut Selection,
+    ) -> Result<Explanation, Unplaced> {
         let excluded = selection.excluded(self);
-        if selection.begin(self.groups()).is_ok() {
-            selection.company_mut().admit_all();
-        }
+        selection.begin(self.groups())?;
+        selection.company_mut().admit_all();
         let broken = |agent| selection.company().broken_rule(self.groups(), agent);
         let rule = |agent| broken(agent).map(|at| Excluded::Rule(u8::try_from(at).unwrap_or(u8::MAX)));
-        self.explain_but(role, request, |agent| excluded.get(&agent).copied().or_else(|| rule(agent)))
+        Ok(self.explain_but(role, request, |agent| excluded.get(&agent).copied().or_else(|| rule(agent))))
     }
 }
 

@@ -46,6 +46,12 @@ impl SlotMap {
         &self.words
     }
 
+    /// Whether all are taken out at this moment.
+    pub(crate) fn is_full(&self) -> bool {
+        // Relaxed: nothing is read through it.
+        self.words.iter().all(|word| word.load(Ordering::Relaxed) & ALL == ALL)
+    }
+
     /// Takes up to `most` neighbouring slots out; the first one's number and a bit for each.
     #[expect(clippy::cast_possible_truncation, reason = "fewer words than slots, which a u32 counts")]
     fn take(&self, most: u32) -> Result<(u32, u64), RecordsFull> {

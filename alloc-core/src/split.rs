@@ -83,7 +83,7 @@ fn attempt(hands: Hands<'_>, claim: ClaimId, owner: Owner, piece: Piece<'_>, lin
             plan(request, &held, &mut record).map_err(|lack| unsplit(lack, held, request, hands))?;
         }
         // Members do not come in pieces.
-        Piece::Exact(placement) if !placement.groups.is_empty() => return Err(Invalid::NotHeld.into()),
+        Piece::Exact(placement) if !placement.groups.is_empty() => return Err(Invalid::JoinsNoGroup.into()),
         Piece::Exact(placement) => exact::parts(machine.shape, placement, &mut record).map_err(|why| match why {
             Inexact::Invalid(invalid) => Unsplit::from(invalid),
             Inexact::Records => full(RecordsFull),

@@ -227,7 +227,7 @@ impl<'r, 'a, W: Within> Walk<'r, 'a, W> {
                     return Some(grant);
                 }
                 // Why, and whether that is final, is found out at leisure.
-                Err(Missed::Role) => return None,
+                Err(Missed::Shard) => return None,
                 Err(Missed::Leaf) => {}
             }
         }

@@ -20,7 +20,7 @@ use crate::index::ROW;
 use crate::mask::Mask;
 use crate::outcome::Grant;
 use crate::plain;
-use crate::plan::plan;
+use crate::plan::{Lack, plan};
 use crate::quantity::pages_up;
 use crate::record::OpenRecord;
 use crate::request::{Level, Locality, Policy, Request};
@@ -119,6 +119,8 @@ impl Floors {
 pub(crate) enum Missed {
     /// No agent that was found serves.
     Agent,
+    /// The shard's claim records are used up.
+    Shard,
     /// The role is refused, whatever the agent.
     Role,
 }
@@ -287,8 +289,8 @@ impl<'a> Wide<'a> {
                     self.last = (self.policy != Policy::Spread).then_some(line);
                     return Ok(grant);
                 }
-                Err(Missed::Role) => return Err(Missed::Role),
                 Err(Missed::Agent) => self.misses += 1,
+                Err(missed) => return Err(missed),
             }
         }
         Err(Missed::Agent)
@@ -430,13 +432,13 @@ impl<'a> Wide<'a> {
     /// Plans on an agent, and claims.
     fn claim(&mut self, line: u32, holder: Holder) -> Result<Grant, Missed> {
         let site = self.site(line).ok_or(Missed::Agent)?;
-        let mut record = site.begin(holder.owner, holder.role).map_err(|_| Missed::Agent)?;
+        let mut record = site.begin(holder.owner, holder.role).map_err(|_| Missed::Shard)?;
         record.set_standing(self.request.standing.unwrap_or_default());
         let planned = plain::plan(self.request, &self.wants, site.machine, &mut record).unwrap_or_else(|| {
             let view = View { machine: site.machine, what_if: WhatIf::AsIs };
             plan(self.request, &view, &mut record)
         });
-        planned.map_err(|_| Missed::Agent)?;
+        planned.map_err(|lack| if lack == Lack::Records { Missed::Shard } else { Missed::Agent })?;
         take_planned(&site, record, self.siting, &mut self.pools_changed)
     }
 }

@@ -126,6 +126,7 @@ impl Told {
             alloc::Unplaced::Invalid(_) => Self::invalid(None, no),
             alloc::Unplaced::NoSuchGroup(group) => Self::no_such_group(None, group, no),
             alloc::Unplaced::NoAgent => Self::no(None, Reason::NoAgent, no),
+            alloc::Unplaced::RecordsFull { records } => Self::refused(None, alloc::Reason::RecordsFull { records }, no),
             alloc::Unplaced::Role(reason) => Self::refused(None, reason, no),
         }
     }

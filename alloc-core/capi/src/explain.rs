@@ -7,8 +7,8 @@ use crate::message::{Message, Writer};
 use crate::pointer::{Argument, Frame, In, Out, growing};
 use crate::request::{Request, request_of};
 use crate::role::role_id;
-use crate::selection::{Selection, groups_of, selected};
-use crate::status::Status;
+use crate::selection::{Selection, selected};
+use crate::status::{No, Status};
 use crate::table::Table;
 
 /// Why a request is pending, in figures.
@@ -64,8 +64,7 @@ pub extern "C" fn meros_explain_where(
         let telling = Telling::new(&explanation, &text)?;
         let (role, request) = (role_id(role)?, request_of(&request)?);
         let (of, mut chosen) = (&table.handle("table")?.0, selected(&table, &selection)?);
-        groups_of(of, &selection)?;
-        telling.tell(&of.explain_where(role, &request, &mut chosen));
+        telling.tell(&of.explain_where(role, &request, &mut chosen).map_err(No::Unplaced)?);
         Ok(())
     })
 }

@@ -15,7 +15,7 @@ use crate::message::Message;
 use crate::pointer::{Argument, In, Out, growing, not_of_kind, unused};
 use crate::predicate::Predicate;
 use crate::rule::{Rule, rule_of};
-use crate::status::{Answered, No, Status};
+use crate::status::{No, Status};
 use crate::table::Table;
 
 /// Which agents requests of one shape may go to, worked out once and used by many calls. It follows what changes in its table. One
@@ -23,8 +23,6 @@ use crate::table::Table;
 #[derive(Debug)]
 pub struct Selection {
     selection: Mutex<alloc::Selection>,
-    /// Those that its claims join, and those that its rules are of.
-    groups: Vec<alloc::GroupId>,
     /// The table that it is of.
     table: Arc<alloc::Table>,
 }
@@ -127,13 +125,6 @@ impl Selection {
     }
 }
 
-/// The groups are there, or the first that is not. The core's explanations do not tell.
-pub(crate) fn groups_of(table: &alloc::Table, selection: &In<Selection>) -> Answered {
-    let groups = &selection.handle("selection")?.groups;
-    let unknown = groups.iter().find(|group| table.members(**group).is_none());
-    unknown.map_or(Ok(()), |group| Err(alloc::GroupError::NoSuchGroup(*group).into()))
-}
-
 /// A selection that is used with a table, which must be its own.
 pub(crate) fn selected<'a>(
     table: &In<Table>,
@@ -154,12 +145,9 @@ fn selection_of(table: Arc<alloc::Table>, spec: &SelectionSpec) -> Result<Select
     let rules = spec.rules.array(spec.rules_len, "spec.rules")?;
     let constraints: Vec<_> = constraints.iter().map(constraint_of).collect::<Result<_, _>>()?;
     let minded: Vec<_> = rules.iter().map(rule_of).collect::<Result<_, _>>()?;
-    let all = joined.iter().copied().chain(rules.iter().map(|rule| rule.group));
-    let groups: Vec<_> = all.map(alloc::GroupId::from_u32).collect();
-
     let mut selection = table.select(constraints)?;
-    for group in &groups[..joined.len()] {
-        selection = selection.joining(*group);
+    for group in joined {
+        selection = selection.joining(alloc::GroupId::from_u32(*group));
     }
     for rule in minded {
         selection = selection.with_rule(rule);
@@ -168,5 +156,5 @@ fn selection_of(table: Arc<alloc::Table>, spec: &SelectionSpec) -> Result<Select
         let predicate = Predicate::new(spec.predicate, spec.context);
         selection = selection.and_by(move |agent, attributes| predicate.means(agent, attributes));
     }
-    Ok(Selection { selection: Mutex::new(selection), groups, table })
+    Ok(Selection { selection: Mutex::new(selection), table })
 }

@@ -137,7 +137,7 @@ pub(crate) const fn of_unplaced(unplaced: &alloc::Unplaced) -> Status {
     match unplaced {
         alloc::Unplaced::Invalid(_) | alloc::Unplaced::NoSuchGroup(_) => Status::InvalidArgument,
         alloc::Unplaced::Role(reason) => of_reason(reason),
-        alloc::Unplaced::NoAgent => Status::Refused,
+        alloc::Unplaced::NoAgent | alloc::Unplaced::RecordsFull { .. } => Status::Refused,
     }
 }
 
@@ -176,6 +176,9 @@ impl fmt::Display for No {
             Self::Group(error) => write!(f, "{error}"),
             Self::Refused(refusal) => write!(f, "{refusal}"),
             Self::Unplaced(alloc::Unplaced::Invalid(invalid)) => write!(f, "{invalid}"),
+            Self::Unplaced(alloc::Unplaced::RecordsFull { records }) => {
+                write!(f, "all {records} claim records are used up: raise capacity.claims")
+            }
             // A role's reasons do not speak of an agent.
             Self::Unplaced(alloc::Unplaced::Role(reason)) => {
                 write!(f, "{}", alloc::Refusal { agent: alloc::AgentId::new(0), reason: *reason })

@@ -72,7 +72,7 @@ fn at_most_so_many_members_per_value() {
         let placed: Vec<_> = (0..6).map(|_| place(&table, &request, &mut selection).unwrap().claim).collect();
         assert_eq!(in_racks(&table, group), [2, 2, 2]);
         assert_eq!(place(&table, &request, &mut selection), Err(Unplaced::NoAgent));
-        let why = table.explain_where(ROLE, &request, &mut selection);
+        let why = table.explain_where(ROLE, &request, &mut selection).unwrap();
         assert_eq!(why.blocked, BTreeMap::from([(ReasonKind::Excluded(Excluded::Rule(0)), 6)]));
         release(&table, placed[3]);
         assert_eq!(
@@ -327,7 +327,7 @@ impl Book {
                     }
                     Err(unplaced) => {
                         let open = |agent: &u32| {
-                            table.explain_where(ROLE, &request, &mut on(table, *agent)).feasible > 0
+                            table.explain_where(ROLE, &request, &mut on(table, *agent)).unwrap().feasible > 0
                                 && self.racks.get(agent).is_some_and(|rack| self.count(*rack) < usize::from(most))
                         };
                         prop_assert!(!(0..5).any(|agent| open(&agent)), "{unplaced:?}");

@@ -212,6 +212,9 @@ impl World {
                 assert_eq!((why.agents, why.feasible), (1, 0));
                 self.refused(request, why.nearest.unwrap().reason);
             }
+            Placed::Refused(Unplaced::RecordsFull { records }) => {
+                assert!(self.refused_for_records(Reason::RecordsFull { records }));
+            }
             Placed::Refused(Unplaced::NoSuchGroup(_)) | Placed::Contended { .. } => panic!("nobody else is there"),
         }
         false

@@ -1,6 +1,8 @@
 //! Attributes, and placement by them: what a scheduler's author would expect to happen.
 
 use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex};
 
 use super::{ROLE, holder, table};
 use crate::testing::Machine;
@@ -8,7 +10,7 @@ use crate::{
     AgentId, AgentState, AttributeValue, Attributes, ConstraintError, ConstraintFault, Excluded, Limit, Local, NameId,
     NumberSpan, Outcome, Owner, Placed, Policy, ReasonKind, Request, Selection, Table, TableError, Test, Unplaced,
 };
-use crate::{Condition, Constraint, GroupKey, GroupSpec, Released, Rule};
+use crate::{Condition, Constraint, Ganged, GroupKey, GroupSpec, NoGang, Reason, Released, Rule};
 
 const RACK: NameId = NameId::new(1);
 const SPEED: NameId = NameId::new(2);
@@ -187,7 +189,7 @@ fn explain_counts_what_each_constraint_leaves_out() {
         Constraint::AgentNotIn(vec![agent(2)]),
     ];
     let mut selection = table.select(constraints).unwrap().and_by(|agent, _| agent != AgentId::new(3));
-    let why = table.explain_where(ROLE, &Request::exclusive(1, 0), &mut selection);
+    let why = table.explain_where(ROLE, &Request::exclusive(1, 0), &mut selection).unwrap();
     let by = |by| ReasonKind::Excluded(by);
     let expected = [
         (by(Excluded::Constraint(0)), 1),
@@ -314,4 +316,56 @@ fn the_tightest_agent_of_a_selection_is_found_wherever_it_is() {
         assert_eq!(placed.iter().flatten().count(), if on_each { 32 } else { 33 }, "{grouped} {request:?}");
         table.validate().unwrap();
     }
+}
+
+/// Records are what is lacking, and not that others are in the way: who asks again would ask for ever.
+#[test]
+fn used_up_records_are_a_final_no() {
+    let table = table(64, Limit::default(), &[Machine { cores: 128, ..FOUR }; 2]);
+    let request = Request::exclusive(1, 0);
+    let mut selection = table.select([]).unwrap();
+    let mut granted = 0;
+    while table.place(holder(1), &request, Policy::Pack).granted().is_some() {
+        granted += 1;
+    }
+    assert_eq!(granted, 64);
+    let full = Placed::Refused(Unplaced::RecordsFull { records: 64 });
+    for request in [request, Request::shared(100, 0), Request::exclusive(60, 0), Request::exclusive(1, 1 << 20)] {
+        for policy in [Policy::Pack, Policy::Spread, Policy::FragmentationAware] {
+            assert_eq!(table.place(holder(1), &request, policy), full, "{policy:?} {request:?}");
+            assert_eq!(table.place_where(holder(1), &request, policy, &mut selection), full);
+        }
+        let why = table.explain(ROLE, &request);
+        assert_eq!((why.feasible, why.nearest.map(|no| no.reason)), (0, Some(Reason::RecordsFull { records: 64 })));
+        let gang = table.place_gang(holder(1), &request, 2, Policy::Pack, 1, &mut Vec::new());
+        let Ganged::Refused { why: NoGang::Room { placed: 0, nearest: Some(no) }, .. } = gang else {
+            panic!("{gang:?}")
+        };
+        assert_eq!(no.reason, Reason::RecordsFull { records: 64 });
+    }
+    let larger = Request::exclusive(500, 0);
+    assert_eq!(table.place(holder(1), &larger, Policy::Pack), Placed::Refused(Unplaced::NoAgent));
+    table.validate().unwrap();
+}
+
+/// The predicate is asked once more after the claim, when agents changed meanwhile.
+#[test]
+fn a_predicate_that_panics_after_a_claim_leaves_none() {
+    let table = Arc::new(racks(1));
+    let (within, asked) = (Arc::clone(&table), Mutex::new(0));
+    let mut selection = table.select_by(move |_, _| {
+        *asked.lock().unwrap() += 1;
+        let asked = *asked.lock().unwrap();
+        assert!(asked < 3, "asked once more");
+        if asked == 2 {
+            // As another thread may, between the look and the claim.
+            within.set_attributes(agent(0), rack("9")).unwrap();
+        }
+        true
+    });
+    table.set_attributes(agent(0), rack("8")).unwrap();
+    let place = || table.place_where(holder(1), &Request::shared(100, 0), Policy::Pack, &mut selection);
+    assert!(catch_unwind(AssertUnwindSafe(place)).is_err());
+    assert_eq!(table.claims().count(), 0);
+    table.validate().unwrap();
 }
