@@ -11,7 +11,7 @@
 //! | whole c | the same, in cores that are wholly free |
 //! | together c | the same, in the NUMA node that has most of them |
 //! | pages c | has memory of class c free, all together |
-//! | cpu c | has so much CPU, in pools or free, all together |
+//! | cpu c | has so much CPU, in pools or free, all together; of agents with devices |
 //! | devices c | has so many devices of one kind that nobody has touched |
 //! | split c | has so much left of a device of which others have a part |
 //!
@@ -131,7 +131,7 @@ pub(crate) struct Figures {
     pub(crate) together: u32,
     /// Pages of the NUMA nodes that serve everybody.
     pub(crate) pages: u64,
-    /// CPU that shares could have, in thousandths of a PU.
+    /// CPU that shares could have, in thousandths of a PU; of agents with devices.
     pub(crate) cpu_milli: u64,
     /// Devices of one kind that nobody has touched, of the kind with most.
     pub(crate) devices: u32,
@@ -155,12 +155,15 @@ impl Figures {
         }
         let pages = machine.shape.ordinary().iter().map(|numa_node: NumaNodeId| machine.memory(numa_node).pages());
         figures.pages = pages.sum();
-        figures.cpu_milli = toll::cpu_milli(machine);
-        figures.add_devices(machine);
+        if !machine.shape.extras.groups.is_empty() {
+            figures.add_devices(machine);
+        }
         figures
     }
 
+    /// What is asked of agents that have devices only.
     fn add_devices(&mut self, machine: &Machine<'_>) {
+        self.cpu_milli = toll::cpu_milli(machine);
         let (mut kind, mut here) = (None, 0);
         // Groups are in order of kinds.
         for group in &machine.shape.extras.groups {
