@@ -33,7 +33,7 @@ use crate::standing::Standing;
 use crate::stock::{Stock, View, WhatIf};
 use crate::walk::Within;
 use crate::wants::{Grain, Take, Wants};
-use crate::wide::{Missed, take_planned};
+use crate::wide::{Missed, TURNED_AWAY, take_planned};
 use crate::worth::Worth;
 
 /// How many leaves or pools that do not serve are looked at for one placement.
@@ -115,6 +115,8 @@ pub(crate) struct Narrow<'a> {
     stage: Stage,
     trail: Trail,
     looks: u32,
+    /// Positions of agents that a rule forbids.
+    turned_away: u32,
     found: Shortlist,
     /// A position that was claimed at, and may serve once more.
     last: Option<u32>,
@@ -162,6 +164,7 @@ impl<'a> Narrow<'a> {
             stage: Stage::Both,
             trail: Trail::new(Planes::Leaves, 0..0, Plane::memory(pages), start),
             looks: 0,
+            turned_away: 0,
             found: Shortlist::default(),
             last: None,
             pools_changed: None,
@@ -223,7 +226,7 @@ impl<'a> Narrow<'a> {
 
     /// The next position to look at, stage by stage.
     fn next(&mut self) -> Option<u32> {
-        if self.looks >= LOOKS {
+        if self.looks >= LOOKS || self.turned_away >= TURNED_AWAY {
             return None;
         }
         let roomiest_first = self.policy == Policy::Spread;
@@ -231,6 +234,10 @@ impl<'a> Narrow<'a> {
         while let Some(position) = self.trail.next(&self.hands.shard.index, within, roomiest_first) {
             if self.siting.is_none_or(|siting| siting.admits_at(&self.hands, position)) {
                 return Some(position);
+            }
+            self.turned_away += 1;
+            if self.turned_away == TURNED_AWAY {
+                return None;
             }
         }
         self.stage = match self.stage {

@@ -131,12 +131,12 @@ fn place_roaming(caller: &Caller<'_>, holder: Holder, request: &Request, policy:
     }
 }
 
-/// As [`place`], where a siting admits.
+/// As [`place`], where a siting admits; it is counted as so many placements where they are learnt from.
 pub(crate) fn place_sited(
     caller: &Caller<'_>,
     holder: Holder,
     request: &Request,
-    policy: Policy,
+    (policy, placements): (Policy, usize),
     siting: Siting<'_>,
 ) -> Placed {
     if let Err(invalid) = check(request) {
@@ -152,7 +152,7 @@ pub(crate) fn place_sited(
             return Placed::Granted(grant);
         }
     }
-    let roam = Roam::new(caller, request, policy, need.is_none(), 1).at(siting);
+    let roam = Roam::new(caller, request, policy, need.is_none(), placements).at(siting);
     match roam.place(caller, shards(caller), holder) {
         Ok(grant) => Placed::Granted(grant),
         Err(pools_changed) => place_slowly(caller, holder, request, (policy, Some(siting)), pools_changed),
@@ -204,7 +204,7 @@ pub(crate) fn place_many_sited(
         done += roam_at_home(caller, &roam, holders, done, &mut each);
     }
     for (at, holder) in holders.iter().enumerate().skip(done) {
-        each(at, place_sited(caller, *holder, request, policy, siting));
+        each(at, place_sited(caller, *holder, request, (policy, 0), siting));
     }
 }
 
@@ -274,6 +274,7 @@ fn place_slowly(
     (policy, siting): (Policy, Option<Siting<'_>>),
     mut pools_changed: Option<AgentId>,
 ) -> Placed {
+    let mut was_full = false;
     for _ in 0..TRIES {
         let watch = Watch::start(caller.table.desks());
         let (mut missed, mut full) = (false, None);
@@ -290,9 +291,12 @@ fn place_slowly(
                 Some((_, Outcome::Refused(refusal))) if is_of_role(&refusal.reason) => {
                     return Placed::Refused(Unplaced::Role(refusal.reason));
                 }
-                // Of this shard, whatever the agent.
                 Some((_, Outcome::Refused(Refusal { reason: Reason::RecordsFull { records }, .. }))) => {
-                    full = Some(Unplaced::RecordsFull { records });
+                    match caller.with(shard, |hands| claim_any(hands, holder, request, siting)) {
+                        Some(Outcome::Granted(grant)) => return Placed::Granted(grant),
+                        None => full = Some(Unplaced::RecordsFull { records }),
+                        Some(_) => missed = true,
+                    }
                     continue;
                 }
                 Some((agent, Outcome::Contended(was))) if was.pools_changed => pools_changed = Some(agent),
@@ -301,11 +305,38 @@ fn place_slowly(
             }
             missed = true;
         }
-        if !missed && watch.was_quiet(caller.table.desks(), None, caller.desk) {
-            return Placed::Refused(full.unwrap_or(Unplaced::NoAgent));
+        if missed || !watch.was_quiet(caller.table.desks(), None, caller.desk) {
+            continue;
+        }
+        match full {
+            // A no has no place to say it.
+            _ if pools_changed.is_some() => break,
+            None => return Placed::Refused(Unplaced::NoAgent),
+            // A record is in hands before its call is in flight: only when there are none twice in turn, there are none.
+            Some(no) if was_full => return Placed::Refused(no),
+            Some(_) => was_full = true,
         }
     }
     Placed::Contended { pools_changed }
+}
+
+/// Claims on any agent of a shard for which the records are enough; a claim of many parts takes several. `None` where it is records
+/// that all lack.
+fn claim_any(hands: Hands<'_>, holder: Holder, request: &Request, siting: Option<Siting<'_>>) -> Option<Outcome> {
+    if hands.shard.records.map().is_full() {
+        return None;
+    }
+    let toll = Toll::least(request);
+    (0..hands.shard.agents()).find_map(|at| {
+        let site = hands.site(at).filter(|site| siting.is_none_or(|siting| siting.admits(site)))?;
+        if !is_feasible(&site, request, &toll) {
+            return None;
+        }
+        let ask = siting.map_or(Ask::Request(request), |siting| Ask::Sited(request, siting));
+        let outcome = claim::claim(hands, at, holder, ask);
+        let lacks_records = matches!(outcome, Outcome::Refused(Refusal { reason: Reason::RecordsFull { .. }, .. }));
+        (!lacks_records).then_some(outcome)
+    })
 }
 
 pub(crate) const fn is_of_role(reason: &Reason) -> bool {

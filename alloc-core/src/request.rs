@@ -61,7 +61,7 @@ pub enum MemoryLocality {
     #[default]
     Preferred,
     /// PUs and memory from one NUMA node, or one group of them, and held so that nobody else can spill into it. From one NUMA node
-    /// only where the PUs are [required](Locality::Required) to be in one.
+    /// only where the PUs are [required](Locality::Required) to be in one [NUMA node](Level::NumaNode).
     Required,
 }
 

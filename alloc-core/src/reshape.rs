@@ -142,6 +142,9 @@ impl Reshape<'_> {
             Some(Seat::SingleLoose | Seat::MultiLoose) if required && self.pages() > 0 => {
                 Err(Invalid::OtherMemoryTerms)
             }
+            Some(Seat::Group(_)) if self.request.is_of_one_numa_node() && self.pages() > 0 => {
+                Err(Invalid::HeldElsewhere)
+            }
             _ => Ok(()),
         }
     }
@@ -286,7 +289,8 @@ impl Reshape<'_> {
     fn nodesets(&self, kept: NodeSet) -> impl Iterator<Item = Option<NodeSet>> {
         let free_to_choose = self.is_promised() && self.seat().is_none() && !self.request.is_of_one_numa_node();
         let first = match self.seat() {
-            None if self.is_promised() => (kept.len() == 1).then_some(Some(kept)),
+            // That what is kept is of several is told when the region is looked for.
+            None if self.is_promised() => (kept.len() == 1 || self.request.is_of_one_numa_node()).then_some(Some(kept)),
             Some(Seat::SingleStrict | Seat::Group(_)) if self.is_promised() => Some(Some(self.memory_nodeset())),
             _ => Some(None),
         };

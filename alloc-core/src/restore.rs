@@ -146,11 +146,17 @@ pub(crate) fn restore(site: &Site<'_>, holder: Holder, placement: &Placement) ->
         return Err(taken(machine, taking.stopped_at()));
     }
     // Dropped, it gives all back.
-    if !site.is_current() {
-        return Err(RestoreError::Contended);
-    }
     if let Some(&group) = placement.groups.iter().find(|group| group.head(groups).is_none()) {
         return Err(RestoreError::NoSuchGroup(group));
+    }
+    let is_kept = |part: Part| match part {
+        Part::Member { group, value, .. } => {
+            groups.head(group).is_some_and(|head| groups.value(head.key, site.agent) == value)
+        }
+        Part::Empty | Part::Cores { .. } | Part::Share { .. } | Part::Memory { .. } | Part::Extra { .. } => true,
+    };
+    if !site.is_current() || !taking.record().parts().all(|(_, part)| is_kept(part)) {
+        return Err(RestoreError::Contended);
     }
     Ok(Grant { claim, charged, pools_changed: taking.keep() })
 }

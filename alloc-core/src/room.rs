@@ -30,6 +30,8 @@ const LANES: usize = 8;
 const FADING: u64 = 16;
 const EIGHTH: u16 = WHOLE / 8;
 const MAX_PODS: u64 = (1 << 16) - 1;
+/// So many devices, or more.
+const MAX_WHOLE: u16 = 0xFFF;
 const CPU_MILLI_BITS: u32 = 24;
 const MIB_BITS: u32 = 30;
 
@@ -48,7 +50,8 @@ impl Key {
     fn of(wish: &DeviceWish) -> Self {
         match wish.amount {
             DeviceAmount::Whole(devices) => {
-                Self { kind: wish.kind, whole: u16::try_from(devices).unwrap_or(u16::MAX), eighths: 0 }
+                let whole = u16::try_from(devices).unwrap_or(MAX_WHOLE).min(MAX_WHOLE);
+                Self { kind: wish.kind, whole, eighths: 0 }
             }
             DeviceAmount::Milli(milli) => Self { kind: wish.kind, whole: 0, eighths: milli.div_ceil(EIGHTH) },
         }
@@ -68,8 +71,7 @@ struct Kind {
 
 impl Kind {
     const fn pack(self) -> [u64; 2] {
-        let which =
-            (self.key.kind as u64) << 32 | (self.key.whole as u64 & 0xFFF) << 20 | (self.key.eighths as u64) << 16;
+        let which = (self.key.kind as u64) << 32 | (self.key.whole as u64) << 20 | (self.key.eighths as u64) << 16;
         [which | self.pods, self.milli << (CPU_MILLI_BITS + MIB_BITS) | self.cpu_milli << MIB_BITS | self.mib]
     }
 
@@ -78,7 +80,7 @@ impl Kind {
         Self {
             key: Key {
                 kind: (which >> 32) as u32,
-                whole: (which >> 20) as u16 & 0xFFF,
+                whole: (which >> 20) as u16 & MAX_WHOLE,
                 eighths: (which >> 16) as u16 & 0xF,
             },
             pods: which & MAX_PODS,
@@ -120,7 +122,7 @@ impl DeviceMix {
         // Relaxed, all: hints that no other word depends on; of two words that do not belong together a mean goes wrong, and fades.
         let read = |words: &[Word64; 2]| Kind::unpack([0, 1].map(|at: usize| words[at].load(Ordering::Relaxed)));
         let mut kinds = self.0.0.each_ref().map(read);
-        if let Some(wish) = &toll.device {
+        if let Some(wish) = toll.device.as_ref().filter(|_| pods > 0) {
             let key = Key::of(wish);
             let same = kinds.iter().position(|kind| kind.pods > 0 && kind.key == key);
             let at = same.or_else(|| (0..KINDS).min_by_key(|at| kinds[*at].pods)).unwrap_or(0);
@@ -178,7 +180,7 @@ impl Priced {
         if count < u32::from(self.key.whole.max(1)) {
             return 0;
         }
-        let fed = |amount: u64, per: u64| (amount * per) >> 16;
+        let fed = |amount: u64, per: u64| amount.saturating_mul(per) >> 16;
         u64::from(milli).min(fed(has.cpu_milli, self.per_cpu_milli)).min(fed(has.mib, self.per_mib))
     }
 }
@@ -384,7 +386,7 @@ mod tests {
 
     #[test]
     fn words_keep_their_fields() {
-        let key = Key { kind: u32::MAX, whole: 0xFFF, eighths: 8 };
+        let key = Key { kind: u32::MAX, whole: MAX_WHOLE, eighths: 8 };
         let kind =
             Kind { key, pods: MAX_PODS, milli: 1000, cpu_milli: (1 << CPU_MILLI_BITS) - 1, mib: (1 << MIB_BITS) - 1 };
         assert_eq!(Kind::unpack(kind.pack()), kind);

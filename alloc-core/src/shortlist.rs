@@ -6,12 +6,7 @@ pub(crate) const MOST: usize = 16;
 pub(crate) const FEW: usize = 4;
 
 /// Places with their ranks; the best has the least, of equals the lowest place.
-impl Default for Shortlist {
-    fn default() -> Self {
-        Self { places: [(0, 0); MOST], len: 0 }
-    }
-}
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Shortlist {
     places: [(i64, u32); MOST],
     len: usize,

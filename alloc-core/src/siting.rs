@@ -92,12 +92,18 @@ pub(crate) fn place(
     if let Err(unplaced) = selection.begin(groups) {
         return Placed::Refused(unplaced);
     }
-    loop {
-        let placed = place::place_sited(caller, holder, request, policy, Siting { selection });
-        if placed != Placed::Refused(Unplaced::NoAgent) || !selection.company_mut().next(groups) {
+    let mut full = None;
+    for placements in core::iter::once(1).chain(core::iter::repeat(0)) {
+        let placed = place::place_sited(caller, holder, request, (policy, placements), Siting { selection });
+        let Placed::Refused(no @ (Unplaced::NoAgent | Unplaced::RecordsFull { .. })) = placed else {
             return confirm(caller, holder, selection, placed);
+        };
+        full = full.or_else(|| Some(no).filter(|no| *no != Unplaced::NoAgent));
+        if !selection.company_mut().next(groups) {
+            break;
         }
     }
+    Placed::Refused(full.unwrap_or(Unplaced::NoAgent))
 }
 
 /// Places one request for many holders.
@@ -240,7 +246,7 @@ mod tests {
             table.set_attributes(AGENT, told).unwrap();
             let confirmed = table.with_guest(|guest| {
                 let (request, siting) = (Request::shared(100, 0), Siting { selection: &selection });
-                let placed = place::place_sited(guest, holder(1), &request, Policy::Pack, siting);
+                let placed = place::place_sited(guest, holder(1), &request, (Policy::Pack, 1), siting);
                 assert!(placed.granted().is_some());
                 confirm(guest, holder(1), &selection, placed)
             });

@@ -78,6 +78,11 @@ fn attempt(hands: Hands<'_>, claim: ClaimId, owner: Owner, piece: Piece<'_>, lin
     match piece {
         Piece::Request(request) => {
             check(request)?;
+            let of_group = |part| matches!(part, Part::Memory { seat: Seat::Group(_), .. });
+            if request.is_of_one_numa_node() && request.mem_bytes > 0 && parent.parts().any(|(_, part)| of_group(part))
+            {
+                return Err(Invalid::NotHeld.into());
+            }
             request.standing.into_iter().for_each(|standing| record.set_standing(standing));
             let held = Held { machine, record: &parent, all_admitted: false };
             plan(request, &held, &mut record).map_err(|lack| unsplit(lack, held, request, hands))?;

@@ -480,7 +480,7 @@ impl Table {
         placed.unwrap_or(Placed::Contended { pools_changed: None })
     }
 
-    /// Why a request of a role is pending, over all agents.
+    /// Why a request of a role is pending, over all agents. Claim records that a [`Local`](crate::Local) keeps at hand count as used up.
     #[must_use]
     pub fn explain(&self, role: RoleId, request: &Request) -> Explanation {
         self.explain_but(role, request, |_| None)

@@ -20,7 +20,7 @@ use crate::index::ROW;
 use crate::mask::Mask;
 use crate::outcome::Grant;
 use crate::plain;
-use crate::plan::{Lack, plan};
+use crate::plan::plan;
 use crate::quantity::pages_up;
 use crate::record::OpenRecord;
 use crate::request::{Level, Locality, Policy, Request};
@@ -36,6 +36,8 @@ use crate::worth::{LOSES_NO_DEVICE, Worth};
 const LOOKS: u32 = 64;
 /// The same by devices: many have some left, and no CPU to go with them.
 const DEVICE_LOOKS: u32 = 1024;
+/// How many agents or leaves that a rule forbids are passed over in a search.
+pub(crate) const TURNED_AWAY: u32 = 1024;
 /// How many agents have enough, and no plan, before a pass is given up.
 const MISSES: u32 = 8;
 /// How many agents that have grown are looked at for each placement.
@@ -215,6 +217,10 @@ pub(crate) struct Wide<'a> {
     trail: Trail,
     looks: u32,
     misses: u32,
+    /// Agents that a rule forbids.
+    turned_away: u32,
+    /// Agents of the trail that are not looked at yet, with their classes, the next one last; and how many.
+    ahead: ([(u32, u32); shortlist::MOST], usize),
     /// Agents found that are not used yet.
     found: Shortlist,
     /// An agent that was claimed on, and may serve once more.
@@ -261,6 +267,8 @@ impl<'a> Wide<'a> {
             trail,
             looks: 0,
             misses: 0,
+            turned_away: 0,
+            ahead: ([(0, 0); shortlist::MOST], 0),
             found: Shortlist::default(),
             last: None,
             by_memory: false,
@@ -318,27 +326,21 @@ impl<'a> Wide<'a> {
 
     /// Finds the next few agents that have enough.
     fn gather(&mut self) {
-        let most = if self.worth.is_some_and(Worth::knows_devices) { shortlist::MOST } else { shortlist::FEW };
+        let by_devices = self.worth.is_some_and(Worth::knows_devices);
         let looks = if self.toll.is_some() { DEVICE_LOOKS } else { LOOKS };
         while self.found.len() == 0 && self.looks < looks && self.misses < MISSES {
-            // All are asked for before the first is looked at.
-            let mut ahead = [(0, 0); shortlist::MOST];
-            let mut len = 0;
-            while len < most
-                && let Some(next) = self.next()
-            {
-                self.hands.shard.prefetch_words(next.1);
-                ahead[len] = next;
-                len += 1;
+            if self.ahead.1 == 0 {
+                self.look_ahead(if by_devices { shortlist::MOST } else { shortlist::FEW });
             }
-            if len == 0 {
+            if self.ahead.1 == 0 {
                 return;
             }
-            for (class, line) in &ahead[..len] {
-                match self.look(*class, *line) {
+            while let Some((class, line)) = self.pop_ahead() {
+                match self.look(class, line) {
                     Some(rank) => {
-                        self.found.push(rank, *line);
-                        if most == shortlist::MOST && rank <= LOSES_NO_DEVICE {
+                        self.found.push(rank, line);
+                        // There is none better; those that are left are for the next.
+                        if by_devices && rank <= LOSES_NO_DEVICE {
                             return;
                         }
                     }
@@ -348,6 +350,26 @@ impl<'a> Wide<'a> {
         }
     }
 
+    /// Takes the next few agents of the trail, and asks for all before the first is looked at.
+    fn look_ahead(&mut self, most: usize) {
+        let (mut ahead, mut len) = ([(0, 0); shortlist::MOST], 0);
+        while len < most
+            && let Some(next) = self.next()
+        {
+            self.hands.shard.prefetch_words(next.1);
+            ahead[len] = next;
+            len += 1;
+        }
+        ahead[..len].reverse();
+        self.ahead = (ahead, len);
+    }
+
+    fn pop_ahead(&mut self) -> Option<(u32, u32)> {
+        let (ahead, len) = &mut self.ahead;
+        *len = len.checked_sub(1)?;
+        Some(ahead[*len])
+    }
+
     /// The next agent of the trail that may be claimed on, and its class.
     fn next(&mut self) -> Option<(u32, u32)> {
         let mask = self.siting.map(|siting| siting.mask(self.hands.shard_at));
@@ -355,13 +377,15 @@ impl<'a> Wide<'a> {
         let bare = self.worth.filter(|_| bare).map(|worth| split_parts(worth.least_part()));
         let sieve = Sieve { pus: self.toll.map(|toll| pus_up(toll.cpu_milli)), bare };
         let roomiest_first = self.policy == Policy::Spread;
-        loop {
+        while self.turned_away < TURNED_AWAY {
             let (class, line) = self.trail.next(&self.hands.shard.index.agents, (mask, sieve), roomiest_first)?;
             let position = line * POSITIONS_PER_LINE;
             if self.siting.is_none_or(|siting| siting.admits_at(&self.hands, position)) {
                 return Some((class, line));
             }
+            self.turned_away += 1;
         }
+        None
     }
 
     /// Goes on to the next floor; after the last one begins again once, when all that has grown is known.
@@ -374,7 +398,7 @@ impl<'a> Wide<'a> {
             (self.pass, self.settled) = (0, true);
         }
         self.trail = Trail::new(self.floors.get(self.pass)?, self.trail.start);
-        (self.looks, self.misses) = (0, 0);
+        (self.looks, self.misses, self.ahead.1) = (0, 0, 0);
         Some(())
     }
 
@@ -438,7 +462,7 @@ impl<'a> Wide<'a> {
             let view = View { machine: site.machine, what_if: WhatIf::AsIs };
             plan(self.request, &view, &mut record)
         });
-        planned.map_err(|lack| if lack == Lack::Records { Missed::Shard } else { Missed::Agent })?;
+        planned.map_err(|_| Missed::Agent)?;
         take_planned(&site, record, self.siting, &mut self.pools_changed)
     }
 }

@@ -76,13 +76,13 @@ impl Mix {
         Self { kinds: Padded(core::array::from_fn(|_| Word64::new(0))), devices: DeviceMix::new() }
     }
 
-    /// Counts pods of a kind, and tells what free capacity is worth from now on.
+    /// Counts pods of a kind, if any, and tells what free capacity is worth from now on.
     pub(crate) fn saw(&self, request: &Request, width: u32, pods: usize) -> Worth {
         let toll = Toll::of(request, width);
         let room = self.devices.saw(&toll, pods);
         // Relaxed, all: hints that no other word depends on.
         let mut kinds = self.kinds.0.each_ref().map(|word| Kind::unpack(word.load(Ordering::Relaxed)));
-        if toll.device.is_none() {
+        if toll.device.is_none() && pods > 0 {
             self.count(&mut kinds, Kind::of(request, width), pods);
         }
         Worth { kinds: kinds.map(Priced::new), room, toll }
@@ -133,7 +133,7 @@ const MIB_SHIFT: u32 = 60;
 /// Of a kind that needs no memory.
 const ANY: u64 = u64::MAX;
 
-const RANK_BITS: u32 = 28;
+const RANK_BITS: u32 = 24;
 /// The highest rank of a place where no device loses anything: there is none better.
 pub(crate) const LOSES_NO_DEVICE: i64 = (1 << RANK_BITS) - 1;
 
@@ -178,7 +178,7 @@ impl Worth {
     }
 
     fn after_devices(&self, machine: &Machine<'_>, figures: &Figures, rank: i64) -> i64 {
-        // Less than 2³⁵: kinds times pods times thousandths.
+        // Less than 2³⁶: kinds times pods times thousandths.
         (self.room.lost(machine, figures, &self.toll).cast_signed() << RANK_BITS) + rank.clamp(0, LOSES_NO_DEVICE)
     }
 

@@ -108,3 +108,21 @@ fn a_selection_holds_for_devices() {
     assert_eq!(no, Placed::Refused(Unplaced::NoAgent));
     table.validate().unwrap();
 }
+
+/// Sixteen agents are taken from the index at once; the first that loses nothing ends the search for one pod, not for those to come.
+#[test]
+fn a_batch_uses_every_agent_it_looked_ahead_at() {
+    let mut list = vec![(2, 0); 40];
+    list.extend(vec![(8, 0); 40]);
+    list.push((8, 1));
+    let table = agents(&list);
+    place(&table, &pod(1000, ONE), FRAGMENTATION);
+    let local = crate::Local::new(&table, 0).unwrap();
+    let mut placed = Vec::new();
+    local.place_many(&[holder(1); 40], &Request::shared(2000, 0), FRAGMENTATION, |_, outcome| {
+        placed.push(outcome.granted().unwrap().claim.agent().get());
+    });
+    assert!(placed.iter().all(|agent| *agent < 40), "{placed:?}");
+    drop(local);
+    table.validate().unwrap();
+}

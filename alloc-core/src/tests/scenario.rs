@@ -3,9 +3,9 @@
 use super::{AGENT, ROLE, granted, holder, table};
 use crate::testing::Machine;
 use crate::{
-    AgentId, AgentState, Confirmed, CoreSpec, HoldLimit, Level, Limit, Local, Locality, MemoryHold, MemoryLocality,
-    MemoryMode, NumaNodeId, NumaNodeSpec, Outcome, Owner, Placed, Placement, Policy, PuId, Quantities, Reason, Refusal,
-    Released, Request, RestoreError, Shape, ShapeSpec, Table, Transferred, Unplaced,
+    AgentId, AgentState, Confirmed, CoreSpec, HoldLimit, Invalid, Level, Limit, Local, Locality, MemoryHold,
+    MemoryLocality, MemoryMode, NumaNodeId, NumaNodeSpec, Outcome, Owner, Placed, Placement, Policy, PuId, Quantities,
+    Reason, Refusal, Released, Request, RestoreError, Shape, ShapeSpec, Table, Transferred, Unplaced,
 };
 
 const GIB: u64 = 1 << 30;
@@ -339,4 +339,21 @@ fn without_a_desk_a_restore_is_to_be_asked_again_and_an_explanation_is_given() {
     drop(locals);
     assert_eq!(table.restore(AgentId::new(9), holder(1), &placement), Err(RestoreError::NoSuchAgent(AgentId::new(9))));
     table.restore(AGENT, holder(1), &placement).unwrap();
+}
+
+/// What holds memory of several NUMA nodes cannot come to be of one, nor can a piece of it.
+#[test]
+fn a_group_is_not_resized_or_split_to_one_numa_node() {
+    let table = one(LARGE);
+    let required = |pus, bytes| Request::exclusive(pus, bytes).with_memory(MemoryLocality::Required);
+    let in_one = |pus, bytes| required(pus, bytes).with_locality(Locality::Required(Level::NumaNode));
+    let group = granted(claim(&table, &required(2, 3 * GIB / 2))).claim;
+    let no = |outcome| refused(outcome).reason;
+    let elsewhere = Reason::Invalid(Invalid::HeldElsewhere);
+    assert_eq!(no(table.resize(group, Owner::new(1), &in_one(2, 7 * GIB / 4))), elsewhere);
+    assert_eq!(no(table.split(group, Owner::new(1), &in_one(2, GIB / 4))), Reason::Invalid(Invalid::NotHeld));
+    // A NUMA node has eight PUs.
+    let both = granted(claim(&table, &Request::exclusive(10, 0))).claim;
+    assert_eq!(no(table.resize(both, Owner::new(1), &in_one(10, GIB / 4))), elsewhere);
+    table.validate().unwrap();
 }

@@ -7,8 +7,9 @@ use std::sync::{Arc, Mutex};
 use super::{ROLE, holder, table};
 use crate::testing::Machine;
 use crate::{
-    AgentId, AgentState, AttributeValue, Attributes, ConstraintError, ConstraintFault, Excluded, Limit, Local, NameId,
-    NumberSpan, Outcome, Owner, Placed, Policy, ReasonKind, Request, Selection, Table, TableError, Test, Unplaced,
+    AgentId, AgentState, AttributeValue, Attributes, Capacity, ConstraintError, ConstraintFault, Excluded, Limit,
+    Local, NameId, NumberSpan, Outcome, Owner, Placed, Policy, ReasonKind, Request, Selection, Table, TableError, Test,
+    Unplaced,
 };
 use crate::{Condition, Constraint, Ganged, GroupKey, GroupSpec, NoGang, Reason, Released, Rule};
 
@@ -367,5 +368,30 @@ fn a_predicate_that_panics_after_a_claim_leaves_none() {
     let place = || table.place_where(holder(1), &Request::shared(100, 0), Policy::Pack, &mut selection);
     assert!(catch_unwind(AssertUnwindSafe(place)).is_err());
     assert_eq!(table.claims().count(), 0);
+    table.validate().unwrap();
+}
+
+/// Two shards, a rack in each; the first has agents without claims and no records.
+#[test]
+fn used_up_records_of_one_rack_do_not_end_a_spread() {
+    let shape = FOUR.shape();
+    let capacity = Capacity { shards: 2, claims: 128, ..Capacity::for_agents(4, &shape) };
+    let table = Table::new(capacity).unwrap();
+    table.add_role(Limit::default()).unwrap();
+    let agents: Vec<_> = (0..4).map(|_| table.add_agent(shape.clone()).unwrap()).collect();
+    let half = u32::from(agents.iter().all(|agent| agent.get() < 4)) * 2;
+    for agent in &agents {
+        table.set_attributes(*agent, rack(if agent.get() < half { "a" } else { "b" })).unwrap();
+    }
+    let group = table.add_group(GroupSpec { key: GroupKey::Attribute(RACK) }).unwrap();
+    let spread = Rule::Spread { group, max_skew: None };
+    let mut spreading = table.select([]).unwrap().joining(group).with_rule(spread);
+    // One member in rack b, so that rack a comes first; and no records for it.
+    let mut in_b = in_rack(&table, "b").joining(group);
+    assert!(table.place_where(holder(1), &Request::shared(1, 0), Policy::Pack, &mut in_b).granted().is_some());
+    let mut in_a = in_rack(&table, "a");
+    while table.place_where(holder(1), &Request::shared(1, 0), Policy::Pack, &mut in_a).granted().is_some() {}
+    let placed = place(&table, &Request::shared(1, 0), &mut spreading);
+    assert!(placed.is_ok_and(|agent| agent >= half), "{placed:?}");
     table.validate().unwrap();
 }
