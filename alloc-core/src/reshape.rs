@@ -199,30 +199,57 @@ impl Reshape<'_> {
 
     /// What a member has, in the unit in which it is asked for.
     fn has(&self, take: Take, record: &OpenRecord<'_>) -> u32 {
-        list(record).filter(of_member(take.member)).map(|part| self.units(take, part)).sum()
+        let of_leaf = |leaf: u16| self.units(take, leaf, pus_of(record, take.member, leaf));
+        self.leaves_of(take.member, record).iter().map(of_leaf).sum()
     }
 
-    fn units(&self, take: Take, part: Part) -> u32 {
-        match (part, take.grain) {
-            (Part::Cores { leaf, pus, .. }, Grain::Cores) => self.leaf(leaf).bits.count_whole(pus),
-            (Part::Cores { pus, .. }, _) => pus.count_ones(),
-            _ => 0,
-        }
+    /// The leaves that a member has PUs of.
+    fn leaves_of(&self, member: u8, record: &OpenRecord<'_>) -> LeafSet {
+        let leaf = |part| if let Part::Cores { leaf, .. } = part { Some(leaf) } else { None };
+        list(record).filter(of_member(member)).filter_map(leaf).collect()
     }
 
-    /// Gives back what an exclusive member has too much, the last first.
+    fn units(&self, take: Take, leaf: u16, pus: u32) -> u32 {
+        if take.grain == Grain::Cores { self.leaf(leaf).bits.count_whole(pus) } else { pus.count_ones() }
+    }
+
+    /// Gives back what an exclusive member has too much, the last first. Of whole cores those go last whose PUs came one by one, and
+    /// then at once.
     fn shed(&self, take: Take, target: &mut OpenRecord<'_>) {
         let mut surplus = self.has(take, target).saturating_sub(take.amount);
+        let in_cores = matches!(take.grain, Grain::Cores | Grain::CoresByPu);
         for at in (0..target.len()).rev() {
             while let Part::Cores { leaf, member, pus } = target.part(at)
                 && member == take.member
-                && let gone = last_piece(take.grain, self.leaf(leaf).bits, pus, surplus)
+                && let bits = self.leaf(leaf).bits
+                && let gone = last_piece(take.grain, bits, if in_cores { bits.whole(pus) } else { pus }, surplus)
                 && gone != 0
             {
-                let part = Part::Cores { leaf, member, pus: gone };
-                surplus -= self.units(take, part);
-                target.set(at, target.part(at).without(part).unwrap_or(Part::Empty));
+                surplus -= self.units(take, leaf, gone);
+                give_up(target, take.member, leaf, gone);
             }
+        }
+        for leaf in self.leaves_of(take.member, target).iter().filter(|_| in_cores) {
+            let bits = self.leaf(leaf).bits;
+            while let whole = bits.whole(pus_of(target, take.member, leaf))
+                && let gone = last_piece(take.grain, bits, whole, surplus)
+                && gone != 0
+            {
+                surplus -= self.units(take, leaf, gone);
+                give_up(target, take.member, leaf, gone);
+            }
+        }
+    }
+}
+
+/// Takes PUs of a leaf off all parts of a member.
+fn give_up(target: &mut OpenRecord<'_>, member: u8, leaf: u16, gone: u32) {
+    for at in 0..target.len() {
+        if let part @ Part::Cores { leaf: here, member: of, pus } = target.part(at)
+            && (here, of) == (leaf, member)
+        {
+            let gone = Part::Cores { leaf, member, pus: pus & gone };
+            target.set(at, part.without(gone).unwrap_or(Part::Empty));
         }
     }
 }

@@ -3,9 +3,9 @@
 use super::{AGENT, ROLE, granted, holder, table};
 use crate::testing::Machine;
 use crate::{
-    AgentState, ClaimId, CoreKind, Cpus, Grant, HoldLimit, Invalid, Level, Limit, Local, Locality, MemoryHold,
-    MemoryLocality, Outcome, Owner, Placement, PuId, Quantities, Reason, ReasonKind, Released, Request, Resource, Smt,
-    Table, Wanted,
+    AgentState, ClaimId, ClaimedExact, CoreKind, Cpus, Grant, HoldLimit, Invalid, Level, Limit, Local, Locality,
+    Members, MemoryHold, MemoryLocality, Outcome, Owner, Placement, PuId, Quantities, Reason, ReasonKind, Released,
+    Request, Resource, Smt, Table, Wanted,
 };
 
 const MIB: u64 = 1 << 20;
@@ -257,4 +257,30 @@ fn a_resize_short_of_records_changes_nothing() {
         assert!(matches!(table.release(claim, ME), Released::Released { .. }));
     }
     resized(&table, pod, &Request::exclusive(4, 0));
+}
+
+/// PUs that were added beside half a core make it a whole one, which goes as one.
+#[test]
+fn a_core_that_came_in_halves_is_not_torn() {
+    for (request, left) in [
+        (Request::exclusive(7, 0), 8),
+        (Request::exclusive(5, 0), 6),
+        (Request::exclusive(1, 0), 2),
+        (Request::new(Members::one(Cpus::cores(3)), 0), 6),
+        (Request::new(Members::one(Cpus::cores(5)), 0), 10),
+    ] {
+        let table = fresh();
+        let half = Placement { pus: vec![PuId::new(2)], ..Placement::default() };
+        let ClaimedExact::Granted(grant) =
+            table.claim_exact(AGENT, table.incarnation(AGENT).unwrap(), holder(1), &half)
+        else {
+            panic!()
+        };
+        let pod = grant.claim;
+        resized(&table, pod, &Request::exclusive(8, 0).with_smt(Smt::Kept));
+        resized(&table, pod, &request);
+        let pus = pus(&table, pod);
+        assert_eq!(pus.len(), left, "{pus:?}");
+        assert!(pus.iter().all(|pu| pus.contains(&(pu ^ 1))), "{pus:?} of {request:?}");
+    }
 }
