@@ -37,7 +37,6 @@ use core::ops::Range;
 
 use crate::MILLI_PER_PU;
 use crate::bitmaps::{ACTIVE, Bitmaps};
-use crate::ids::NumaNodeId;
 use crate::leaf::PuState;
 use crate::machine::Machine;
 use crate::sync::{self, Line, Ordering, fence};
@@ -153,8 +152,7 @@ impl Figures {
             (at, here) = (Some(place.numa_node), if at == Some(place.numa_node) { here + whole } else { whole });
             figures.together = figures.together.max(here);
         }
-        let pages = machine.shape.ordinary().iter().map(|numa_node: NumaNodeId| machine.memory(numa_node).pages());
-        figures.pages = pages.sum();
+        figures.pages = toll::pages(machine);
         if !machine.shape.extras.groups.is_empty() {
             figures.add_devices(machine);
         }

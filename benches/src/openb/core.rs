@@ -38,8 +38,8 @@ fn shape(agent: &Agent) -> Result<Shape, Box<dyn std::error::Error>> {
 }
 
 /// The name of a model: its bit.
-fn name(bit: u32) -> AttributeValue {
-    AttributeValue::text(&format!("m{bit:02}"))
+fn name(bit: u32) -> String {
+    format!("m{bit:02}")
 }
 
 impl Cluster {
@@ -61,7 +61,7 @@ impl Cluster {
             shapes: 256,
         })?;
         for (shape, agent) in shapes.into_iter().zip(agents) {
-            let model = name(agent.model.0.trailing_zeros());
+            let model = AttributeValue::text(&name(agent.model.0.trailing_zeros()));
             table.add_agent_with(shape, Attributes::new([(MODEL, model)])?)?;
         }
         let role = table.add_role(Limit::default())?;
@@ -97,8 +97,7 @@ impl std::fmt::Debug for Core<'_> {
 }
 
 /// What a pod asks of the core.
-#[must_use]
-pub fn request(pod: &Pod) -> Request {
+fn request(pod: &Pod) -> Request {
     let request = Request::shared(pod.cpu_milli, u64::from(pod.mem_mib) << 20);
     let amount = match (pod.gpus, pod.shares_gpu()) {
         (0, _) => return request,
@@ -116,7 +115,7 @@ impl Core<'_> {
             self.local.place(self.holder, request, self.policy)
         } else {
             let table = self.table;
-            let names = (0..32).filter(|bit| pod.models.0 >> bit & 1 == 1).map(|bit| format!("m{bit:02}"));
+            let names = (0..32).filter(|bit| pod.models.0 >> bit & 1 == 1).map(name);
             let test = || Test::TextIn(names.collect());
             let selection = self.selections.entry(pod.models).or_insert_with(|| {
                 table.select([Constraint::new(MODEL, test())]).unwrap_or_else(|error| unreachable!("{error}"))
