@@ -83,6 +83,8 @@ extern crate self as meros_alloc_core;
 
 mod agent_snapshot;
 mod agents;
+#[cfg(not(loom))]
+mod allocator;
 mod attributes;
 mod bins;
 mod bitmaps;
