@@ -13,7 +13,7 @@ use crate::place::{self, Placed};
 use crate::placement::Placement;
 use crate::request::{HoldLimit, Policy, Request};
 use crate::selection::Selection;
-use crate::shard::Shard;
+use crate::shard::{Door, Shard};
 use crate::site::Hands;
 use crate::siting;
 use crate::slots::Magazine;
@@ -30,22 +30,25 @@ pub(crate) struct Caller<'a> {
     pub(crate) magazines: Option<&'a [Magazine]>,
     /// The shard it looks in first.
     pub(crate) home: u8,
+    /// Which agents are open to it.
+    pub(crate) door: Door,
 }
 
 impl<'a> Caller<'a> {
     /// What a thread that goes on working works with in a shard; `None` for a single call.
     #[inline(always)]
     pub(crate) fn hands_in(&self, shard_at: u8) -> Option<Hands<'a>> {
-        let (table, desk) = (self.table, self.desk);
+        let (table, desk, door) = (self.table, self.desk, self.door);
         let magazine = &self.magazines?[usize::from(shard_at)];
-        Some(Hands { table, shard_at, shard: table.shard(shard_at), desk, magazine })
+        Some(Hands { table, shard_at, shard: table.shard(shard_at), desk, magazine, door })
     }
 
     /// Works in a shard.
     #[inline]
     pub(crate) fn with<R>(&self, shard_at: u8, work: impl FnOnce(Hands<'_>) -> R) -> R {
         let shard = self.table.shard(shard_at);
-        let hands = |magazine| Hands { table: self.table, shard_at, shard, desk: self.desk, magazine };
+        let (table, desk, door) = (self.table, self.desk, self.door);
+        let hands = |magazine| Hands { table, shard_at, shard, desk, magazine, door };
         match self.magazines {
             Some(magazines) => work(hands(&magazines[usize::from(shard_at)])),
             None => {
@@ -156,7 +159,13 @@ impl<T: Borrow<Table>> Local<T> {
 
     #[inline(always)]
     pub(crate) fn caller(&self) -> Caller<'_> {
-        Caller { table: self.table(), desk: self.desk, magazines: Some(&self.magazines), home: self.home }
+        Caller {
+            table: self.table(),
+            desk: self.desk,
+            magazines: Some(&self.magazines),
+            home: self.home,
+            door: Door::Everybody,
+        }
     }
 
     /// As [`Table::claim`].

@@ -262,7 +262,7 @@ pub(crate) fn claim_at_leaf(hands: Hands<'_>, at: u32, holder: Holder, request: 
         fits.then(|| (need.pus.next_multiple_of(shape.bits.width), (free & shape.bits.all()).count_ones(), leaf))
     });
     let (.., leaf) = fitting.min()?;
-    claim_leaf(&hands, machine.position(leaf), None, holder, &need).ok().map(|(grant, _)| grant)
+    claim_leaf(&hands, machine.position(leaf), None, holder, (&need, hands.door)).ok().map(|(grant, _)| grant)
 }
 
 /// Asks agent by agent, and says no only when it is final.

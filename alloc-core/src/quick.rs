@@ -17,7 +17,7 @@ use crate::part::Part;
 use crate::quantity::pages_up;
 use crate::record::{Locked, Place, Plain};
 use crate::request::{Level, Locality, MemoryLocality, Request};
-use crate::shard::{Deed, Shard};
+use crate::shard::{Deed, Door, Shard};
 use crate::site::Hands;
 use crate::standing::Standing;
 use crate::sync::{self, Word64};
@@ -114,13 +114,13 @@ pub(crate) fn claim_leaf(
     position: u32,
     found: Option<Plane>,
     holder: Holder,
-    need: &Need,
+    (need, door): (&Need, Door),
 ) -> Result<(Grant, u32), Missed> {
     let shard = hands.shard;
     // Most shapes have a leaf's word in the line of its position: it comes while the deed is read.
     shard.prefetch_line(position / POSITIONS_PER_LINE);
     let deed = shard.deed(position);
-    if !deed.is_active() {
+    if !deed.opens_to(door) {
         return Err(Missed::Leaf);
     }
     let line = position / POSITIONS_PER_LINE - deed.offset();
@@ -136,6 +136,7 @@ pub(crate) fn claim_leaf(
     let mut making = Making { hands, spot, need, flight, of, slot, leaf, pus, left: 0, stage: Stage::Begun };
     making.charge()?;
     making.take()?;
+    sync::fence_in_models();
     if shard.deed(position) != deed {
         return Err(Missed::Leaf);
     }

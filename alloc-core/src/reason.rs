@@ -35,6 +35,8 @@ pub enum Reason {
     Inactive,
     /// The agent takes no new claims, and those it has are to end.
     Draining,
+    /// What is free on the agent is offered to somebody.
+    Offered,
     /// It would not fit the empty machine either.
     LargerThanMachine(Shortage),
     /// It would fit the empty machine.
@@ -157,6 +159,8 @@ pub enum ReasonKind {
     Inactive,
     /// [`Reason::Draining`].
     Draining,
+    /// [`Reason::Offered`].
+    Offered,
     /// [`Reason::LargerThanMachine`], for lack of this.
     LargerThanMachine(Wanted),
     /// [`Reason::Busy`], for lack of this.
@@ -184,6 +188,7 @@ impl Reason {
             Self::NoSuchRole(_) => ReasonKind::NoSuchRole,
             Self::Inactive => ReasonKind::Inactive,
             Self::Draining => ReasonKind::Draining,
+            Self::Offered => ReasonKind::Offered,
             Self::LargerThanMachine(shortage) => ReasonKind::LargerThanMachine(shortage.what),
             Self::Busy(shortage) => ReasonKind::Busy(shortage.what),
             Self::CoresLeaving(_) => ReasonKind::CoresLeaving,
@@ -211,6 +216,7 @@ impl Reason {
             Self::CoresLeaving(shortage) => (5, part(shortage)),
             Self::Busy(shortage) | Self::StrictMemory(shortage) => (4, part(shortage)),
             Self::RoleLimit(_) | Self::RecordsFull { .. } => (3, 0),
+            Self::Offered => (3, 0),
             Self::Inactive | Self::Draining => (2, 0),
             Self::LargerThanMachine(shortage) => (1, part(shortage)),
             Self::Excluded(_) => (1, 0),
@@ -228,6 +234,7 @@ impl fmt::Display for ReasonKind {
             Self::NoSuchRole => f.write_str("role unknown"),
             Self::Inactive => f.write_str("taking no new claims"),
             Self::Draining => f.write_str("draining"),
+            Self::Offered => f.write_str("offered to somebody"),
             Self::LargerThanMachine(what) => write!(f, "too small for the {}", what.noun()),
             Self::Busy(what) => write!(f, "too few free {}", what.noun()),
             Self::CoresLeaving => f.write_str("waiting for cores to leave the shared pool"),
@@ -358,6 +365,7 @@ impl fmt::Display for Refusal {
             Reason::NoSuchRole(role) => write!(f, "role {role} is unknown"),
             Reason::Inactive => write!(f, "agent {agent} takes no new claims"),
             Reason::Draining => write!(f, "agent {agent} is draining: it takes no new claims"),
+            Reason::Offered => write!(f, "what is free on agent {agent} is offered to somebody"),
             Reason::LargerThanMachine(shortage) => shortage.fmt_larger(agent, f),
             Reason::Busy(shortage) => shortage.fmt_busy(agent, f),
             Reason::CoresLeaving(shortage) => {

@@ -1,15 +1,17 @@
 //! Shard: a part of the table with memory of its own: cells, blocks, index, records.
 //!
-//! A **cell** says what an agent is at this moment: `state:2 | incarnation:22 | shape:12 | line:28`. One word, so one reading is of
+//! A **cell** says what an agent is at this moment: `state:3 | incarnation:21 | shape:12 | line:28`. One word, so one reading is of
 //! one moment. It changes under the table's lock only ([`topology`](crate::topology)); everybody reads it without one.
 //!
-//! A **deed** says the same of a line: whose it is. `state:2 | incarnation:18 | offset:12 | shape:12 | agent:20`, where `offset`
+//! A **deed** says the same of a line: whose it is. `state:3 | incarnation:17 | offset:12 | shape:12 | agent:20`, where `offset`
 //! counts lines from the block's first. So a search that found a line reads one word to know all of its agent.
 //!
 //! Rule 1: a block serves one shape for ever. Between two incarnations it is used again only when it is back to fresh, so that a
 //! claim that comes too late, having read the cell before the agent went, finds words of the kinds it expects.
 //! Rule 2: a claim reads the cell, or the deed, again after it took its words, and undoes if the agent is another by now. Deeds
 //! change with the cell, under the same lock.
+//! Rule 3: who closed an agent and then reads its words after a SeqCst fence sees what every claim took that is kept: of a claim's
+//! SeqCst change of a word and closing, one comes first; if it was closing, the claim's second look at the cell sees it.
 
 use crate::block::POSITIONS_PER_LINE;
 use crate::ids::{AgentId, MAX_AGENTS};
@@ -30,6 +32,8 @@ pub enum AgentState {
     Inactive,
     /// It takes none, and those it has are to end.
     Draining,
+    /// All that is free there is offered to somebody, for whom alone it is until he answers. See [`Allocator`](crate::Allocator).
+    Offered,
 }
 
 /// The value of a cell's word.
@@ -46,26 +50,31 @@ pub(crate) struct Cell {
 
 const LINE_BITS: u32 = 28;
 const SHAPE_BITS: u32 = 12;
-const INCARNATION_BITS: u32 = 22;
+const INCARNATION_BITS: u32 = 21;
+const STATE_SHIFT: u32 = 61;
 const _: () = assert!(MAX_LINES == 1 << LINE_BITS && MAX_SHAPES == 1 << SHAPE_BITS);
-const _: () = assert!(LINE_BITS + SHAPE_BITS + INCARNATION_BITS + 2 == 64);
+const _: () = assert!(LINE_BITS + SHAPE_BITS + INCARNATION_BITS == STATE_SHIFT);
 
 impl Cell {
     #[inline]
     pub(crate) const fn pack(self) -> u64 {
         let state = self.state_bits();
         let incarnation = self.incarnation as u64 & ((1 << INCARNATION_BITS) - 1);
-        state << 62 | incarnation << (LINE_BITS + SHAPE_BITS) | (self.shape as u64) << LINE_BITS | self.line as u64
+        state << STATE_SHIFT
+            | incarnation << (LINE_BITS + SHAPE_BITS)
+            | (self.shape as u64) << LINE_BITS
+            | self.line as u64
     }
 
     #[inline]
     #[expect(clippy::cast_possible_truncation, reason = "each field is masked to its width")]
     pub(crate) const fn unpack(word: u64) -> Self {
         Self {
-            state: match word >> 62 {
+            state: match word >> STATE_SHIFT {
                 0 => None,
                 ACTIVE => Some(AgentState::Active),
                 2 => Some(AgentState::Inactive),
+                OFFERED => Some(AgentState::Offered),
                 _ => Some(AgentState::Draining),
             },
             incarnation: (word >> (LINE_BITS + SHAPE_BITS)) as u32 & ((1 << INCARNATION_BITS) - 1),
@@ -82,6 +91,7 @@ impl Cell {
             Some(AgentState::Active) => ACTIVE,
             Some(AgentState::Inactive) => 2,
             Some(AgentState::Draining) => 3,
+            Some(AgentState::Offered) => OFFERED,
         }
     }
 
@@ -91,7 +101,7 @@ impl Cell {
         let incarnation = self.incarnation as u64 & ((1 << DEED_INCARNATION_BITS) - 1);
         let which = incarnation << OFFSET_BITS | offset as u64;
         Deed(
-            self.state_bits() << 62
+            self.state_bits() << STATE_SHIFT
                 | which << (SHAPE_BITS + AGENT_BITS)
                 | (self.shape as u64) << AGENT_BITS
                 | at as u64,
@@ -103,18 +113,35 @@ impl Cell {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Deed(u64);
 
+/// The state in which an agent takes a caller's claims.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u64)]
+pub(crate) enum Door {
+    /// Anybody's: agents that are active.
+    Everybody = ACTIVE,
+    /// The holder's of an offer: agents that are offered.
+    Offer = OFFERED,
+}
+
 const ACTIVE: u64 = 1;
+const OFFERED: u64 = 4;
 const AGENT_BITS: u32 = MAX_AGENTS.trailing_zeros();
 const OFFSET_BITS: u32 = 12;
-const DEED_INCARNATION_BITS: u32 = 18;
-const _: () = assert!(AGENT_BITS + SHAPE_BITS + OFFSET_BITS + DEED_INCARNATION_BITS + 2 == 64);
+const DEED_INCARNATION_BITS: u32 = 17;
+const _: () = assert!(AGENT_BITS + SHAPE_BITS + OFFSET_BITS + DEED_INCARNATION_BITS == STATE_SHIFT);
 
 #[expect(clippy::cast_possible_truncation, reason = "each field is masked to its width")]
 impl Deed {
     /// Whether its agent takes new claims.
     #[inline]
     pub(crate) const fn is_active(self) -> bool {
-        self.0 >> 62 == ACTIVE
+        self.0 >> STATE_SHIFT == ACTIVE
+    }
+
+    /// Whether its agent takes claims of those for whom it is in this state.
+    #[inline]
+    pub(crate) const fn opens_to(self, door: Door) -> bool {
+        self.0 >> STATE_SHIFT == door as u64
     }
 
     /// The agent, as position in `cells`.
@@ -187,8 +214,9 @@ impl Shard {
     /// The cell at a position.
     #[inline]
     pub(crate) fn cell(&self, at: u32) -> Cell {
-        // Acquire: pairs with the Release of `set_cell`: the block's words are seen as they were written.
-        Cell::unpack(self.cells[at as usize].load(Ordering::Acquire))
+        // Acquire: pairs with the Release of `set_cell`: the block's words are seen as they were written. SeqCst: rule 3, pairs with the
+        // fence of whoever closes the agent.
+        Cell::unpack(self.cells[at as usize].load(Ordering::SeqCst))
     }
 
     /// Under the table's lock; `lines` are those of the agent's block.
@@ -242,8 +270,9 @@ impl Shard {
     /// Whose the line of a position of the index is.
     #[inline]
     pub(crate) fn deed(&self, position: u32) -> Deed {
-        // Acquire: pairs with the Release of `set_cell`: the block's words are seen as they were written.
-        Deed(self.deeds[(position / POSITIONS_PER_LINE) as usize].load(Ordering::Acquire))
+        // Acquire: pairs with the Release of `set_cell`: the block's words are seen as they were written. SeqCst: rule 3, pairs with the
+        // fence of whoever closes the agent.
+        Deed(self.deeds[(position / POSITIONS_PER_LINE) as usize].load(Ordering::SeqCst))
     }
 
     /// A word, counted from a line on.
@@ -294,8 +323,14 @@ mod tests {
 
     #[test]
     fn a_cell_keeps_its_fields() {
-        for state in [None, Some(AgentState::Active), Some(AgentState::Inactive), Some(AgentState::Draining)] {
-            let cell = Cell { state, incarnation: 0x2F_FFFF, shape: MAX_SHAPES - 1, line: MAX_LINES - 1 };
+        for state in [
+            None,
+            Some(AgentState::Active),
+            Some(AgentState::Inactive),
+            Some(AgentState::Draining),
+            Some(AgentState::Offered),
+        ] {
+            let cell = Cell { state, incarnation: 0x1F_FFFF, shape: MAX_SHAPES - 1, line: MAX_LINES - 1 };
             assert_eq!(Cell::unpack(cell.pack()), cell);
         }
     }

@@ -5,9 +5,10 @@ use crate::ids::{AgentId, ClaimId, Owner, RoleId};
 use crate::machine::Machine;
 use crate::reason::{Reason, Refusal};
 use crate::record::{Locked, OpenRecord, Place, Unlocked};
-use crate::shard::{AgentState, Cell, Shard};
+use crate::shard::{AgentState, Cell, Door, Shard};
 use crate::slots::{Magazine, RecordsFull};
 use crate::standing::Standing;
+use crate::sync;
 use crate::table::Table;
 
 /// What a call works with.
@@ -19,6 +20,8 @@ pub(crate) struct Hands<'a> {
     pub(crate) shard: &'a Shard,
     pub(crate) desk: usize,
     pub(crate) magazine: &'a Magazine,
+    /// Which agents are open to it.
+    pub(crate) door: Door,
 }
 
 /// An agent, as of one reading of its cell.
@@ -123,6 +126,7 @@ impl<'a> Site<'a> {
     /// Whether the agent is still the same incarnation, in the same state.
     #[inline]
     pub(crate) fn is_current(&self) -> bool {
+        sync::fence_in_models();
         self.hands.shard.cell(self.at()) == self.cell
     }
 
@@ -130,7 +134,11 @@ impl<'a> Site<'a> {
     #[inline]
     pub(crate) const fn closed(&self) -> Option<Reason> {
         match self.cell.state {
-            Some(AgentState::Active) => None,
+            Some(AgentState::Active) if matches!(self.hands.door, Door::Everybody) => None,
+            Some(AgentState::Offered) if matches!(self.hands.door, Door::Offer) => None,
+            Some(AgentState::Offered) => Some(Reason::Offered),
+            // The offer is over.
+            Some(AgentState::Active) => Some(Reason::Gone),
             Some(AgentState::Inactive) => Some(Reason::Inactive),
             Some(AgentState::Draining) => Some(Reason::Draining),
             None => Some(Reason::Gone),

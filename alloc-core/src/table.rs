@@ -29,7 +29,7 @@ use crate::record::{MAX_LINES, MAX_SHAPES, State};
 use crate::request::{HoldLimit, Policy, Request};
 use crate::restore::{self, RestoreError};
 use crate::shape::Shape;
-use crate::shard::{AgentState, Shard, ShardCapacity};
+use crate::shard::{AgentState, Door, Shard, ShardCapacity};
 use crate::site::{Hands, Site};
 use crate::split::Piece;
 use crate::sync::{self, Ordering, Padded, Word64};
@@ -217,12 +217,12 @@ impl Table {
     pub(crate) fn with_guest<R>(&self, work: impl FnOnce(&Caller<'_>) -> R) -> Option<R> {
         let guest = Guest { table: self, desk: self.desks.sit()? };
         let home = u8::try_from(guest.desk % self.shards.len()).unwrap_or(0);
-        Some(work(&Caller { table: self, desk: guest.desk, magazines: None, home }))
+        Some(work(&Caller { table: self, desk: guest.desk, magazines: None, home, door: Door::Everybody }))
     }
 
     /// Who looks and takes nothing, and needs no desk for it.
     const fn onlooker(&self) -> Caller<'_> {
-        Caller { table: self, desk: usize::MAX, magazines: None, home: 0 }
+        Caller { table: self, desk: usize::MAX, magazines: None, home: 0, door: Door::Everybody }
     }
 }
 

@@ -22,6 +22,7 @@ use crate::selection::{Change, Changes};
 use crate::shape::Shape;
 use crate::shard::{AgentState, Cell, Shard};
 use crate::site::Hands;
+use crate::sync::{Ordering, fence};
 use crate::table::{Table, TableError};
 
 /// What only the holder of the lock knows of a shard.
@@ -201,8 +202,11 @@ impl Table {
     /// Whether an agent takes new claims.
     ///
     /// # Errors
-    /// [`TableError::NoSuchAgent`].
+    /// [`TableError::NoSuchAgent`]; [`TableError::NotOffering`].
     pub fn set_state(&self, agent: AgentId, state: AgentState) -> Result<(), TableError> {
+        if state == AgentState::Offered {
+            return Err(TableError::NotOffering(agent));
+        }
         let _topology = self.topology();
         let (shard_at, at) = self.locate(agent).ok_or(TableError::NoSuchAgent(agent))?;
         let shard = self.shard(shard_at);
@@ -214,6 +218,38 @@ impl Table {
         let span = shard.machine(self.shape_at(cell.shape), cell.line).whole_span();
         shard.index.set_active(span, state == AgentState::Active);
         Ok(())
+    }
+}
+
+/// Offers.
+impl Table {
+    /// Closes an active agent to all but the holder of an offer; false when it is not active, or not there. Who reads its words
+    /// next sees all that is taken, and nobody else takes more.
+    pub(crate) fn close_for_offer(&self, agent: AgentId) -> bool {
+        let closed = self.change_state(agent, AgentState::Active, AgentState::Offered);
+        // SeqCst: pairs with a claim's change of a word and its second look at the cell (`shard`, rule 3).
+        fence(Ordering::SeqCst);
+        closed
+    }
+
+    /// Opens an agent again whose offer is over; false when it is in another state by now.
+    pub(crate) fn open_after_offer(&self, agent: AgentId) -> bool {
+        self.change_state(agent, AgentState::Offered, AgentState::Active)
+    }
+
+    fn change_state(&self, agent: AgentId, from: AgentState, to: AgentState) -> bool {
+        let _topology = self.topology();
+        let Some((shard_at, at)) = self.locate(agent) else { return false };
+        let shard = self.shard(shard_at);
+        let cell = shard.cell(at);
+        if cell.state != Some(from) {
+            return false;
+        }
+        let shape = self.shape_at(cell.shape);
+        shard.set_cell(at, Cell { state: Some(to), ..cell }, shape.lines());
+        let span = shard.machine(shape, cell.line).whole_span();
+        shard.index.set_active(span, to == AgentState::Active);
+        true
     }
 }
 

@@ -12,6 +12,7 @@ use crate::mask::Mask;
 use crate::outcome::Grant;
 use crate::quick::{Missed, Need, claim_leaf};
 use crate::request::Policy;
+use crate::shard::Door;
 use crate::site::Hands;
 
 /// Which positions a walk looks at.
@@ -218,7 +219,7 @@ impl<'r, 'a, W: Within> Walk<'r, 'a, W> {
                 self.last = found.or_else(|| self.look())?;
             }
             let Found { position, plane } = self.last;
-            match claim_leaf(self.hands, position, (!again).then_some(plane), holder, need) {
+            match claim_leaf(self.hands, position, (!again).then_some(plane), holder, (need, Door::Everybody)) {
                 Ok((grant, left)) => {
                     self.again = left >= need.pus && !self.roomiest_first;
                     if plane == self.tightest {

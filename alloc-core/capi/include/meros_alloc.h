@@ -278,6 +278,10 @@ enum meros_agent_state
      * It takes none, and those it has are to end.
      */
     MEROS_AGENT_STATE_DRAINING = 2,
+    /**
+     * What is free there is offered to somebody.
+     */
+    MEROS_AGENT_STATE_OFFERED = 3,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L
@@ -531,6 +535,10 @@ enum meros_reason
      * A group is unknown; `which` is its id.
      */
     MEROS_REASON_NO_SUCH_GROUP = 19,
+    /**
+     * What is free on the agent is offered to somebody.
+     */
+    MEROS_REASON_OFFERED = 20,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L

@@ -88,6 +88,8 @@ pub enum AgentState {
     Inactive = 1,
     /// It takes none, and those it has are to end.
     Draining = 2,
+    /// What is free there is offered to somebody.
+    Offered = 3,
 }
 
 /// On what terms memory is held.
@@ -202,6 +204,8 @@ pub enum Reason {
     Stale = 18,
     /// A group is unknown; `which` is its id.
     NoSuchGroup = 19,
+    /// What is free on the agent is offered to somebody.
+    Offered = 20,
 }
 
 /// What a code stands for, in the order of the codes.
@@ -258,6 +262,7 @@ pub(crate) const fn of_agent_state(state: alloc::AgentState) -> AgentState {
         alloc::AgentState::Active => AgentState::Active,
         alloc::AgentState::Inactive => AgentState::Inactive,
         alloc::AgentState::Draining => AgentState::Draining,
+        alloc::AgentState::Offered => AgentState::Offered,
     }
 }
 
@@ -323,5 +328,6 @@ pub(crate) const fn of_reason(reason: &alloc::Reason) -> Reason {
         alloc::Reason::RoleLimit(_) => Reason::RoleLimit,
         alloc::Reason::RecordsFull { .. } => Reason::RecordsFull,
         alloc::Reason::Excluded(_) => Reason::Excluded,
+        alloc::Reason::Offered => Reason::Offered,
     }
 }

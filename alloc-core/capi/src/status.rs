@@ -118,9 +118,11 @@ const fn of_table(error: &alloc::TableError) -> Status {
         | Error::KeysFull { .. } => Status::Full,
         Error::Desks { .. } => Status::Contended,
         Error::NoSuchAgent(_) => Status::Gone,
-        Error::Capacity(_) | Error::NoSuchShard { .. } | Error::AgentPresent(_) | Error::NoSuchRole(_) => {
-            Status::InvalidArgument
-        }
+        Error::Capacity(_)
+        | Error::NoSuchShard { .. }
+        | Error::AgentPresent(_)
+        | Error::NoSuchRole(_)
+        | Error::NotOffering(_) => Status::InvalidArgument,
     }
 }
 

@@ -57,6 +57,8 @@ pub enum TableError {
     NoSuchAgent(AgentId),
     /// The agent is there already.
     AgentPresent(AgentId),
+    /// Only an allocator offers an agent.
+    NotOffering(AgentId),
     /// The role is unknown.
     NoSuchRole(RoleId),
 }
@@ -84,6 +86,12 @@ impl fmt::Display for TableError {
             Self::NoSuchShard { shard } => write!(f, "shard {shard} is beyond Capacity::shards"),
             Self::NoSuchAgent(agent) => write!(f, "agent {agent} is unknown"),
             Self::AgentPresent(agent) => write!(f, "agent {agent} is here already: remove it first"),
+            Self::NotOffering(agent) => {
+                write!(
+                    f,
+                    "agent {agent} cannot be set to Offered: give another state; the allocator that offers it sets that one"
+                )
+            }
             Self::NoSuchRole(role) => write!(f, "role {role} is unknown"),
         }
     }

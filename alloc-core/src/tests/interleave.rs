@@ -547,3 +547,27 @@ fn an_agent_that_goes_leaves_nothing_behind() {
         table.validate().unwrap();
     });
 }
+
+/// An agent is closed for an offer while it is claimed: what the offer then sees as free is nobody's.
+fn close_beside(claim: fn(&Table, u64) -> (u32, bool)) {
+    model_bounded(3, move |first| {
+        let table = Arc::new(small(CORE));
+        let ends = both(first, &table, claim);
+        assert!(!(ends[1].1 && ends[0].0 == 1), "{ends:?}");
+        assert!(table.open_after_offer(AGENT) && !table.open_after_offer(AGENT));
+    });
+}
+
+fn close_or_claim(table: &Table, me: u64, request: &Request) -> (u32, bool) {
+    if me == 1 {
+        return (0, matches!(table.claim(AGENT, holder(1), request), Outcome::Granted(_)));
+    }
+    assert!(table.close_for_offer(AGENT));
+    (table.usage(AGENT).unwrap().pus_free, false)
+}
+
+#[test]
+fn what_an_offer_sees_free_is_nobodys() {
+    close_beside(|table, me| close_or_claim(table, me, &Request::exclusive(1, PAGE_BYTES)));
+    close_beside(|table, me| close_or_claim(table, me, &Request::shared(1000, PAGE_BYTES)));
+}

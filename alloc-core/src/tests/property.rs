@@ -148,6 +148,7 @@ impl World {
             AgentState::Active => None,
             AgentState::Inactive => Some(Reason::Inactive),
             AgentState::Draining => Some(Reason::Draining),
+            AgentState::Offered => Some(Reason::Offered),
         };
         let by_state = matches!(reason, Reason::Inactive | Reason::Draining);
         assert_eq!(closed, by_state.then_some(reason).or(closed), "{reason:?}");
