@@ -127,10 +127,10 @@ impl<T: Borrow<Table>> Local<T> {
 }
 
 /// A placement, and the incarnation it was made for.
-type Choice<'a> = (u32, &'a Placement);
+pub(crate) type Choice<'a> = (u32, &'a Placement);
 
 impl Caller<'_> {
-    fn claim_exact(&self, agent: AgentId, holder: Holder, choice: Choice<'_>) -> ClaimedExact {
+    pub(crate) fn claim_exact(&self, agent: AgentId, holder: Holder, choice: Choice<'_>) -> ClaimedExact {
         let claimed = self.at(agent, |hands, at| claim_exact(hands, at, holder, choice));
         claimed.unwrap_or(ClaimedExact::Stale { incarnation: None })
     }

@@ -174,6 +174,11 @@ mod wide;
 mod worth;
 
 pub use agent_snapshot::{AgentSnapshot, DomainFree, LeafFree, Unplanned};
+#[cfg(not(loom))]
+pub use allocator::{
+    Accepted, Allocator, AllocatorError, Claimant, CpuKind, Event, InvalidOffers, Launch, OfferView, RoleSpec, Rules,
+    Subscription,
+};
 pub use attributes::{AttributeValue, Attributes, AttributesError, NumberSpan};
 pub use claim::Holder;
 pub use claim_exact::{ClaimedExact, Taken};

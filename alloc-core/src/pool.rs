@@ -88,6 +88,11 @@ impl PoolWord {
 /// The word of a pool without cores.
 pub(crate) const FRESH: u64 = PoolWord::new(0, 0, 0).0;
 
+/// The word of a pool that has this room, and has promised nothing.
+pub(crate) const fn with_room(cpu_milli: u32) -> u64 {
+    PoolWord::new(cpu_milli, 0, 0).0
+}
+
 /// The word at this moment.
 #[inline]
 pub(crate) fn read(word: &Word64) -> PoolWord {

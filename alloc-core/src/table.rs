@@ -306,6 +306,17 @@ impl Table {
         cell.state.map(|_| (shard, cell))
     }
 
+    /// An agent's cell and shape; `None` when it is not there.
+    pub(crate) fn cell_of(&self, agent: AgentId) -> Option<(crate::shard::Cell, &Shape)> {
+        self.known(agent).map(|(_, cell)| (cell, self.shape_at(cell.shape)))
+    }
+
+    /// An agent's words; `None` when it is not there.
+    #[inline]
+    pub(crate) fn words_of(&self, agent: AgentId) -> Option<&[Word64]> {
+        self.known(agent).map(|(shard, cell)| shard.words(self.shape_at(cell.shape), cell.line))
+    }
+
     /// Whether an agent takes new claims; `None` when it is not there.
     #[must_use]
     pub fn state(&self, agent: AgentId) -> Option<AgentState> {

@@ -46,6 +46,12 @@ impl Amounts {
         self.0.iter().zip(other.0).all(|(own, other)| *own >= other)
     }
 
+    /// How often `one` fits; for nothing, for ever.
+    pub(crate) fn times(&self, one: &Self) -> u64 {
+        let fits = self.0.iter().zip(one.0).filter(|(_, one)| *one > 0).map(|(own, one)| own / one);
+        fits.min().unwrap_or(u64::MAX)
+    }
+
     /// The lesser of each.
     pub(crate) fn min(&self, other: &Self) -> Self {
         Self(core::array::from_fn(|at| self.0[at].min(other.0[at])))
@@ -63,6 +69,7 @@ mod tests {
         assert_eq!(sum, Amounts::new(4, 6));
         assert!(sum.covers(&Amounts::new(4, 6)) && !sum.covers(&Amounts::new(5, 0)));
         assert_eq!(sum.min(&Amounts::new(9, 1)), Amounts::new(4, 1));
+        assert_eq!((sum.times(&Amounts::new(2, 5)), sum.times(&Amounts::ZERO)), (1, u64::MAX));
         sum.sub(&Amounts::new(9, 1));
         assert_eq!(sum, Amounts::new(0, 5));
         sum.sub(&Amounts::new(0, 5));

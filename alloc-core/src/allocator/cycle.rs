@@ -1,0 +1,166 @@
+//! The cycle: what is available goes to whoever is neediest and wants it.
+
+use crate::allocator::Allocator;
+use crate::allocator::agents::{AgentAt, NO_OFFER};
+use crate::allocator::amounts::{Amounts, CPU_MILLI, PAGES};
+use crate::allocator::frameworks::{SubAt, Subscriber};
+use crate::allocator::offers::{OfferAt, OfferView};
+use crate::allocator::roles::CpuKind;
+use crate::ids::AgentId;
+use crate::{PAGE_BYTES, Quantities};
+
+impl Allocator {
+    /// Offers what is available to whoever is neediest, until nobody wants what is left; tells each offer. How many there were.
+    pub fn offer(&mut self, now_ms: u64, mut each: impl FnMut(&OfferView<'_>)) -> usize {
+        self.tick(now_ms);
+        self.look_at_changes();
+        let mut made = 0;
+        while self.agents.count_available() > 0 {
+            let Some(node) = self.order.pick() else { break };
+            let sub = self.subscriptions.of_node(node);
+            let Some(agent) = self.next_agent(sub) else {
+                self.order.skip(node);
+                continue;
+            };
+            if let Some(at) = self.make(sub, agent) {
+                made += 1;
+                if let Some(view) = self.view(at) {
+                    each(&view);
+                }
+            }
+        }
+        self.order.end_skip();
+        made
+    }
+
+    /// Looks at the agents on which something changed.
+    fn look_at_changes(&mut self) {
+        while self.agents.has_dirty() {
+            for at in self.agents.take_dirty() {
+                self.look(at);
+            }
+        }
+    }
+
+    /// Looks at an agent. Is all of it offered and something came back, the offer keeps what it shows, and the rest is offered too.
+    pub(crate) fn look(&mut self, at: AgentAt) {
+        let Some(entry) = self.agents.get(at) else { return };
+        if entry.whole != NO_OFFER {
+            let offer = entry.whole;
+            if !self.agents.is_current(self.local.table(), at) && !self.part_whole(offer) {
+                self.withdraw_offer(offer);
+            }
+            return;
+        }
+        if self.agents.look(self.local.table(), at) {
+            let (filters, entry) = (&mut self.filters, self.agents.entry(at));
+            filters.grew(at, &entry.content.as_shown(), |_| ());
+        }
+        self.see_available(at);
+    }
+
+    /// Whether an agent can be offered, as it is now.
+    pub(crate) fn see_available(&mut self, at: AgentAt) {
+        let Some(entry) = self.agents.get(at) else { return };
+        let ready = entry.is_open && entry.whole == NO_OFFER && !entry.is_gathering;
+        let enough = ready && is_enough(&self.rules.minimum, &entry.content.amounts);
+        self.agents.put_available(at, enough);
+    }
+
+    /// The next available agent that a subscription may be offered and does not filter.
+    #[inline]
+    fn next_agent(&mut self, sub: SubAt) -> Option<AgentAt> {
+        let subscriber = self.subscriptions.get(sub)?;
+        let words = self.agents.available().words();
+        let row = self.filters.row(sub);
+        let start = if subscriber.cursor < words.len() { subscriber.cursor } else { 0 };
+        let found = (start..words.len()).chain(0..start).find_map(|at| {
+            let mut bits = words[at] & !row.get(at).copied().unwrap_or(0);
+            if let Some(mask) = &subscriber.mask {
+                bits &= mask.word(at);
+            }
+            while bits != 0 {
+                #[expect(clippy::cast_possible_truncation, reason = "agents' ids are 20 bits")]
+                let agent = at as u32 * 64 + bits.trailing_zeros();
+                if self.suits(subscriber, agent) {
+                    return Some((at, agent));
+                }
+                bits &= bits - 1;
+            }
+            None
+        });
+        let (cursor, agent) = found?;
+        if let Some(subscriber) = self.subscriptions.get_mut(sub) {
+            subscriber.cursor = cursor;
+        }
+        Some(agent)
+    }
+
+    /// Whether what an agent shows is enough for a subscription.
+    #[inline]
+    fn suits(&self, subscriber: &Subscriber, agent: AgentAt) -> bool {
+        if subscriber.minimum.is_none() && subscriber.cpu != CpuKind::Exclusive {
+            return true;
+        }
+        let entry = self.agents.entry(agent);
+        let mut amounts = entry.content.amounts;
+        if subscriber.cpu == CpuKind::Exclusive {
+            amounts.0[CPU_MILLI] = u64::from(entry.exclusive_pus) * u64::from(crate::MILLI_PER_PU);
+        }
+        is_enough(subscriber.minimum.as_deref().unwrap_or(&self.rules.minimum), &amounts)
+    }
+
+    /// Makes an offer; `None` when the agent is not as it was, and has been looked at again.
+    #[inline]
+    fn make(&mut self, sub: SubAt, agent: AgentAt) -> Option<OfferAt> {
+        let table = self.local.table();
+        if !table.close_for_offer(AgentId::new(agent)) {
+            // Somebody closed it, and will tell.
+            self.agents.put_available(agent, false);
+            return None;
+        }
+        if !self.agents.is_current(table, agent) {
+            table.open_after_offer(AgentId::new(agent));
+            self.look(agent);
+            return None;
+        }
+        Some(self.offer_whole(sub, agent))
+    }
+
+    /// Something was released on an agent.
+    pub(crate) fn came_back_to(&mut self, agent: AgentId) {
+        let at = agent.get();
+        self.agents.mark(at);
+        self.came_back(at);
+    }
+
+    /// An agent has more than before: it is offered at once if it was quiet, else at its window's end.
+    pub(crate) fn came_back(&mut self, at: AgentAt) {
+        let (now_ms, window_ms) = (self.now_ms, self.rules.offer_window_ms);
+        if self.agents.get(at).is_none() {
+            return;
+        }
+        let entry = self.agents.entry_mut(at);
+        if entry.is_gathering {
+            return;
+        }
+        if entry.window_until_ms <= now_ms {
+            entry.window_until_ms = now_ms + window_ms;
+        } else {
+            entry.is_gathering = true;
+            self.gathering.push_back((entry.window_until_ms, at));
+            self.agents.put_available(at, false);
+            return;
+        }
+        self.see_available(at);
+    }
+}
+
+/// Whether amounts have all of one of the minima.
+fn is_enough(minima: &[Quantities], amounts: &Amounts) -> bool {
+    let has = |minimum: &Quantities| {
+        amounts.0[CPU_MILLI] >= minimum.cpu_milli && amounts.0[PAGES] >= minimum.mem_bytes.div_ceil(PAGE_BYTES)
+    };
+    let any = amounts.0[CPU_MILLI] > 0 || amounts.0[PAGES] > 0;
+    any && minima.iter().any(has)
+}

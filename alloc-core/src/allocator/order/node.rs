@@ -1,0 +1,112 @@
+//! Node: what the share order knows of a role, of what a role has beside its child roles, or of a subscription.
+
+use crate::allocator::amounts::Amounts;
+use crate::allocator::order::share::{Inverse, Weight};
+use crate::allocator::order::tournament::Block;
+
+/// A node of the order. Its number is used again after it was removed, in another generation: the first 8 bits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct NodeId(u32);
+
+impl NodeId {
+    const INDEX_BITS: u32 = 24;
+    /// How many nodes there can be.
+    pub(super) const MOST: u32 = 1 << Self::INDEX_BITS;
+
+    pub(super) fn new(index: u32, generation: u8) -> Self {
+        Self(u32::from(generation) << Self::INDEX_BITS | index)
+    }
+
+    pub(crate) fn index(self) -> u32 {
+        self.0 % Self::MOST
+    }
+}
+
+/// The root's number.
+pub(super) const ROOT: u32 = 0;
+/// No node.
+pub(super) const NONE: u32 = u32::MAX;
+
+/// What a node is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// Nothing: its number is free.
+    Free,
+    Role,
+    /// What a role with child roles has beside them: its subscriptions, and what it uses itself.
+    Own,
+    Subscription,
+}
+
+/// What a charge touches: the first line of what is used (which is all, where there are at most eight resources), and another.
+#[derive(Clone, Copy, Debug)]
+#[repr(align(64))]
+pub(super) struct Node {
+    /// By what is below it and by itself.
+    pub(super) used: Amounts,
+    pub(super) inverse: Inverse,
+    /// How many allocations.
+    pub(super) count: u64,
+    /// The weights of its active children, in thousandths.
+    pub(super) active_milli: u64,
+    pub(super) parent: u32,
+    /// Where it sits in its parent's block.
+    pub(super) seat: u32,
+    /// Who of its children is neediest: `NONE` when none takes part.
+    pub(super) neediest: u32,
+    /// How many of its children want something; of a subscription, whether it is open.
+    pub(super) wanting: u32,
+    pub(super) children: u32,
+    /// How many nodes above it.
+    pub(super) depth: u32,
+    /// For its children.
+    pub(super) block: Block,
+    pub(super) kind: Kind,
+    /// Whether it wants or uses something.
+    pub(super) active: bool,
+    /// Whether it takes no part until the cycle ends.
+    pub(super) skipped: bool,
+}
+
+/// What is rarely needed.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Aside {
+    /// The number of its creation.
+    pub(super) age: u64,
+    /// How many allocations a role's own subscriptions had while there was no node for them.
+    pub(super) own_count: u64,
+    /// The node for what a role has beside its child roles; `NONE` as long as it has one of both only.
+    pub(super) own: u32,
+    /// How many child roles.
+    pub(super) roles: u32,
+    pub(super) weight: Weight,
+    pub(super) generation: u8,
+}
+
+impl Node {
+    pub(super) fn new(kind: Kind, parent: u32, weight: Weight, block: Block) -> Self {
+        Self {
+            used: Amounts::ZERO,
+            inverse: weight.inverse(),
+            count: 0,
+            active_milli: 0,
+            parent,
+            seat: 0,
+            neediest: NONE,
+            wanting: 0,
+            children: 0,
+            depth: 0,
+            block,
+            kind,
+            active: false,
+            skipped: false,
+        }
+    }
+
+    pub(super) fn is_active(&self) -> bool {
+        self.wanting > 0 || !self.used.is_zero()
+    }
+}
+
+// The second line holds all the rest.
+const _: () = assert!(size_of::<Node>() == 192);

@@ -1,0 +1,115 @@
+//! Picking: who takes part, and who of them is neediest.
+
+use core::cmp::Ordering;
+
+use crate::allocator::order::Order;
+use crate::allocator::order::node::{Kind, NONE, NodeId, ROOT};
+use crate::allocator::order::tournament::CLOSED;
+
+impl Order {
+    /// Whether a subscription takes part.
+    pub(crate) fn set_open(&mut self, leaf: NodeId, open: bool) {
+        self.set_open_at(self.index(leaf), open);
+    }
+
+    pub(super) fn set_open_at(&mut self, at: u32, open: bool) {
+        debug_assert_eq!(self.nodes[at as usize].kind, Kind::Subscription, "who takes part");
+        let node = &self.nodes[at as usize];
+        let (was_open, skipped) = (node.wanting > 0, node.skipped);
+        if open != was_open {
+            self.want(at, open);
+            if !skipped {
+                self.show(at, open);
+            }
+        }
+    }
+
+    /// Takes a subscription out of the order until [`Self::end_skip`].
+    pub(crate) fn skip(&mut self, leaf: NodeId) {
+        let at = self.index(leaf);
+        let node = self.node(at);
+        if !core::mem::replace(&mut node.skipped, true) {
+            self.skipped.push(at);
+            self.show(at, false);
+        }
+    }
+
+    /// Those that were skipped take part again.
+    pub(crate) fn end_skip(&mut self) {
+        let mut skipped = core::mem::take(&mut self.skipped);
+        for at in skipped.drain(..) {
+            let node = self.node(at);
+            // Or else it was removed meanwhile, and its number perhaps used again.
+            if core::mem::take(&mut node.skipped) && node.wanting > 0 && node.kind == Kind::Subscription {
+                self.show(at, true);
+            }
+        }
+        self.skipped = skipped;
+    }
+
+    /// The neediest subscription of those that take part.
+    pub(crate) fn pick(&mut self) -> Option<NodeId> {
+        self.settle();
+        let mut at = ROOT;
+        while self.nodes[at as usize].kind != Kind::Subscription {
+            at = self.nodes[at as usize].neediest;
+            if at == NONE {
+                return None;
+            }
+        }
+        Some(self.id(at))
+    }
+
+    /// The one of these subscriptions that would be picked if they alone took part.
+    pub(crate) fn pick_among(&self, leaves: impl IntoIterator<Item = NodeId>) -> Option<NodeId> {
+        leaves.into_iter().min_by(|one, other| self.compare(*one, *other))
+    }
+
+    /// Who of two subscriptions is needier: the lesser one. Where their ways to the root meet, the keys decide.
+    pub(crate) fn compare(&self, one: NodeId, other: NodeId) -> Ordering {
+        let [mut one, mut other] = [one, other].map(|leaf| self.index(leaf));
+        if one == other {
+            return Ordering::Equal;
+        }
+        let depth = |at: u32| self.nodes[at as usize].depth;
+        let parent = |at: u32| self.nodes[at as usize].parent;
+        while depth(one) > depth(other) {
+            one = parent(one);
+        }
+        while depth(other) > depth(one) {
+            other = parent(other);
+        }
+        while parent(one) != parent(other) {
+            (one, other) = (parent(one), parent(other));
+        }
+        self.share_at(one).cmp(&self.share_at(other)).then_with(|| self.tie(one).cmp(&self.tie(other)))
+    }
+
+    /// Counts a subscription among those that want something, or no more, and all above.
+    fn want(&mut self, leaf: u32, wants: bool) {
+        let mut at = leaf;
+        loop {
+            let node = self.node(at);
+            node.wanting = if wants { node.wanting + 1 } else { node.wanting - 1 };
+            let (turned, parent) = (node.wanting == u32::from(wants), node.parent);
+            self.follow_active(at);
+            if !turned || at == ROOT {
+                return;
+            }
+            at = parent;
+        }
+    }
+
+    /// Lets a subscription take part, or no more, and whatever is above with it.
+    fn show(&mut self, leaf: u32, shown: bool) {
+        let mut at = leaf;
+        loop {
+            let key = if shown { self.share_at(at).parts() } else { CLOSED };
+            let least = self.enter(at, key);
+            at = self.nodes[at as usize].parent;
+            if at == ROOT || (self.key(at) == CLOSED) == (least == CLOSED) {
+                return;
+            }
+        }
+    }
+}

@@ -1,0 +1,159 @@
+//! Tournament: who is neediest among the children of a node, by matches of two whose winners meet again.
+//!
+//! Every parent has a block of seats, a power of two, for its children. A block is seats' keys in one array, and in another, twice as
+//! long, who won each match (a seat's number; 1 is the final, match m is between the winners of 2m and 2m + 1) and then who sits where.
+//! A change of one key plays the matches on its way up again; whom it meets on that way does not depend on how its matches end, so
+//! the processor loads them all at once. Blocks that are left are used again.
+
+use crate::allocator::order::share::Share;
+
+/// The key of who takes no part, and of an empty seat.
+pub(super) const CLOSED: u64 = Share::MOST.parts() + 1;
+
+/// A parent's seats.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Block {
+    start: u32,
+    /// The base 2 logarithm of how many seats.
+    class: u8,
+}
+
+impl Block {
+    /// For who has no children.
+    pub(super) const NONE: Self = Self { start: 0, class: 0 };
+
+    pub(super) fn seats(self) -> u32 {
+        1 << self.class
+    }
+}
+
+/// All tournaments.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Tournaments {
+    keys: Vec<u64>,
+    players: Vec<u32>,
+    /// Blocks that are left, by class.
+    spare: Vec<Vec<u32>>,
+}
+
+/// The fewest seats: every block has a final.
+const LEAST_CLASS: u8 = 1;
+
+impl Tournaments {
+    /// A block without anybody.
+    pub(super) fn open(&mut self) -> Block {
+        self.take(LEAST_CLASS)
+    }
+
+    fn take(&mut self, class: u8) -> Block {
+        if let Some(start) = self.spare.get_mut(usize::from(class)).and_then(Vec::pop) {
+            return Block { start, class };
+        }
+        let start = u32::try_from(self.keys.len()).unwrap_or(u32::MAX);
+        let end = start.checked_add(1 << class).expect("fewer seats than a u32 counts");
+        self.keys.resize(end as usize, CLOSED);
+        self.players.resize(2 * end as usize, 0);
+        Block { start, class }
+    }
+
+    /// Leaves a block, in which nobody takes part any more.
+    pub(super) fn leave(&mut self, block: Block) {
+        let class = usize::from(block.class);
+        if self.spare.len() <= class {
+            self.spare.resize(class + 1, Vec::new());
+        }
+        self.parts(block).0.fill(CLOSED);
+        self.spare[class].push(block.start);
+    }
+
+    /// Twice the seats, and everybody in the seat he had. The matches are to be played after that.
+    pub(super) fn grown(&mut self, block: Block) -> Block {
+        let grown = self.take(block.class + 1);
+        for seat in 0..block.seats() {
+            self.sit(grown, seat, self.child(block, seat));
+            self.set_key(grown, seat, self.key(block, seat));
+        }
+        self.leave(block);
+        grown
+    }
+
+    fn parts(&mut self, block: Block) -> (&mut [u64], &mut [u32]) {
+        let (start, seats) = (block.start as usize, block.seats() as usize);
+        (&mut self.keys[start..start + seats], &mut self.players[2 * start..2 * (start + seats)])
+    }
+
+    #[inline]
+    pub(super) fn key(&self, block: Block, seat: u32) -> u64 {
+        self.keys[(block.start + seat) as usize]
+    }
+
+    /// Without a match.
+    #[inline]
+    pub(super) fn set_key(&mut self, block: Block, seat: u32, key: u64) {
+        self.keys[(block.start + seat) as usize] = key;
+    }
+
+    /// Who sits there.
+    pub(super) fn child(&self, block: Block, seat: u32) -> u32 {
+        self.players[(2 * block.start + block.seats() + seat) as usize]
+    }
+
+    pub(super) fn sit(&mut self, block: Block, seat: u32, child: u32) {
+        self.players[(2 * block.start + block.seats() + seat) as usize] = child;
+    }
+
+    /// Everybody, in the order of seats, of which so many are taken.
+    pub(super) fn children(&self, block: Block, taken: u32) -> &[u32] {
+        let start = (2 * block.start + block.seats()) as usize;
+        &self.players[start..start + taken as usize]
+    }
+
+    /// A new key for who sits there; the winner's key, and who that is. `before` breaks ties.
+    #[inline]
+    pub(super) fn play(&mut self, block: Block, seat: u32, key: u64, before: impl Fn(u32, u32) -> bool) -> (u64, u32) {
+        let (keys, players) = self.parts(block);
+        let seats = keys.len();
+        keys[seat as usize] = key;
+        let (mut winner, mut least, mut rival) = (seat, key, seat ^ 1);
+        let mut at = seats + seat as usize;
+        loop {
+            let other = keys[rival as usize];
+            let yields = if other == least {
+                least != CLOSED && before(players[seats + rival as usize], players[seats + winner as usize])
+            } else {
+                other < least
+            };
+            winner = core::hint::select_unpredictable(yields, rival, winner);
+            least = core::hint::select_unpredictable(yields, other, least);
+            at /= 2;
+            players[at] = winner;
+            if at == 1 {
+                return (least, players[seats + winner as usize]);
+            }
+            rival = players[at ^ 1];
+        }
+    }
+
+    /// Plays all matches; the winner's key, and who that is.
+    pub(super) fn play_all(&mut self, block: Block, before: impl Fn(u32, u32) -> bool) -> (u64, u32) {
+        let (keys, players) = self.parts(block);
+        let seats = keys.len();
+        for at in (1..seats).rev() {
+            let [one, other] = if 2 * at < seats {
+                [players[2 * at], players[2 * at + 1]]
+            } else {
+                let seat = u32::try_from(2 * at - seats).unwrap_or(0);
+                [seat, seat + 1]
+            };
+            let [key, other_key] = [one, other].map(|seat| keys[seat as usize]);
+            let yields = if key == other_key {
+                key != CLOSED && before(players[seats + other as usize], players[seats + one as usize])
+            } else {
+                other_key < key
+            };
+            players[at] = if yields { other } else { one };
+        }
+        let winner = players[1] as usize;
+        (keys[winner], players[seats + winner])
+    }
+}

@@ -1,0 +1,80 @@
+//! Accept and decline.
+
+use super::{Cluster, GIB};
+use crate::allocator::InvalidOffers;
+use crate::{FrameworkId, OfferId, Outcome, Request};
+
+#[test]
+fn launches_are_tried_in_order_against_what_is_left() {
+    let mut cluster = Cluster::new();
+    cluster.agent(4, 8);
+    let role = cluster.role();
+    let framework = cluster.framework(1, role);
+    cluster.cycle();
+    let offer = cluster.offers_to(framework)[0];
+    let outcomes = cluster.accept(
+        offer,
+        &[Request::exclusive(3, GIB), Request::exclusive(2, GIB), Request::exclusive(1, 7 * GIB)],
+        60_000,
+    );
+    assert!(matches!(outcomes[..], [Outcome::Granted(_), Outcome::Refused(_), Outcome::Granted(_)]), "{outcomes:?}");
+    assert_eq!(cluster.allocator.table().role_used(role).unwrap().cpu_milli, 4000);
+    assert_eq!(cluster.after(1000), [], "nothing is left");
+}
+
+#[test]
+fn an_offer_that_is_not_valid_ends_those_that_are() {
+    let mut cluster = Cluster::new();
+    cluster.agents(2, 4, 8);
+    let role = cluster.role();
+    let framework = cluster.framework(1, role);
+    cluster.cycle();
+    let [one, two] = cluster.offers_to(framework)[..] else { panic!("two offers") };
+    let never = OfferId::new(77);
+    for (offers, why) in [
+        (vec![], InvalidOffers::None),
+        (vec![one, one], InvalidOffers::Twice(one)),
+        (vec![two, never], InvalidOffers::Gone(never)),
+    ] {
+        let answer = cluster.allocator.accept(framework, &offers, &[], None, cluster.now_ms);
+        assert_eq!(answer.unwrap_err(), why);
+    }
+    assert_eq!(cluster.allocator.offers_out(), 0);
+    cluster.after(1000);
+    let [one, two] = cluster.offers_to(framework)[..] else { panic!("both are offered again, without a filter") };
+    assert_eq!(cluster.accept_all(&[one, two], &[], 0).unwrap_err(), InvalidOffers::Apart(two));
+}
+
+#[test]
+fn nobody_answers_for_another() {
+    let mut cluster = Cluster::new();
+    cluster.agent(4, 8);
+    let role = cluster.role();
+    let framework = cluster.framework(1, role);
+    cluster.cycle();
+    let offer = cluster.offers_to(framework)[0];
+    let other = FrameworkId::new(2);
+    assert_eq!(cluster.allocator.decline(other, &[offer], None, cluster.now_ms), 1);
+    let stolen = cluster.allocator.accept(other, &[offer], &[], None, cluster.now_ms);
+    assert_eq!(stolen.unwrap_err(), InvalidOffers::Gone(offer));
+    assert!(cluster.allocator.offer_view(offer).is_some());
+}
+
+#[test]
+fn offers_of_one_agent_are_accepted_together() {
+    let mut cluster = Cluster::new();
+    cluster.agent(4, 8);
+    let role = cluster.role();
+    let framework = cluster.framework(1, role);
+    cluster.cycle();
+    let offer = cluster.offers_to(framework)[0];
+    cluster.accept(offer, &[Request::exclusive(3, GIB)], 0);
+    cluster.after(1000);
+    cluster.now_ms += 1000;
+    cluster.end_last();
+    cluster.cycle();
+    let both = cluster.offers_to(framework);
+    assert_eq!(both.len(), 2);
+    let accepted = cluster.accept_all(&both, &[Request::exclusive(4, 8 * GIB)], 0).unwrap();
+    assert!(accepted.outcomes[0].granted().is_some(), "{accepted:?}");
+}

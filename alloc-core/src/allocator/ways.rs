@@ -1,0 +1,61 @@
+//! The other two ways in: place, and claim on a chosen agent. They charge the same roles as offers do.
+
+use crate::allocator::Allocator;
+use crate::allocator::claims::CountedFor;
+use crate::allocator::error::AllocatorError;
+use crate::claim::{Ask, Holder};
+use crate::ids::{AgentId, FrameworkId, Owner, RoleId};
+use crate::outcome::Outcome;
+use crate::place::Placed;
+use crate::request::{Policy, Request};
+
+/// For whom something is claimed or placed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Claimant {
+    /// Whose the claim is to be.
+    pub owner: Owner,
+    /// Which role is charged.
+    pub role: RoleId,
+    /// The framework in the role whose share it counts for; `None` for the role itself.
+    pub framework: Option<FrameworkId>,
+}
+
+impl Allocator {
+    /// Claims what is asked on one agent, all or nothing.
+    ///
+    /// # Errors
+    /// [`AllocatorError::NoSuchRole`]; [`AllocatorError::NotSubscribed`].
+    pub fn claim(&mut self, agent: AgentId, claimant: Claimant, request: &Request) -> Result<Outcome, AllocatorError> {
+        let of = self.counted_for(claimant)?;
+        let holder = Holder { owner: claimant.owner, role: claimant.role };
+        let outcome = self.local.caller().claim(agent, holder, Ask::Request(request));
+        if let Outcome::Granted(grant) = outcome {
+            self.count_claim(grant.claim, of);
+            self.agents.mark(agent.get());
+        }
+        Ok(outcome)
+    }
+
+    /// Finds an agent for a request and claims there.
+    ///
+    /// # Errors
+    /// [`AllocatorError::NoSuchRole`]; [`AllocatorError::NotSubscribed`].
+    pub fn place(&mut self, claimant: Claimant, request: &Request, policy: Policy) -> Result<Placed, AllocatorError> {
+        let of = self.counted_for(claimant)?;
+        let holder = Holder { owner: claimant.owner, role: claimant.role };
+        let placed = self.local.place(holder, request, policy);
+        if let Placed::Granted(grant) = placed {
+            self.count_claim(grant.claim, of);
+            self.agents.mark(grant.claim.agent().get());
+        }
+        Ok(placed)
+    }
+
+    fn counted_for(&self, claimant: Claimant) -> Result<CountedFor, AllocatorError> {
+        let Claimant { role, framework, .. } = claimant;
+        self.role(role).ok_or(AllocatorError::NoSuchRole(role))?;
+        let Some(framework) = framework else { return Ok(CountedFor::Role(role)) };
+        let sub = self.find(framework, role).ok_or(AllocatorError::NotSubscribed(framework, role))?;
+        Ok(CountedFor::Subscription(sub))
+    }
+}
