@@ -221,12 +221,17 @@ impl Table {
     }
 }
 
-/// Offers.
+/// Offers. The index goes on telling of agents that are offered: that is a bit set falsely, and whoever comes by is told by the deed.
 impl Table {
-    /// Closes an active agent to all but the holder of an offer; false when it is not active, or not there. Who reads its words
+    /// Closes active agents, at most 64, to all but the holders of offers; a bit for each that was active. Who reads their words
     /// next sees all that is taken, and nobody else takes more.
-    pub(crate) fn close_for_offer(&self, agent: AgentId) -> bool {
-        let closed = self.change_state(agent, AgentState::Active, AgentState::Offered);
+    pub(crate) fn close_for_offers(&self, agents: impl Iterator<Item = AgentId>) -> u64 {
+        let topology = self.topology();
+        let mut closed = 0;
+        for (at, agent) in agents.enumerate() {
+            closed |= u64::from(self.change_state(&topology, agent, AgentState::Active, AgentState::Offered)) << at;
+        }
+        drop(topology);
         // SeqCst: pairs with a claim's change of a word and its second look at the cell (`shard`, rule 3).
         fence(Ordering::SeqCst);
         closed
@@ -234,21 +239,18 @@ impl Table {
 
     /// Opens an agent again whose offer is over; false when it is in another state by now.
     pub(crate) fn open_after_offer(&self, agent: AgentId) -> bool {
-        self.change_state(agent, AgentState::Offered, AgentState::Active)
+        self.change_state(&self.topology(), agent, AgentState::Offered, AgentState::Active)
     }
 
-    fn change_state(&self, agent: AgentId, from: AgentState, to: AgentState) -> bool {
-        let _topology = self.topology();
+    #[inline]
+    fn change_state(&self, _: &Topology, agent: AgentId, from: AgentState, to: AgentState) -> bool {
         let Some((shard_at, at)) = self.locate(agent) else { return false };
         let shard = self.shard(shard_at);
         let cell = shard.cell(at);
         if cell.state != Some(from) {
             return false;
         }
-        let shape = self.shape_at(cell.shape);
-        shard.set_cell(at, Cell { state: Some(to), ..cell }, shape.lines());
-        let span = shard.machine(shape, cell.line).whole_span();
-        shard.index.set_active(span, to == AgentState::Active);
+        shard.set_cell(at, Cell { state: Some(to), ..cell }, self.shape_at(cell.shape).lines());
         true
     }
 }

@@ -9,35 +9,76 @@ use crate::allocator::roles::CpuKind;
 use crate::ids::AgentId;
 use crate::{PAGE_BYTES, Quantities};
 
+/// How many agents are closed at a time.
+const BATCH: usize = 64;
+
 impl Allocator {
     /// Offers what is available to whoever is neediest, until nobody wants what is left; tells each offer. How many there were.
     pub fn offer(&mut self, now_ms: u64, mut each: impl FnMut(&OfferView<'_>)) -> usize {
         self.tick(now_ms);
         self.look_at_changes();
+        let mut batch = core::mem::take(&mut self.batch);
         let mut made = 0;
-        while self.agents.count_available() > 0 {
-            let Some(node) = self.order.pick() else { break };
+        loop {
+            self.choose(&mut batch);
+            if batch.is_empty() {
+                break;
+            }
+            made += self.close(&batch, &mut each);
+            batch.clear();
+        }
+        self.batch = batch;
+        self.order.end_skip();
+        self.take_over();
+        made
+    }
+
+    /// Chooses the next offers, as far as is known of their agents.
+    fn choose(&mut self, batch: &mut Vec<OfferAt>) {
+        while batch.len() < BATCH && self.agents.count_available() > 0 {
+            let Some(node) = self.order.pick() else { return };
             let sub = self.subscriptions.of_node(node);
-            let Some(agent) = self.next_agent(sub) else {
-                self.order.skip(node);
-                continue;
-            };
-            if let Some(at) = self.make(sub, agent) {
+            match self.next_agent(sub) {
+                Some(agent) => batch.push(self.offer_whole(sub, agent)),
+                None => self.order.skip(node),
+            }
+        }
+    }
+
+    /// Closes the agents of chosen offers and tells those that are as they were known to be; the others are looked at again.
+    fn close(&mut self, batch: &[OfferAt], each: &mut impl FnMut(&OfferView<'_>)) -> usize {
+        let agent =
+            |at: &OfferAt| self.offers.get(*at).map_or(AgentId::new(u32::MAX), |offer| AgentId::new(offer.agent));
+        let closed = self.table().close_for_offers(batch.iter().map(agent));
+        let mut made = 0;
+        for (bit, &at) in batch.iter().enumerate() {
+            let Some(agent) = self.offers.get(at).map(|offer| offer.agent) else { continue };
+            let is_closed = closed >> bit & 1 == 1;
+            if is_closed && self.agents.is_current(self.local.table(), agent) {
                 made += 1;
                 if let Some(view) = self.view(at) {
                     each(&view);
                 }
+            } else {
+                self.end_offer(at);
+                // One that somebody closed is told of by who opens it again.
+                self.agents.put_available(agent, false);
+                if is_closed {
+                    self.look(agent);
+                }
             }
         }
-        self.order.end_skip();
         made
     }
 
-    /// Looks at the agents on which something changed.
+    /// Looks at the agents on which something changed, and lets those who wait have what came back there.
     fn look_at_changes(&mut self) {
-        while self.agents.has_dirty() {
-            for at in self.agents.take_dirty() {
-                self.look(at);
+        loop {
+            let changed = self.agents.take_dirty();
+            changed.iter().for_each(|at| self.look(*at));
+            self.serve_waits(&changed);
+            if !self.agents.has_dirty() {
+                return;
             }
         }
     }
@@ -98,7 +139,7 @@ impl Allocator {
 
     /// Whether what an agent shows is enough for a subscription.
     #[inline]
-    fn suits(&self, subscriber: &Subscriber, agent: AgentAt) -> bool {
+    pub(crate) fn suits(&self, subscriber: &Subscriber, agent: AgentAt) -> bool {
         if subscriber.minimum.is_none() && subscriber.cpu != CpuKind::Exclusive {
             return true;
         }
@@ -108,23 +149,6 @@ impl Allocator {
             amounts.0[CPU_MILLI] = u64::from(entry.exclusive_pus) * u64::from(crate::MILLI_PER_PU);
         }
         is_enough(subscriber.minimum.as_deref().unwrap_or(&self.rules.minimum), &amounts)
-    }
-
-    /// Makes an offer; `None` when the agent is not as it was, and has been looked at again.
-    #[inline]
-    fn make(&mut self, sub: SubAt, agent: AgentAt) -> Option<OfferAt> {
-        let table = self.local.table();
-        if !table.close_for_offer(AgentId::new(agent)) {
-            // Somebody closed it, and will tell.
-            self.agents.put_available(agent, false);
-            return None;
-        }
-        if !self.agents.is_current(table, agent) {
-            table.open_after_offer(AgentId::new(agent));
-            self.look(agent);
-            return None;
-        }
-        Some(self.offer_whole(sub, agent))
     }
 
     /// Something was released on an agent.

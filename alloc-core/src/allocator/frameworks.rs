@@ -46,6 +46,13 @@ pub(crate) struct Subscriber {
     pub(crate) closed_until_ms: u64,
 }
 
+impl Subscriber {
+    /// Whether it takes part in the order.
+    pub(crate) const fn is_open(&self, now_ms: u64) -> bool {
+        self.is_active && !self.suppressed && self.closed_until_ms <= now_ms
+    }
+}
+
 /// A framework.
 #[derive(Debug, Default)]
 pub(crate) struct Framework {
@@ -161,7 +168,7 @@ impl Allocator {
     /// Whether a subscription takes part in the order, as it is now.
     pub(crate) fn see_open(&mut self, at: SubAt) {
         let Some(subscriber) = self.subscriptions.get(at) else { return };
-        let open = subscriber.is_active && !subscriber.suppressed && subscriber.closed_until_ms <= self.now_ms;
+        let open = subscriber.is_open(self.now_ms);
         self.order.set_open(subscriber.node, open);
     }
 
@@ -180,6 +187,7 @@ impl Allocator {
 
     fn leave(&mut self, at: SubAt) {
         self.end_offers_of(at);
+        self.end_pledges_to(at);
         self.filters.remove_sub(at);
         let Some(subscriber) = self.subscriptions.remove(at) else { return };
         self.waiting.remove(&(subscriber.closed_until_ms, at));

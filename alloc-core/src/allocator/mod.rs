@@ -19,6 +19,7 @@ mod answer;
 mod bits;
 mod claims;
 mod cycle;
+mod demand;
 mod error;
 mod filters;
 mod frameworks;
@@ -32,6 +33,7 @@ mod tests;
 mod time;
 mod topology;
 mod validate;
+mod waits;
 mod ways;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -39,17 +41,20 @@ use std::sync::Arc;
 
 use crate::ids::{FrameworkId, OfferId, RoleId};
 use crate::local::{Caller, DesksFull, Local};
+use crate::outcome::Grant;
 use crate::shard::Door;
 use crate::table::Table;
 
 use agents::{AgentAt, Agents};
 use amounts::Amounts;
 use claims::Claims;
+use demand::Demand;
 use filters::Filters;
 use frameworks::{Framework, Subscriptions};
 use offers::{OfferAt, Offers};
 use order::Order;
 use roles::Role;
+use waits::Waits;
 
 pub use answer::{Accepted, InvalidOffers, Launch};
 pub use error::AllocatorError;
@@ -57,6 +62,7 @@ pub use frameworks::Subscription;
 pub use offers::OfferView;
 pub use roles::{CpuKind, RoleSpec};
 pub use rules::Rules;
+pub use waits::WaitId;
 pub use ways::Claimant;
 
 /// Something that a call or the time brought about, to be told to somebody.
@@ -76,6 +82,13 @@ pub enum Event {
         /// Which.
         offer: OfferId,
     },
+    /// A request that waited is placed.
+    Placed {
+        /// Which.
+        wait: WaitId,
+        /// Its claim.
+        grant: Grant,
+    },
 }
 
 /// Who gets what a table has.
@@ -91,6 +104,8 @@ pub struct Allocator {
     filters: Filters,
     offers: Offers,
     claims: Claims,
+    demand: Demand,
+    waits: Waits,
     /// What all agents have when they are empty.
     totals: Amounts,
     /// Agents whose window ends, oldest first.
@@ -102,6 +117,8 @@ pub struct Allocator {
     /// Subscriptions that let offers lapse, by when they are open again.
     waiting: std::collections::BTreeSet<(u64, u32)>,
     events: Vec<Event>,
+    /// Offers of a cycle that are being made; none in between.
+    batch: Vec<OfferAt>,
     now_ms: u64,
 }
 
@@ -122,12 +139,15 @@ impl Allocator {
             filters: Filters::default(),
             offers: Offers::default(),
             claims: Claims::default(),
+            demand: Demand::default(),
+            waits: Waits::default(),
             totals: Amounts::ZERO,
             gathering: VecDeque::new(),
             aging: VecDeque::new(),
             rescinded: VecDeque::new(),
             waiting: std::collections::BTreeSet::new(),
             events: Vec::new(),
+            batch: Vec::new(),
             now_ms: 0,
         })
     }

@@ -11,6 +11,7 @@ use crate::claim_exact::ClaimedExact;
 use crate::exact;
 use crate::ids::{AgentId, ClaimId, FrameworkId, OfferId, Owner, RoleId};
 use crate::part::Part;
+use crate::placement::Placement;
 use crate::{PAGE_BYTES, Quantities};
 
 /// An offer's place.
@@ -140,6 +141,14 @@ pub struct OfferView<'a> {
     pub agent: AgentSnapshot<'a>,
 }
 
+impl OfferView<'_> {
+    /// Exactly what it holds.
+    #[must_use]
+    pub fn placement(&self) -> Placement {
+        exact::placement(self.agent.shape(), shown::parts(&self.agent).into_iter())
+    }
+}
+
 impl Allocator {
     /// An offer that is out.
     #[must_use]
@@ -248,6 +257,7 @@ impl Allocator {
         let offer = self.offers.get(at)?;
         let amounts = self.content(offer).amounts;
         let offer = self.offers.remove(at)?;
+        let pledged = if offer.is_rescinded { self.end_pledge(offer.id, offer.sub) } else { None };
         self.uncount(&offer, &amounts);
         match &offer.held {
             Held::Whole => {
@@ -260,6 +270,9 @@ impl Allocator {
                 self.agents.mark(offer.agent);
             }
         }
+        if let Some(wait) = pledged {
+            self.serve_pledged(wait, offer.agent);
+        }
         Some(offer)
     }
 
@@ -267,6 +280,7 @@ impl Allocator {
     pub(crate) fn end_merged(&mut self, at: OfferAt) {
         let Some(amounts) = self.offers.get(at).map(|offer| self.content(offer).amounts) else { return };
         if let Some(offer) = self.offers.remove(at) {
+            self.end_pledge(offer.id, offer.sub);
             self.uncount(&offer, &amounts);
             self.agents.entry_mut(offer.agent).partial -= 1;
         }

@@ -29,16 +29,17 @@ impl Allocator {
         let timeout =
             self.rules.offer_timeout_ms.zip(self.oldest()).map(|(timeout_ms, since_ms)| since_ms + timeout_ms);
         let filter = self.filters.next_deadline_ms();
-        [window, grace, wait, timeout, filter].into_iter().flatten().min()
+        let over = self.take_over_at();
+        [window, grace, wait, timeout, filter, over].into_iter().flatten().min()
     }
 
     /// When the oldest offer that was not rescinded was made.
-    fn oldest(&self) -> Option<u64> {
+    pub(crate) fn oldest(&self) -> Option<u64> {
         self.aging.iter().find(|(_, id)| self.is_out(*id)).map(|(since_ms, _)| *since_ms)
     }
 
     /// Whether an offer is out and was not rescinded.
-    fn is_out(&self, id: OfferId) -> bool {
+    pub(crate) fn is_out(&self, id: OfferId) -> bool {
         let offer = self.offers.find(id).and_then(|at| self.offers.get(at));
         offer.is_some_and(|offer| !offer.is_rescinded)
     }

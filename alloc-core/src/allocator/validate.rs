@@ -4,6 +4,7 @@ use crate::allocator::Allocator;
 use crate::allocator::agents::NO_OFFER;
 use crate::allocator::amounts::Amounts;
 use crate::allocator::claims::CountedFor;
+use crate::allocator::demand::Pledge;
 use crate::allocator::offers::Held;
 use crate::ids::AgentId;
 use crate::shard::AgentState;
@@ -45,6 +46,15 @@ impl Allocator {
             self.claims.iter().filter(|counted| counted.of == CountedFor::Subscription(at)).for_each(|counted| {
                 sum.add(&counted.amounts);
             });
+            for (offer, pledge) in self.demand.pledged() {
+                let Pledge::Subscription(to, amounts) = pledge else { continue };
+                let holder = self.offers.find(*offer).and_then(|at| self.offers.get(at)).map(|offer| offer.sub);
+                if *to == at {
+                    sum.add(amounts);
+                } else if holder == Some(at) {
+                    sum.sub(amounts);
+                }
+            }
             if sum != *self.order.used(sub.node) {
                 return Err(format!(
                     "{} in {} has {sum:?}, and the order says {:?}",

@@ -51,7 +51,7 @@ impl Allocator {
         Ok(placed)
     }
 
-    fn counted_for(&self, claimant: Claimant) -> Result<CountedFor, AllocatorError> {
+    pub(crate) fn counted_for(&self, claimant: Claimant) -> Result<CountedFor, AllocatorError> {
         let Claimant { role, framework, .. } = claimant;
         self.role(role).ok_or(AllocatorError::NoSuchRole(role))?;
         let Some(framework) = framework else { return Ok(CountedFor::Role(role)) };

@@ -562,7 +562,7 @@ fn close_or_claim(table: &Table, me: u64, request: &Request) -> (u32, bool) {
     if me == 1 {
         return (0, matches!(table.claim(AGENT, holder(1), request), Outcome::Granted(_)));
     }
-    assert!(table.close_for_offer(AGENT));
+    assert_eq!(table.close_for_offers(core::iter::once(AGENT)), 1);
     (table.usage(AGENT).unwrap().pus_free, false)
 }
 
