@@ -1,3 +1,4 @@
 //! Allocator: who gets what the table has. Roles, shares, quota, offers and reclaim; one owner, plain data, no clock.
 
 mod amounts;
+mod filters;
