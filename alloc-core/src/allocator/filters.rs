@@ -21,12 +21,14 @@
 mod bits;
 mod columns;
 mod shown;
+mod size;
 #[cfg(test)]
 mod tests;
 mod wheel;
 
-use columns::{Columns, Size};
+use columns::Columns;
 pub(crate) use shown::Shown;
+use size::Size;
 use wheel::{Entry, Wheel};
 
 /// How many stale entries are left alone whatever the number of filters.
@@ -134,7 +136,7 @@ impl Filters {
 
     /// An agent is gone, and its filters with it.
     pub(crate) fn remove_agent(&mut self, agent: u32) {
-        while let Some(size) = self.agents.get_mut(agent as usize).and_then(Columns::take_last) {
+        while let Some(size) = self.agents.get_mut(agent as usize).and_then(Columns::take_any) {
             self.drop_size(agent, &size, &mut |_| {});
         }
         self.settle();
@@ -195,16 +197,16 @@ impl Filters {
     /// Ends an entry's filter; whether it was its pair's last.
     fn end(&mut self, entry: Entry) -> bool {
         let (row, columns) = (&mut self.rows[entry.sub() as usize], &mut self.agents[entry.agent() as usize]);
-        if row.epoch != entry.epoch() || !columns.remove(entry.sub(), entry.size()) {
+        if row.epoch != entry.epoch() {
             return false;
         }
+        let Some(has_more) = columns.remove(entry.sub(), entry.size()) else { return false };
         self.len -= 1;
-        let was_last = !columns.has(entry.sub());
-        if was_last {
+        if !has_more {
             bits::remove(&mut row.agents, entry.agent());
             columns.unblock();
         }
-        was_last
+        !has_more
     }
 
     /// Without filters, all entries are stale.

@@ -50,8 +50,7 @@ impl Entry {
 pub(super) fn tick(now_ms: u64, until_ms: u64) -> u64 {
     let ticks = until_ms.saturating_sub(now_ms) / TICK_MS;
     let coarser = (u64::BITS - ticks.leading_zeros()).saturating_sub(FINEST_BITS);
-    let step = TICK_MS << coarser;
-    until_ms.div_ceil(step).saturating_mul(step)
+    (until_ms.div_ceil(TICK_MS).div_ceil(1 << coarser) << coarser).saturating_mul(TICK_MS)
 }
 
 const CHUNK: usize = 256;
