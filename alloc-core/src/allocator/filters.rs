@@ -11,10 +11,10 @@
 //! Rule 3: a pair's bit in the subscription's row is set as long as it has a filter; so is the subscription's bit in the column of each
 //! size that it refused of the agent.
 //! Rule 4: each filter has one entry in the [`wheel`]; an entry ends the filter that it was made for only. It names the size's id,
-//! which is the agent's next whenever a size is made, and the subscription's epoch, which is the next whenever filters that were not
-//! due end with their subscription's will while their size may stay. Both wrap: an entry that is out of date by exactly 65,536 sizes
-//! of its agent, or 256 revivals, may end a younger filter early: an offer too many, never one too few.
-//! Rule 5: of the entries at most a half more than there are filters are stale, or a sweep follows each new chunk.
+//! a new one whenever the agent gets a size, and the subscription's epoch, a new one whenever it is revived: that leaves sizes which
+//! others refused as well. Both wrap: an entry left over from exactly 65,536 sizes of its agent ago, or 256 revivals, may end a younger
+//! filter early: an offer too many, never one too few.
+//! Rule 5: when the entries are half as many again as the filters, each new chunk of entries brings a sweep of stale ones.
 //!
 //! Bytes: 8 for the entry, a bit in the row, a bit in each column of the agent, 32 and the amounts for each size of an agent.
 
@@ -31,8 +31,8 @@ pub(crate) use shown::Shown;
 use size::Size;
 use wheel::{Entry, Wheel};
 
-/// How many stale entries are left alone whatever the number of filters.
-const FEW: usize = 4096;
+/// How many stale entries are left alone whatever the number of filters. Few in tests, so that they sweep.
+const FEW: usize = if cfg!(test) { 16 } else { 4096 };
 /// How many chunks are swept for each one that is taken: more than one, or the sweep would never come to an end.
 const SWEPT: usize = 4;
 
@@ -134,7 +134,7 @@ impl Filters {
         self.settle();
     }
 
-    /// An agent is gone, and its filters with it.
+    /// An agent is gone, or is another one (its attributes changed), and its filters with it.
     pub(crate) fn remove_agent(&mut self, agent: u32) {
         while let Some(size) = self.agents.get_mut(agent as usize).and_then(Columns::take_any) {
             self.drop_size(agent, &size, &mut |_| {});
@@ -184,8 +184,8 @@ impl Filters {
     /// Ends what is due, and tells of the pairs that have no filter any longer.
     pub(crate) fn expire(&mut self, now_ms: u64, mut opened: impl FnMut(u32, u32)) {
         while let Some(bucket) = self.wheel.take_due(now_ms) {
-            for entry in bucket.entries() {
-                if self.end(entry) {
+            for entry in bucket.chunks().flatten() {
+                if self.end(*entry) {
                     opened(entry.sub(), entry.agent());
                 }
             }

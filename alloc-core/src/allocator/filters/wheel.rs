@@ -69,11 +69,11 @@ impl Bucket {
         (self.chunks.len() * CHUNK + self.in_last).saturating_sub(CHUNK)
     }
 
-    /// All its entries, oldest first.
-    pub(super) fn entries(&self) -> impl Iterator<Item = Entry> + '_ {
+    /// All its entries, oldest first, chunk by chunk.
+    pub(super) fn chunks(&self) -> impl Iterator<Item = &[Entry]> {
         let full = self.chunks.len().saturating_sub(1);
         let len = move |at| if at == full { self.in_last } else { CHUNK };
-        self.chunks.iter().enumerate().flat_map(move |(at, chunk)| chunk[..len(at)].iter().copied())
+        self.chunks.iter().enumerate().map(move |(at, chunk)| &chunk[..len(at)])
     }
 
     /// Adds an entry; whether it took a chunk.
@@ -214,13 +214,13 @@ impl Wheel {
 
     /// All entries with their ticks, the first tick's first.
     pub(super) fn all(&self) -> impl Iterator<Item = (u64, Entry)> + '_ {
-        self.ticks.iter().flat_map(|(tick, at)| self.buckets[*at].entries().map(|entry| (*tick, entry)))
+        self.ticks.iter().flat_map(|(tick, at)| self.buckets[*at].chunks().flatten().map(|entry| (*tick, *entry)))
     }
 
-    /// How many ticks there are.
+    /// What is due, tick by tick.
     #[cfg(test)]
-    pub(super) fn ticks(&self) -> usize {
-        self.ticks.len()
+    pub(super) fn ticks(&self) -> impl Iterator<Item = &Bucket> {
+        self.ticks.values().map(|at| &self.buckets[*at])
     }
 
     /// The bytes on the heap. Of the tree's nodes, which it does not show, a half is taken for empty.
