@@ -223,7 +223,7 @@ impl Wheel {
         self.ticks.values().map(|at| &self.buckets[*at])
     }
 
-    /// The bytes on the heap. Of the tree's nodes, which it does not show, a half is taken for empty.
+    /// The bytes on the heap. What the tree takes it does not show: it is taken for half empty.
     pub(super) fn bytes(&self) -> usize {
         let chunks = self.spare.len() + self.buckets.iter().map(|bucket| bucket.chunks.len()).sum::<usize>();
         let lists = self.spare.capacity() + self.buckets.iter().map(|bucket| bucket.chunks.capacity()).sum::<usize>();
