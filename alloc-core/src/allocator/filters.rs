@@ -11,26 +11,28 @@
 //! Rule 3: a pair's bit in the subscription's row is set as long as it has a filter; so is the subscription's bit in the column of each
 //! size that it refused of the agent.
 //! Rule 4: each filter has one entry in the [`wheel`]; an entry ends the filter that it was made for only. It names the size's id,
-//! which is the agent's next whenever a size is made, and the subscription's epoch, which is the next whenever filters that were not
-//! due end with their subscription's will while their size may stay. Both wrap: an entry that is out of date by exactly 65,536 sizes
-//! of its agent, or 256 revivals, may end a younger filter early: an offer too many, never one too few.
-//! Rule 5: of the entries at most a half more than there are filters are stale, or a sweep follows each new chunk.
+//! a new one whenever the agent gets a size, and the subscription's epoch, a new one whenever it is revived: that leaves sizes which
+//! others refused as well. Both wrap: an entry left over from exactly 65,536 sizes of its agent ago, or 256 revivals, may end a younger
+//! filter early: an offer too many, never one too few.
+//! Rule 5: when the entries are half as many again as the filters, each new chunk of entries brings a sweep of stale ones.
 //!
 //! Bytes: 8 for the entry, a bit in the row, a bit in each column of the agent, 32 and the amounts for each size of an agent.
 
 mod bits;
 mod columns;
 mod shown;
+mod size;
 #[cfg(test)]
 mod tests;
 mod wheel;
 
-use columns::{Columns, Size};
+use columns::Columns;
 pub(crate) use shown::Shown;
+use size::Size;
 use wheel::{Entry, Wheel};
 
-/// How many stale entries are left alone whatever the number of filters.
-const FEW: usize = 4096;
+/// How many stale entries are left alone whatever the number of filters. Few in tests, so that they sweep.
+const FEW: usize = if cfg!(test) { 16 } else { 4096 };
 /// How many chunks are swept for each one that is taken: more than one, or the sweep would never come to an end.
 const SWEPT: usize = 4;
 
@@ -132,9 +134,9 @@ impl Filters {
         self.settle();
     }
 
-    /// An agent is gone, and its filters with it.
+    /// An agent is gone, or is another one (its attributes changed), and its filters with it.
     pub(crate) fn remove_agent(&mut self, agent: u32) {
-        while let Some(size) = self.agents.get_mut(agent as usize).and_then(Columns::take_last) {
+        while let Some(size) = self.agents.get_mut(agent as usize).and_then(Columns::take_any) {
             self.drop_size(agent, &size, &mut |_| {});
         }
         self.settle();
@@ -182,8 +184,8 @@ impl Filters {
     /// Ends what is due, and tells of the pairs that have no filter any longer.
     pub(crate) fn expire(&mut self, now_ms: u64, mut opened: impl FnMut(u32, u32)) {
         while let Some(bucket) = self.wheel.take_due(now_ms) {
-            for entry in bucket.entries() {
-                if self.end(entry) {
+            for entry in bucket.chunks().flatten() {
+                if self.end(*entry) {
                     opened(entry.sub(), entry.agent());
                 }
             }
@@ -195,16 +197,16 @@ impl Filters {
     /// Ends an entry's filter; whether it was its pair's last.
     fn end(&mut self, entry: Entry) -> bool {
         let (row, columns) = (&mut self.rows[entry.sub() as usize], &mut self.agents[entry.agent() as usize]);
-        if row.epoch != entry.epoch() || !columns.remove(entry.sub(), entry.size()) {
+        if row.epoch != entry.epoch() {
             return false;
         }
+        let Some(has_more) = columns.remove(entry.sub(), entry.size()) else { return false };
         self.len -= 1;
-        let was_last = !columns.has(entry.sub());
-        if was_last {
+        if !has_more {
             bits::remove(&mut row.agents, entry.agent());
             columns.unblock();
         }
-        was_last
+        !has_more
     }
 
     /// Without filters, all entries are stale.

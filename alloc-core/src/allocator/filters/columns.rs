@@ -2,65 +2,11 @@
 //!
 //! Most agents have one size: what they have free is what everybody refuses. When it becomes less, the next to refuse makes a second.
 
-use super::bits;
 use super::shown::Shown;
+use super::size::Size;
 
 /// The most sizes of one agent: what one search may cost. Far below what an id can tell apart.
 const MAX_SIZES: usize = 1024;
-
-/// A size and who refused it, in one piece of memory: amounts, bits, column.
-#[derive(Debug)]
-pub(super) struct Size {
-    words: Box<[u64]>,
-    /// Where the column begins.
-    column: u32,
-    filters: u32,
-    id: u16,
-    /// Where the bits begin.
-    bits: u8,
-}
-
-impl Size {
-    #[expect(clippy::cast_possible_truncation, reason = "there are 16 amounts, and fewer bits than 2^32 words")]
-    fn new(id: u16, refused: &Shown<'_>, column_words: usize) -> Self {
-        let (amounts, bits) = (refused.amounts.len(), refused.bits.len());
-        let mut words = Vec::with_capacity(amounts + bits + column_words);
-        words.extend_from_slice(refused.amounts);
-        words.extend_from_slice(refused.bits);
-        words.resize(amounts + bits + column_words, 0);
-        Self { words: words.into(), column: (amounts + bits) as u32, filters: 0, id, bits: amounts as u8 }
-    }
-
-    pub(super) fn shown(&self) -> Shown<'_> {
-        let (amounts, rest) = self.words.split_at(usize::from(self.bits));
-        Shown { amounts, bits: &rest[..self.column as usize - amounts.len()] }
-    }
-
-    pub(super) fn column(&self) -> &[u64] {
-        &self.words[self.column as usize..]
-    }
-
-    pub(super) fn filters(&self) -> u32 {
-        self.filters
-    }
-
-    fn add(&mut self, sub: u32, column_words: usize) {
-        let words = self.column as usize + column_words;
-        if words > self.words.len() {
-            let mut longer = Vec::with_capacity(words);
-            longer.extend_from_slice(&self.words);
-            longer.resize(words, 0);
-            self.words = longer.into();
-        }
-        self.filters += u32::from(bits::add(&mut self.words[self.column as usize..], sub));
-    }
-
-    fn remove(&mut self, sub: u32) -> bool {
-        let was_there = bits::remove(&mut self.words[self.column as usize..], sub);
-        self.filters -= u32::from(was_there);
-        was_there
-    }
-}
 
 /// The filters of one agent.
 #[derive(Debug, Default)]
@@ -76,24 +22,24 @@ impl Columns {
     /// Makes a filter; the id of its size. `column_words` is how long columns are that have room for everybody.
     pub(super) fn add(&mut self, sub: u32, refused: &Shown<'_>, column_words: usize) -> Option<u16> {
         // Who has the size already (he held two offers of it) gets one of his own: each filter ends at its own time.
-        let is_it = |size: &Size| size.shown() == *refused && !bits::has(size.column(), sub);
+        let is_it = |size: &Size| size.shown() == *refused && !size.has(sub);
         let at = match self.sizes.iter().rposition(is_it) {
             Some(at) => at,
             None => self.add_size(refused, column_words)?,
         };
         let size = &mut self.sizes[at];
         size.add(sub, column_words);
-        Some(size.id)
+        Some(size.id())
     }
 
     fn add_size(&mut self, refused: &Shown<'_>, column_words: usize) -> Option<usize> {
-        if self.sizes.len() == MAX_SIZES {
-            return None;
-        }
         let at = self.sizes.len();
         if at == 0 {
             // Mostly it stays alone.
             self.sizes.reserve_exact(1);
+        }
+        if at == MAX_SIZES {
+            return None;
         }
         self.newest = self.fresh_id();
         self.sizes.push(Size::new(self.newest, refused, column_words));
@@ -109,28 +55,30 @@ impl Columns {
     }
 
     fn position(&self, id: u16) -> Option<usize> {
-        self.sizes.iter().position(|size| size.id == id)
+        self.sizes.iter().position(|size| size.id() == id)
     }
 
     /// Whether a subscription has a filter here.
     pub(super) fn has(&self, sub: u32) -> bool {
-        self.sizes.iter().any(|size| bits::has(size.column(), sub))
+        self.sizes.iter().any(|size| size.has(sub))
     }
 
     /// Whether a subscription has refused the size with this id.
     pub(super) fn has_size(&self, sub: u32, id: u16) -> bool {
-        self.position(id).is_some_and(|at| bits::has(self.sizes[at].column(), sub))
+        self.sizes.iter().any(|size| size.id() == id && size.has(sub))
     }
 
-    /// Ends a filter; `false` when there is none.
-    pub(super) fn remove(&mut self, sub: u32, id: u16) -> bool {
-        let Some(at) = self.position(id) else { return false };
+    /// Ends a filter; `None` when there is none, else whether the subscription has another one here.
+    pub(super) fn remove(&mut self, sub: u32, id: u16) -> Option<bool> {
+        let (at, others) = (self.position(id)?, self.sizes.len() - 1);
         let size = &mut self.sizes[at];
-        let was_there = size.remove(sub);
-        if size.filters == 0 {
+        if !size.remove(sub) {
+            return None;
+        }
+        if size.filters() == 0 {
             drop(self.take(at));
         }
-        was_there
+        Some(others > 0 && self.has(sub))
     }
 
     /// Ends all of a subscription's filters; tells how many.
@@ -138,7 +86,7 @@ impl Columns {
         let mut removed = 0;
         self.sizes.retain_mut(|size| {
             removed += usize::from(size.remove(sub));
-            size.filters > 0
+            size.filters() > 0
         });
         self.give_back();
         removed
@@ -151,7 +99,7 @@ impl Columns {
     }
 
     /// Takes any size out with its filters.
-    pub(super) fn take_last(&mut self) -> Option<Size> {
+    pub(super) fn take_any(&mut self) -> Option<Size> {
         let last = self.sizes.len().checked_sub(1)?;
         Some(self.take(last))
     }
@@ -192,8 +140,7 @@ impl Columns {
 
     /// The bytes on the heap.
     pub(super) fn bytes(&self) -> usize {
-        let words: usize = self.sizes.iter().map(|size| size.words.len()).sum();
-        self.sizes.capacity() * size_of::<Size>() + words * size_of::<u64>()
+        self.sizes.capacity() * size_of::<Size>() + self.sizes.iter().map(Size::bytes).sum::<usize>()
     }
 
     /// Counts all anew: its filters, when everything agrees.
@@ -204,7 +151,7 @@ impl Columns {
         assert!(!self.sizes.is_empty() || self.bytes() == 0, "who has no filters holds nothing");
         let filters = self.sizes.iter().map(|size| {
             let bits: u32 = size.column().iter().map(|word| word.count_ones()).sum();
-            assert!(bits == size.filters && bits > 0);
+            assert!(bits == size.filters() && bits > 0);
             bits as usize
         });
         filters.sum()

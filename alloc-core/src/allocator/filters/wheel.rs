@@ -50,8 +50,7 @@ impl Entry {
 pub(super) fn tick(now_ms: u64, until_ms: u64) -> u64 {
     let ticks = until_ms.saturating_sub(now_ms) / TICK_MS;
     let coarser = (u64::BITS - ticks.leading_zeros()).saturating_sub(FINEST_BITS);
-    let step = TICK_MS << coarser;
-    until_ms.div_ceil(step).saturating_mul(step)
+    (until_ms.div_ceil(TICK_MS).div_ceil(1 << coarser) << coarser).saturating_mul(TICK_MS)
 }
 
 const CHUNK: usize = 256;
@@ -70,11 +69,11 @@ impl Bucket {
         (self.chunks.len() * CHUNK + self.in_last).saturating_sub(CHUNK)
     }
 
-    /// All its entries, oldest first.
-    pub(super) fn entries(&self) -> impl Iterator<Item = Entry> + '_ {
+    /// All its entries, oldest first, chunk by chunk.
+    pub(super) fn chunks(&self) -> impl Iterator<Item = &[Entry]> {
         let full = self.chunks.len().saturating_sub(1);
         let len = move |at| if at == full { self.in_last } else { CHUNK };
-        self.chunks.iter().enumerate().flat_map(move |(at, chunk)| chunk[..len(at)].iter().copied())
+        self.chunks.iter().enumerate().map(move |(at, chunk)| &chunk[..len(at)])
     }
 
     /// Adds an entry; whether it took a chunk.
@@ -215,16 +214,16 @@ impl Wheel {
 
     /// All entries with their ticks, the first tick's first.
     pub(super) fn all(&self) -> impl Iterator<Item = (u64, Entry)> + '_ {
-        self.ticks.iter().flat_map(|(tick, at)| self.buckets[*at].entries().map(|entry| (*tick, entry)))
+        self.ticks.iter().flat_map(|(tick, at)| self.buckets[*at].chunks().flatten().map(|entry| (*tick, *entry)))
     }
 
-    /// How many ticks there are.
+    /// What is due, tick by tick.
     #[cfg(test)]
-    pub(super) fn ticks(&self) -> usize {
-        self.ticks.len()
+    pub(super) fn ticks(&self) -> impl Iterator<Item = &Bucket> {
+        self.ticks.values().map(|at| &self.buckets[*at])
     }
 
-    /// The bytes on the heap. Of the tree's nodes, which it does not show, a half is taken for empty.
+    /// The bytes on the heap. What the tree takes it does not show: it is taken for half empty.
     pub(super) fn bytes(&self) -> usize {
         let chunks = self.spare.len() + self.buckets.iter().map(|bucket| bucket.chunks.len()).sum::<usize>();
         let lists = self.spare.capacity() + self.buckets.iter().map(|bucket| bucket.chunks.capacity()).sum::<usize>();
