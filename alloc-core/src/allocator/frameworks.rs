@@ -192,7 +192,7 @@ impl Allocator {
         let Some(subscriber) = self.subscriptions.remove(at) else { return };
         self.waiting.remove(&(subscriber.closed_until_ms, at));
         if let Some(role) = self.role(subscriber.role) {
-            let (used, role) = (*self.order.used(subscriber.node), role.node);
+            let (used, role) = (self.order.used(subscriber.node), role.node);
             self.order.refund(subscriber.node, &used);
             self.order.charge_role(role, &used);
         }

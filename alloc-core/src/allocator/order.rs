@@ -24,8 +24,10 @@ mod tournament;
 pub(crate) use node::NodeId;
 pub(crate) use share::{Share, Weight};
 
+use core::cmp::Ordering;
+
 use crate::allocator::amounts::Amounts;
-use node::{Aside, Kind, NONE, Node, ROOT};
+use node::{Aside, Far, Kind, NEAR, NONE, Node, ROOT};
 use share::{Gauge, Inverse};
 use tournament::{CLOSED, Tournaments};
 
@@ -33,6 +35,8 @@ use tournament::{CLOSED, Tournaments};
 #[derive(Clone, Debug)]
 pub(crate) struct Order {
     nodes: Vec<Node>,
+    /// What nodes use of resources that have no place in them.
+    far: Vec<Far>,
     asides: Vec<Aside>,
     /// Numbers of nodes that were removed.
     free: Vec<u32>,
@@ -51,10 +55,11 @@ impl Order {
     pub(crate) fn new() -> Self {
         let mut order = Self {
             nodes: Vec::new(),
+            far: Vec::new(),
             asides: Vec::new(),
             free: Vec::new(),
             tournaments: Tournaments::default(),
-            gauge: Gauge::default(),
+            gauge: Gauge::new(),
             stale: false,
             created: 0,
             skipped: Vec::new(),
@@ -80,27 +85,28 @@ impl Order {
 
     pub(crate) fn set_weight(&mut self, node: NodeId, weight: Weight) {
         let at = self.index(node);
-        let before = core::mem::replace(&mut self.asides[at as usize].weight, weight);
+        let before = core::mem::replace(&mut self.aside(at).weight, weight);
         self.node(at).inverse = weight.inverse();
         if at == ROOT {
             return;
         }
         if self.nodes[at as usize].active {
             let parent = self.nodes[at as usize].parent;
-            let milli = &mut self.node(parent).active_milli;
+            let milli = &mut self.aside(parent).active_milli;
             *milli = *milli - u64::from(before.milli()) + u64::from(weight.milli());
         }
         self.rekey(at);
     }
 
     /// What is used by it and below it.
-    pub(crate) fn used(&self, node: NodeId) -> &Amounts {
-        &self.nodes[self.index(node) as usize].used
+    pub(crate) fn used(&self, node: NodeId) -> Amounts {
+        self.used_at(self.index(node))
     }
 
     /// Its dominant share of the cluster.
     pub(crate) fn share(&self, node: NodeId) -> Share {
-        self.gauge.share(self.used(node), Inverse::ONE)
+        let at = self.index(node) as usize;
+        self.gauge.share(&self.nodes[at].near, &self.far[at], Inverse::ONE)
     }
 
     /// Its dominant share by its weight: what it is ordered by among its siblings.
@@ -115,7 +121,7 @@ impl Order {
         while at != ROOT {
             let node = &self.nodes[at as usize];
             let milli = u64::from(self.asides[at as usize].weight.milli());
-            let others = self.nodes[node.parent as usize].active_milli - if node.active { milli } else { 0 };
+            let others = self.asides[node.parent as usize].active_milli - if node.active { milli } else { 0 };
             entitled = entitled.portion(milli, others + milli);
             at = node.parent;
         }
@@ -137,9 +143,21 @@ impl Order {
         &mut self.nodes[at as usize]
     }
 
+    fn aside(&mut self, at: u32) -> &mut Aside {
+        &mut self.asides[at as usize]
+    }
+
     fn share_at(&self, at: u32) -> Share {
         let node = &self.nodes[at as usize];
-        self.gauge.share(&node.used, node.inverse)
+        self.gauge.share(&node.near, &self.far[at as usize], node.inverse)
+    }
+
+    fn used_at(&self, at: u32) -> Amounts {
+        let mut used = Amounts::ZERO;
+        let (near, far) = used.0.split_at_mut(NEAR);
+        near.copy_from_slice(&self.nodes[at as usize].near);
+        far.copy_from_slice(&self.far[at as usize]);
+        used
     }
 
     /// Its key in its parent's tournament.
@@ -148,16 +166,11 @@ impl Order {
         self.tournaments.key(self.nodes[node.parent as usize].block, node.seat)
     }
 
-    /// What decides among children of one share.
-    fn tie(&self, at: u32) -> (u64, u64) {
-        tie(&self.nodes, &self.asides, at)
-    }
-
     /// Enters a new key of a node; the least one among it and its siblings.
     #[inline]
     fn enter(&mut self, at: u32, key: u64) -> u64 {
         let Node { parent, seat, .. } = self.nodes[at as usize];
-        let before = |one, other| tie(&self.nodes, &self.asides, one) < tie(&self.nodes, &self.asides, other);
+        let before = |one, other| tie(&self.nodes, &self.asides, one, other).is_lt();
         let (least, neediest) = self.tournaments.play(self.nodes[parent as usize].block, seat, key, before);
         self.node(parent).neediest = if least == CLOSED { NONE } else { neediest };
         least
@@ -176,29 +189,31 @@ impl Order {
         if !core::mem::take(&mut self.stale) {
             return;
         }
-        for at in 0..self.nodes.len() {
-            let Node { children, block, .. } = self.nodes[at];
-            for seat in 0..children {
-                if self.tournaments.key(block, seat) != CLOSED {
-                    let key = self.share_at(self.tournaments.child(block, seat)).parts();
-                    self.tournaments.set_key(block, seat, key);
-                }
+        let numbers = 0..u32::try_from(self.nodes.len()).unwrap_or(NONE);
+        for at in numbers.clone().skip(1) {
+            let Node { parent, seat, kind, .. } = self.nodes[at as usize];
+            let block = self.nodes[parent as usize].block;
+            if kind != Kind::Free && self.tournaments.key(block, seat) != CLOSED {
+                self.tournaments.set_key(block, seat, self.share_at(at).parts());
             }
-            if children > 0 {
-                self.play_all(u32::try_from(at).unwrap_or(NONE));
+        }
+        for at in numbers {
+            if self.nodes[at as usize].neediest != NONE {
+                self.play_all(at);
             }
         }
     }
 
     /// Plays all matches among somebody's children.
     fn play_all(&mut self, at: u32) {
-        let before = |one, other| tie(&self.nodes, &self.asides, one) < tie(&self.nodes, &self.asides, other);
+        let before = |one, other| tie(&self.nodes, &self.asides, one, other).is_lt();
         let (least, neediest) = self.tournaments.play_all(self.nodes[at as usize].block, before);
         self.node(at).neediest = if least == CLOSED { NONE } else { neediest };
     }
 }
 
-#[cold]
-fn tie(nodes: &[Node], asides: &[Aside], at: u32) -> (u64, u64) {
-    (nodes[at as usize].count, asides[at as usize].age)
+/// Who of two siblings of one share goes first: who had fewer allocations, or else the older. The age is seldom looked at, and lies apart.
+fn tie(nodes: &[Node], asides: &[Aside], one: u32, other: u32) -> Ordering {
+    let [one, other] = [one, other].map(|at| at as usize);
+    nodes[one].count.cmp(&nodes[other].count).then_with(|| asides[one].age.cmp(&asides[other].age))
 }

@@ -55,7 +55,7 @@ impl Allocator {
                     sum.sub(amounts);
                 }
             }
-            if sum != *self.order.used(sub.node) {
+            if sum != self.order.used(sub.node) {
                 return Err(format!(
                     "{} in {} has {sum:?}, and the order says {:?}",
                     sub.framework,

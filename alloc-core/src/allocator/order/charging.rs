@@ -1,8 +1,8 @@
 //! Charging: what a subscription or a role uses, counted there and in all that is above, whose keys follow.
 
-use crate::allocator::amounts::{Amounts, MAX_RESOURCES};
-use crate::allocator::order::node::{Kind, NodeId, ROOT};
-use crate::allocator::order::{Node, Order};
+use crate::allocator::amounts::Amounts;
+use crate::allocator::order::Order;
+use crate::allocator::order::node::{Kind, NEAR, NodeId, ROOT};
 
 impl Order {
     /// A subscription uses so much more.
@@ -29,50 +29,49 @@ impl Order {
 
     /// A subscription had one more allocation.
     pub(crate) fn count(&mut self, leaf: NodeId) {
-        let at = self.counted_at(leaf);
-        self.climb(at, |node| node.count += 1);
+        self.award(leaf, &Amounts::ZERO);
     }
 
     /// A subscription uses so much more, by one more allocation: [`Self::charge`] and [`Self::count`] in one way up.
     pub(crate) fn award(&mut self, leaf: NodeId, more: &Amounts) {
-        let (at, width) = (self.counted_at(leaf), width(more));
-        self.climb(at, |node| {
-            node.count += 1;
-            add(&mut node.used, more, width);
-        });
-    }
-
-    fn counted_at(&mut self, leaf: NodeId) -> u32 {
         let at = self.index(leaf);
         let parent = self.nodes[at as usize].parent;
         if self.nodes[parent as usize].kind == Kind::Role {
-            self.asides[parent as usize].own_count += 1;
+            self.aside(parent).own_count += 1;
         }
-        at
+        self.climb(at, more, u64::saturating_add, 1);
     }
 
     fn charge_at(&mut self, at: u32, more: &Amounts) {
-        let width = width(more);
-        self.climb(at, |node| add(&mut node.used, more, width));
+        self.climb(at, more, u64::saturating_add, 0);
     }
 
     pub(super) fn refund_at(&mut self, at: u32, less: &Amounts) {
-        debug_assert!(self.nodes[at as usize].used.covers(less), "more is refunded than was charged");
-        let width = width(less);
-        self.climb(at, |node| sub(&mut node.used, less, width));
+        debug_assert!(self.used_at(at).covers(less), "more is refunded than was charged");
+        self.climb(at, less, u64::saturating_sub, 0);
     }
 
     /// Changes a node and all above.
     #[inline]
-    fn climb(&mut self, from: u32, change: impl Fn(&mut Node)) {
+    fn climb(&mut self, from: u32, by: &Amounts, change: impl Fn(u64, u64) -> u64, allocations: u64) {
+        let (near, far) = by.0.split_at(NEAR);
+        let is_far = far.iter().any(|amount| *amount != 0);
         let mut at = from;
         loop {
             let node = self.node(at);
-            change(node);
+            node.count += allocations;
+            for (used, by) in node.near.iter_mut().zip(near) {
+                *used = change(*used, *by);
+            }
+            let parent = node.parent;
+            if is_far {
+                for (used, by) in self.far[at as usize].iter_mut().zip(far) {
+                    *used = change(*used, *by);
+                }
+            }
             if at == ROOT {
                 return;
             }
-            let parent = node.parent;
             self.follow_active(at);
             self.rekey(at);
             at = parent;
@@ -82,31 +81,18 @@ impl Order {
     /// Counts a node among the active ones of its parent, or no more.
     #[inline]
     pub(super) fn follow_active(&mut self, at: u32) {
-        let node = self.node(at);
-        let active = node.is_active();
+        let node = &self.nodes[at as usize];
+        let active = node.wants || node.near != [0; NEAR] || self.far[at as usize].iter().any(|amount| *amount != 0);
         if active != node.active && at != ROOT {
-            node.active = active;
-            let parent = node.parent;
-            let milli = u64::from(self.asides[at as usize].weight.milli());
-            let sum = &mut self.node(parent).active_milli;
-            *sum = if active { *sum + milli } else { *sum - milli };
+            self.set_active(at, active);
         }
     }
-}
 
-/// Up to which place there is something: most amounts are of CPU and memory alone.
-fn width(amounts: &Amounts) -> usize {
-    amounts.0.iter().rposition(|amount| *amount != 0).map_or(0, |last| last + 1).min(MAX_RESOURCES)
-}
-
-fn add(used: &mut Amounts, more: &Amounts, width: usize) {
-    for (used, more) in used.0.iter_mut().zip(&more.0[..width]) {
-        *used = used.saturating_add(*more);
-    }
-}
-
-fn sub(used: &mut Amounts, less: &Amounts, width: usize) {
-    for (used, less) in used.0.iter_mut().zip(&less.0[..width]) {
-        *used = used.saturating_sub(*less);
+    #[cold]
+    fn set_active(&mut self, at: u32, active: bool) {
+        self.node(at).active = active;
+        let (parent, milli) = (self.nodes[at as usize].parent, u64::from(self.asides[at as usize].weight.milli()));
+        let sum = &mut self.aside(parent).active_milli;
+        *sum = if active { *sum + milli } else { *sum - milli };
     }
 }

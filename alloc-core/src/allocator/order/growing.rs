@@ -1,19 +1,18 @@
 //! Growing: roles and subscriptions come and go.
 
 use crate::allocator::order::Order;
-use crate::allocator::order::node::{Aside, Kind, NONE, Node, NodeId, ROOT};
+use crate::allocator::order::node::{Aside, Far, Kind, NONE, Node, NodeId, ROOT};
 use crate::allocator::order::share::Weight;
 use crate::allocator::order::tournament::Block;
 
 impl Order {
     pub(crate) fn add_role(&mut self, parent: NodeId, weight: Weight) -> NodeId {
         let parent = self.index(parent);
-        let Node { children, used, .. } = self.nodes[parent as usize];
-        let Aside { own, roles, .. } = self.asides[parent as usize];
-        if own == NONE && roles == 0 && (children > 0 || !used.is_zero()) {
+        let Aside { own, roles, children, .. } = self.asides[parent as usize];
+        if own == NONE && roles == 0 && (children > 0 || !self.used_at(parent).is_zero()) {
             self.make_own(parent);
         }
-        self.asides[parent as usize].roles += 1;
+        self.aside(parent).roles += 1;
         let role = self.create(Kind::Role, parent, weight);
         self.seat(role);
         self.id(role)
@@ -43,8 +42,8 @@ impl Order {
     }
 
     fn remove_at(&mut self, at: u32) {
-        let Node { used, parent, kind, block, .. } = self.nodes[at as usize];
-        self.refund_at(at, &used);
+        let Node { parent, kind, block, .. } = self.nodes[at as usize];
+        self.refund_at(at, &self.used_at(at));
         if kind == Kind::Subscription {
             self.set_open_at(at, false);
         } else {
@@ -52,18 +51,17 @@ impl Order {
         }
         self.unseat(at);
         if kind == Kind::Role {
-            self.asides[parent as usize].roles -= 1;
+            self.aside(parent).roles -= 1;
         }
         self.node(at).kind = Kind::Free;
-        let generation = &mut self.asides[at as usize].generation;
+        let generation = &mut self.aside(at).generation;
         *generation = generation.wrapping_add(1);
         self.free.push(at);
     }
 
     fn is_empty(&self, at: u32) -> bool {
-        let own = self.asides[at as usize].own;
-        let children = self.nodes[at as usize].children;
-        if own == NONE { children == 0 } else { children == 1 && self.nodes[own as usize].children == 0 }
+        let Aside { own, children, .. } = self.asides[at as usize];
+        if own == NONE { children == 0 } else { children == 1 && self.asides[own as usize].children == 0 }
     }
 
     /// Where a role's subscriptions are, and what it uses itself.
@@ -80,8 +78,8 @@ impl Order {
     fn make_own(&mut self, role: u32) -> u32 {
         let own = self.create(Kind::Own, role, Weight::ONE);
         let Aside { age, own_count, roles, .. } = self.asides[role as usize];
-        self.asides[own as usize].age = age;
-        self.asides[role as usize].own = own;
+        self.aside(own).age = age;
+        self.aside(role).own = own;
         self.node(own).count = own_count;
         if roles == 0 {
             self.move_all(role, own);
@@ -96,48 +94,47 @@ impl Order {
 
     /// Moves what a role has to its own node. The role stays as open and as active as it was.
     fn move_all(&mut self, role: u32, own: u32) {
-        let Node { block: empty, .. } = self.nodes[own as usize];
-        let Node { used, active_milli, neediest, wanting, children, block, .. } = self.nodes[role as usize];
-        *self.node(own) = Node { used, active_milli, neediest, wanting, children, block, ..self.nodes[own as usize] };
-        *self.node(role) = Node {
-            active_milli: 0,
-            neediest: NONE,
-            wanting: u32::from(wanting > 0),
-            children: 0,
-            block: empty,
-            ..self.nodes[role as usize]
-        };
+        let (theirs, empty) = (self.nodes[role as usize], self.nodes[own as usize].block);
+        let Node { near, block, neediest, wants, .. } = theirs;
+        *self.node(own) = Node { near, block, neediest, wants, ..self.nodes[own as usize] };
+        *self.node(role) = Node { block: empty, neediest: NONE, ..theirs };
+        self.far[own as usize] = self.far[role as usize];
+        let Aside { active_milli, children, wanting, .. } = self.asides[role as usize];
+        *self.aside(own) = Aside { active_milli, children, wanting, ..self.asides[own as usize] };
+        *self.aside(role) =
+            Aside { active_milli: 0, children: 0, wanting: u32::from(wants), ..self.asides[role as usize] };
         for seat in 0..children {
             let child = self.tournaments.child(block, seat);
-            let child = self.node(child);
-            child.parent = own;
-            child.depth += 1;
+            self.node(child).parent = own;
+            self.aside(child).depth += 1;
         }
     }
 
     /// A node that has no seat yet.
     pub(super) fn create(&mut self, kind: Kind, parent: u32, weight: Weight) -> u32 {
         let block = if kind == Kind::Subscription { Block::NONE } else { self.tournaments.open() };
-        let mut node = Node::new(kind, parent, weight, block);
-        node.depth = self.nodes.get(parent as usize).map_or(0, |parent| parent.depth + 1);
-        let mut aside = Aside { age: self.created, own_count: 0, own: NONE, roles: 0, weight, generation: 0 };
-        self.created += 1;
+        let node = Node::new(kind, parent, weight, block);
+        let depth = self.asides.get(parent as usize).map_or(0, |parent| parent.depth + 1);
+        let aside = |generation| Aside::new(self.created, depth, weight, generation);
         if let Some(at) = self.free.pop() {
-            aside.generation = self.asides[at as usize].generation;
-            (self.nodes[at as usize], self.asides[at as usize]) = (node, aside);
+            self.asides[at as usize] = aside(self.asides[at as usize].generation);
+            *self.node(at) = node;
+            self.created += 1;
             return at;
         }
         let at = u32::try_from(self.nodes.len()).unwrap_or(NONE);
         assert!(at < NodeId::MOST, "more roles and subscriptions than 2^24");
+        self.asides.push(aside(0));
+        self.far.push(Far::default());
         self.nodes.push(node);
-        self.asides.push(aside);
+        self.created += 1;
         at
     }
 
     /// Gives a node a seat in its parent's block, without a part in the tournament.
     fn seat(&mut self, at: u32) {
         let parent = self.nodes[at as usize].parent;
-        let Node { children: seat, mut block, .. } = self.nodes[parent as usize];
+        let (mut block, seat) = (self.nodes[parent as usize].block, self.asides[parent as usize].children);
         if seat == block.seats() {
             block = self.tournaments.grown(block);
             self.node(parent).block = block;
@@ -145,19 +142,19 @@ impl Order {
         }
         self.tournaments.sit(block, seat, at);
         self.node(at).seat = seat;
-        self.node(parent).children += 1;
+        self.aside(parent).children += 1;
     }
 
     /// Takes a node that takes no part from its seat, which the last child then has.
     fn unseat(&mut self, at: u32) {
         let Node { parent, seat, .. } = self.nodes[at as usize];
-        let Node { children, block, .. } = self.nodes[parent as usize];
+        let (block, children) = (self.nodes[parent as usize].block, self.asides[parent as usize].children);
         let last = self.tournaments.child(block, children - 1);
         let key = self.tournaments.key(block, children - 1);
         self.enter(last, super::CLOSED);
         self.tournaments.sit(block, seat, last);
         self.node(last).seat = seat;
         self.enter(last, key);
-        self.node(parent).children -= 1;
+        self.aside(parent).children -= 1;
     }
 }

@@ -1,6 +1,6 @@
 //! Node: what the share order knows of a role, of what a role has beside its child roles, or of a subscription.
 
-use crate::allocator::amounts::Amounts;
+use crate::allocator::amounts::MAX_RESOURCES;
 use crate::allocator::order::share::{Inverse, Weight};
 use crate::allocator::order::tournament::Block;
 
@@ -38,47 +38,54 @@ pub(super) enum Kind {
     Subscription,
 }
 
-/// What a charge touches: the first line of what is used (which is all, where there are at most eight resources), and another.
+/// How many resources' amounts are in a node itself: CPU, memory, and one more.
+pub(super) const NEAR: usize = 3;
+/// The amounts of the other resources.
+pub(super) type Far = [u64; MAX_RESOURCES - NEAR];
+
+/// What a charge touches: one line of a cache.
 #[derive(Clone, Copy, Debug)]
 #[repr(align(64))]
 pub(super) struct Node {
-    /// By what is below it and by itself.
-    pub(super) used: Amounts,
+    /// The first amounts of what is used below it and by itself.
+    pub(super) near: [u64; NEAR],
     pub(super) inverse: Inverse,
     /// How many allocations.
     pub(super) count: u64,
-    /// The weights of its active children, in thousandths.
-    pub(super) active_milli: u64,
     pub(super) parent: u32,
     /// Where it sits in its parent's block.
     pub(super) seat: u32,
-    /// Who of its children is neediest: `NONE` when none takes part.
-    pub(super) neediest: u32,
-    /// How many of its children want something; of a subscription, whether it is open.
-    pub(super) wanting: u32,
-    pub(super) children: u32,
-    /// How many nodes above it.
-    pub(super) depth: u32,
     /// For its children.
     pub(super) block: Block,
+    /// Who of its children is neediest: `NONE` when none takes part.
+    pub(super) neediest: u32,
     pub(super) kind: Kind,
+    /// Whether something below it is open.
+    pub(super) wants: bool,
     /// Whether it wants or uses something.
     pub(super) active: bool,
     /// Whether it takes no part until the cycle ends.
     pub(super) skipped: bool,
 }
 
-/// What is rarely needed.
+/// What is needed when something other than amounts changes.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Aside {
     /// The number of its creation.
     pub(super) age: u64,
     /// How many allocations a role's own subscriptions had while there was no node for them.
     pub(super) own_count: u64,
+    /// The weights of its active children, in thousandths.
+    pub(super) active_milli: u64,
+    pub(super) children: u32,
+    /// How many of its children want something.
+    pub(super) wanting: u32,
     /// The node for what a role has beside its child roles; `NONE` as long as it has one of both only.
     pub(super) own: u32,
     /// How many child roles.
     pub(super) roles: u32,
+    /// How many nodes above it.
+    pub(super) depth: u32,
     pub(super) weight: Weight,
     pub(super) generation: u8,
 }
@@ -86,27 +93,26 @@ pub(super) struct Aside {
 impl Node {
     pub(super) fn new(kind: Kind, parent: u32, weight: Weight, block: Block) -> Self {
         Self {
-            used: Amounts::ZERO,
+            near: [0; NEAR],
             inverse: weight.inverse(),
             count: 0,
-            active_milli: 0,
             parent,
             seat: 0,
-            neediest: NONE,
-            wanting: 0,
-            children: 0,
-            depth: 0,
             block,
+            neediest: NONE,
             kind,
+            wants: false,
             active: false,
             skipped: false,
         }
     }
+}
 
-    pub(super) fn is_active(&self) -> bool {
-        self.wanting > 0 || !self.used.is_zero()
+impl Aside {
+    pub(super) fn new(age: u64, depth: u32, weight: Weight, generation: u8) -> Self {
+        let (own_count, active_milli, children, wanting, own, roles) = (0, 0, 0, 0, NONE, 0);
+        Self { age, own_count, active_milli, children, wanting, own, roles, depth, weight, generation }
     }
 }
 
-// The second line holds all the rest.
-const _: () = assert!(size_of::<Node>() == 192);
+const _: () = assert!(size_of::<Node>() == 64);

@@ -2,9 +2,9 @@
 
 use core::cmp::Ordering;
 
-use crate::allocator::order::Order;
 use crate::allocator::order::node::{Kind, NONE, NodeId, ROOT};
 use crate::allocator::order::tournament::CLOSED;
+use crate::allocator::order::{Order, tie};
 
 impl Order {
     /// Whether a subscription takes part.
@@ -15,7 +15,7 @@ impl Order {
     pub(super) fn set_open_at(&mut self, at: u32, open: bool) {
         debug_assert_eq!(self.nodes[at as usize].kind, Kind::Subscription, "who takes part");
         let node = &self.nodes[at as usize];
-        let (was_open, skipped) = (node.wanting > 0, node.skipped);
+        let (was_open, skipped) = (node.wants, node.skipped);
         if open != was_open {
             self.want(at, open);
             if !skipped {
@@ -40,7 +40,7 @@ impl Order {
         for at in skipped.drain(..) {
             let node = self.node(at);
             // Or else it was removed meanwhile, and its number perhaps used again.
-            if core::mem::take(&mut node.skipped) && node.wanting > 0 && node.kind == Kind::Subscription {
+            if core::mem::take(&mut node.skipped) && node.wants && node.kind == Kind::Subscription {
                 self.show(at, true);
             }
         }
@@ -71,7 +71,7 @@ impl Order {
         if one == other {
             return Ordering::Equal;
         }
-        let depth = |at: u32| self.nodes[at as usize].depth;
+        let depth = |at: u32| self.asides[at as usize].depth;
         let parent = |at: u32| self.nodes[at as usize].parent;
         while depth(one) > depth(other) {
             one = parent(one);
@@ -82,21 +82,25 @@ impl Order {
         while parent(one) != parent(other) {
             (one, other) = (parent(one), parent(other));
         }
-        self.share_at(one).cmp(&self.share_at(other)).then_with(|| self.tie(one).cmp(&self.tie(other)))
+        let shares = self.share_at(one).cmp(&self.share_at(other));
+        shares.then_with(|| tie(&self.nodes, &self.asides, one, other))
     }
 
     /// Counts a subscription among those that want something, or no more, and all above.
     fn want(&mut self, leaf: u32, wants: bool) {
         let mut at = leaf;
-        loop {
-            let node = self.node(at);
-            node.wanting = if wants { node.wanting + 1 } else { node.wanting - 1 };
-            let (turned, parent) = (node.wanting == u32::from(wants), node.parent);
+        while self.nodes[at as usize].wants != wants {
+            self.node(at).wants = wants;
             self.follow_active(at);
-            if !turned || at == ROOT {
+            if at == ROOT {
                 return;
             }
-            at = parent;
+            at = self.nodes[at as usize].parent;
+            let wanting = &mut self.aside(at).wanting;
+            *wanting = if wants { *wanting + 1 } else { *wanting - 1 };
+            if !wants && *wanting > 0 {
+                return;
+            }
         }
     }
 

@@ -5,7 +5,10 @@
 //! a whole number of parts comes out as it is (reciprocals are rounded up, results down), and equal shares of different resources
 //! or by different weights come out equal, but for about one in a thousand of them.
 
+use core::array;
+
 use crate::allocator::amounts::{Amounts, MAX_RESOURCES};
+use crate::allocator::order::node::{Far, NEAR};
 
 /// A share of the cluster, by weight or not, in parts of 2^46. More than the cluster can be in use: its total falls when agents go.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -52,93 +55,121 @@ impl Weight {
     }
 
     /// To multiply with instead of dividing.
-    pub(crate) fn inverse(self) -> Inverse {
+    pub(super) fn inverse(self) -> Inverse {
         Inverse((1000_u64 << Inverse::BITS).div_ceil(u64::from(self.0)))
     }
 }
 
 /// A weight's reciprocal in parts of 2^54, rounded up.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Inverse(u64);
+pub(super) struct Inverse(u64);
 
 impl Inverse {
     const BITS: u32 = 54;
-    pub(crate) const ONE: Self = Self(1 << Self::BITS);
+    pub(super) const ONE: Self = Self(1 << Self::BITS);
 }
 
-/// A counted resource, and its total's reciprocal: rounded up, in parts of 2^(62 + the total's bits), so between 2^62 and 2^63.
-#[derive(Clone, Copy, Debug, Default)]
+/// A counted resource. What is used of it is multiplied with the total's reciprocal: rounded up, in parts of 2^(62 + the total's bits),
+/// so between 2^62 and 2^63.
+#[derive(Clone, Copy, Debug)]
 struct Counted {
     reciprocal: u64,
+    /// The most that the total's bits can tell.
+    most: u64,
+    /// 64 without the total's bits.
+    shift: u32,
+    /// Among the far ones.
     place: u32,
-    total_bits: u32,
 }
 
 impl Counted {
+    const BITS: u32 = 62;
+    /// Whose share is always nothing.
+    const NOT: Self = Self { reciprocal: 0, most: u64::MAX, shift: 0, place: 0 };
+
     fn new(place: usize, total: u64) -> Self {
-        let total_bits = u64::BITS - total.leading_zeros();
-        let reciprocal = (1_u128 << (Self::BITS + total_bits)).div_ceil(u128::from(total));
+        let shift = total.leading_zeros();
+        let reciprocal = (1_u128 << (Self::BITS + u64::BITS - shift)).div_ceil(u128::from(total));
         let (reciprocal, place) = (u64::try_from(reciprocal).unwrap_or(u64::MAX), u32::try_from(place).unwrap_or(0));
-        Self { reciprocal, place, total_bits }
+        Self { reciprocal, most: u64::MAX >> shift, shift, place }
     }
 
-    const BITS: u32 = 62;
+    /// So much of it as a share, in parts of 2^62, if it is not more than `most`.
+    fn share(&self, used: u64) -> u64 {
+        (used << self.shift).carrying_mul(self.reciprocal, 0).1
+    }
 
-    /// The share of it in parts of 2^62.
-    fn share(&self, used: &Amounts) -> u128 {
-        (u128::from(used.0[self.place as usize % MAX_RESOURCES]) * u128::from(self.reciprocal)) >> self.total_bits
+    /// The same of any amount.
+    fn share_over(&self, used: u64) -> u128 {
+        (u128::from(used) * u128::from(self.reciprocal)) >> (u64::BITS - self.shift)
     }
 }
 
 /// What the cluster has, and what of it counts in a share.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Gauge {
-    /// The first `len` of them.
-    counted: [Counted; MAX_RESOURCES],
-    len: usize,
+#[derive(Clone, Debug)]
+pub(super) struct Gauge {
+    /// In a node itself, all: what does not count has a reciprocal of 0. No loop over them ends here or there.
+    near: [Counted; NEAR],
+    /// Those that count of the others.
+    far: Vec<Counted>,
     totals: Amounts,
     excluded: [bool; MAX_RESOURCES],
 }
 
 impl Gauge {
+    /// Of a cluster that has nothing.
+    pub(super) fn new() -> Self {
+        Self { near: [Counted::NOT; NEAR], far: Vec::new(), totals: Amounts::ZERO, excluded: [false; MAX_RESOURCES] }
+    }
+
     /// Tells whether that changes shares.
-    pub(crate) fn set_total(&mut self, place: usize, total: u64) -> bool {
+    pub(super) fn set_total(&mut self, place: usize, total: u64) -> bool {
         let changes = core::mem::replace(&mut self.totals.0[place], total) != total && !self.excluded[place];
         self.recount();
         changes
     }
 
     /// Tells whether that changes shares.
-    pub(crate) fn exclude(&mut self, place: usize, excluded: bool) -> bool {
+    pub(super) fn exclude(&mut self, place: usize, excluded: bool) -> bool {
         let changes = core::mem::replace(&mut self.excluded[place], excluded) != excluded && self.totals.0[place] != 0;
         self.recount();
         changes
     }
 
     fn recount(&mut self) {
-        self.len = 0;
-        for (place, total) in self.totals.0.into_iter().enumerate() {
-            if total != 0 && !self.excluded[place] {
-                self.counted[self.len] = Counted::new(place, total);
-                self.len += 1;
-            }
-        }
+        let counts = |place: usize| self.totals.0[place] != 0 && !self.excluded[place];
+        let counted = |place: usize| Counted::new(place.saturating_sub(NEAR), self.totals.0[place]);
+        self.near = array::from_fn(|place| if counts(place) { counted(place) } else { Counted::NOT });
+        self.far = (NEAR..MAX_RESOURCES).filter(|place| counts(*place)).map(counted).collect();
     }
 
     /// The dominant share of who uses so much, by weight.
     #[inline]
-    pub(crate) fn share(&self, used: &Amounts, by: Inverse) -> Share {
-        let mut dominant = 0;
-        for counted in &self.counted[..self.len] {
+    pub(super) fn share(&self, near: &[u64; NEAR], far: &Far, by: Inverse) -> Share {
+        let (mut dominant, mut over) = (0, false);
+        for (counted, used) in self.near.iter().zip(near) {
+            over |= *used > counted.most;
+            dominant = counted.share(*used).max(dominant);
+        }
+        for counted in &self.far {
+            let used = far[counted.place as usize % far.len()];
+            over |= used > counted.most;
             dominant = counted.share(used).max(dominant);
         }
-        let shift = Counted::BITS + Inverse::BITS - Share::BITS;
-        match u64::try_from(dominant) {
-            Ok(dominant) => Share(dominant.carrying_mul(by.0, 0).1 >> (shift - u64::BITS)),
-            // Four clusters' worth and more.
-            Err(_) => {
-                Share::saturated((dominant >> Inverse::BITS).saturating_mul(by.0.into()) >> (shift - Inverse::BITS))
-            }
-        }
+        if over { self.share_over(near, far, by) } else { Share(dominant.carrying_mul(by.0, 0).1 >> SHIFT) }
+    }
+
+    /// The same where more may be in use than there is.
+    #[cold]
+    fn share_over(&self, near: &[u64; NEAR], far: &Far, by: Inverse) -> Share {
+        let near = self.near.iter().zip(near).map(|(counted, used)| counted.share_over(*used));
+        let far = self.far.iter().map(|counted| counted.share_over(far[counted.place as usize % far.len()]));
+        let dominant = near.chain(far).max().unwrap_or(0);
+        let (high, low) = (dominant >> u64::BITS, dominant & u128::from(u64::MAX));
+        let product = high * u128::from(by.0) + ((low * u128::from(by.0)) >> u64::BITS);
+        Share::saturated(product >> SHIFT)
     }
 }
+
+/// From a product's upper half to a share.
+const SHIFT: u32 = Counted::BITS + Inverse::BITS - Share::BITS - u64::BITS;

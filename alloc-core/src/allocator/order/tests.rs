@@ -6,8 +6,6 @@ mod property;
 mod shares;
 mod timing;
 
-use core::cmp::Ordering;
-
 use super::*;
 
 const CPU: usize = 0;
@@ -66,8 +64,8 @@ fn cpu_and_memory_heavy_frameworks_share_as_in_the_paper() {
     let [a, b] = [open(&mut order, any), open(&mut order, any)];
     // A task of A takes 2/9 of memory, one of B 1/3 of CPU. Then the CPU is used up.
     assert_eq!(fill(&mut order, [a, b], [amounts(1, 4), amounts(3, 1)], 5), [0, 1, 0, 1, 0]);
-    assert_eq!((*order.used(a), *order.used(b)), (amounts(3, 12), amounts(6, 2)));
-    assert_eq!(*order.used(any), amounts(9, 14));
+    assert_eq!((order.used(a), order.used(b)), (amounts(3, 12), amounts(6, 2)));
+    assert_eq!(order.used(any), amounts(9, 14));
     assert_eq!(order.share(a), order.share(b));
     assert_eq!(order.share(a), Share::ALL.portion(2, 3));
 }
@@ -98,6 +96,8 @@ fn twice_the_weight_gets_twice_as_much_and_a_new_weight_holds_at_once() {
     let leaves = roles.map(|role| open(&mut order, role));
     let given = fill(&mut order, leaves, [amounts(1, 1); 2], 30);
     assert_eq!(given.iter().filter(|at| **at == 0).count(), 20);
+    assert_eq!(order.share_by_weight(roles[0]), order.share_by_weight(roles[1]));
+    assert_eq!(order.share(roles[0]), Share::ALL.portion(20, 1 << 20));
     order.set_weight(roles[0], weight(500));
     assert_eq!(order.pick(), Some(leaves[1]));
     // 20 units by a weight of 0.5 are as 80 by a weight of 2.
@@ -129,7 +129,7 @@ fn excluded_resources_do_not_count() {
     assert_eq!(order.pick(), Some(b));
     order.exclude(GPU, true);
     assert_eq!(order.pick(), Some(a));
-    assert_eq!(*order.used(a), gpus(1), "what is used is still told");
+    assert_eq!(order.used(a), gpus(1), "what is used is still told");
     order.exclude(GPU, false);
     assert_eq!(order.pick(), Some(b));
 }
@@ -200,7 +200,7 @@ fn a_number_that_is_used_again_is_another_node() {
     order.charge(a, &amounts(7, 0));
     order.skip(a);
     order.remove(a);
-    assert_eq!(*order.used(any), Amounts::ZERO, "what it used is refunded");
+    assert_eq!(order.used(any), Amounts::ZERO, "what it used is refunded");
     let c = open(&mut order, any);
     assert_ne!(a, c);
     order.end_skip();

@@ -5,6 +5,8 @@
 //! A change of one key plays the matches on its way up again; whom it meets on that way does not depend on how its matches end, so
 //! the processor loads them all at once. Blocks that are left are used again.
 
+use core::hint::select_unpredictable;
+
 use crate::allocator::order::share::Share;
 
 /// The key of who takes no part, and of an empty seat.
@@ -77,9 +79,12 @@ impl Tournaments {
         grown
     }
 
-    fn parts(&mut self, block: Block) -> (&mut [u64], &mut [u32]) {
+    /// Keys, winners of matches, and who sits where.
+    #[inline]
+    fn parts(&mut self, block: Block) -> (&mut [u64], &mut [u32], &[u32]) {
         let (start, seats) = (block.start as usize, block.seats() as usize);
-        (&mut self.keys[start..start + seats], &mut self.players[2 * start..2 * (start + seats)])
+        let (matches, sitting) = self.players[2 * start..2 * (start + seats)].split_at_mut(seats);
+        (&mut self.keys[start..start + seats], matches, sitting)
     }
 
     #[inline]
@@ -102,58 +107,77 @@ impl Tournaments {
         self.players[(2 * block.start + block.seats() + seat) as usize] = child;
     }
 
-    /// Everybody, in the order of seats, of which so many are taken.
-    pub(super) fn children(&self, block: Block, taken: u32) -> &[u32] {
-        let start = (2 * block.start + block.seats()) as usize;
-        &self.players[start..start + taken as usize]
-    }
-
     /// A new key for who sits there; the winner's key, and who that is. `before` breaks ties.
     #[inline]
     pub(super) fn play(&mut self, block: Block, seat: u32, key: u64, before: impl Fn(u32, u32) -> bool) -> (u64, u32) {
-        let (keys, players) = self.parts(block);
-        let seats = keys.len();
+        let (keys, matches, sitting) = self.parts(block);
         keys[seat as usize] = key;
-        let (mut winner, mut least, mut rival) = (seat, key, seat ^ 1);
-        let mut at = seats + seat as usize;
-        loop {
-            let other = keys[rival as usize];
-            let yields = if other == least {
-                least != CLOSED && before(players[seats + rival as usize], players[seats + winner as usize])
-            } else {
-                other < least
-            };
-            winner = core::hint::select_unpredictable(yields, rival, winner);
-            least = core::hint::select_unpredictable(yields, other, least);
-            at /= 2;
-            players[at] = winner;
-            if at == 1 {
-                return (least, players[seats + winner as usize]);
-            }
-            rival = players[at ^ 1];
+        let mut tied = false;
+        let (mut least, mut winner) = climb(keys, matches, seat, |_, _, least, other| {
+            tied |= (other == least) & (least != CLOSED);
+            other < least
+        });
+        if tied {
+            (least, winner) = climb_tied(keys, matches, sitting, seat, before);
         }
+        (least, sitting[winner as usize])
     }
 
     /// Plays all matches; the winner's key, and who that is.
     pub(super) fn play_all(&mut self, block: Block, before: impl Fn(u32, u32) -> bool) -> (u64, u32) {
-        let (keys, players) = self.parts(block);
+        let (keys, matches, sitting) = self.parts(block);
         let seats = keys.len();
         for at in (1..seats).rev() {
-            let [one, other] = if 2 * at < seats {
-                [players[2 * at], players[2 * at + 1]]
-            } else {
-                let seat = u32::try_from(2 * at - seats).unwrap_or(0);
-                [seat, seat + 1]
+            let [one, other] = match (2 * at).checked_sub(seats) {
+                Some(seat) => [seat, seat + 1].map(|seat| u32::try_from(seat).unwrap_or(0)),
+                None => [matches[2 * at], matches[2 * at + 1]],
             };
             let [key, other_key] = [one, other].map(|seat| keys[seat as usize]);
-            let yields = if key == other_key {
-                key != CLOSED && before(players[seats + other as usize], players[seats + one as usize])
-            } else {
-                other_key < key
-            };
-            players[at] = if yields { other } else { one };
+            let tied = key == other_key && key != CLOSED;
+            let yields = other_key < key || (tied && before(sitting[other as usize], sitting[one as usize]));
+            matches[at] = select_unpredictable(yields, other, one);
         }
-        let winner = players[1] as usize;
-        (keys[winner], players[seats + winner])
+        let winner = matches[1] as usize;
+        (keys[winner], sitting[winner])
     }
+}
+
+/// Plays somebody's matches up to the final; the least key and whose seat that is. `yields` tells whether the winner so far loses against
+/// a rival, of both seats and keys. A branch on it would be mispredicted all the time.
+#[inline]
+fn climb(
+    keys: &[u64],
+    matches: &mut [u32],
+    seat: u32,
+    mut yields: impl FnMut(u32, u32, u64, u64) -> bool,
+) -> (u64, u32) {
+    let (mut winner, mut least, mut rival) = (seat, keys[seat as usize], seat ^ 1);
+    let mut at = keys.len() + seat as usize;
+    loop {
+        let other = keys[rival as usize];
+        let yields = yields(winner, rival, least, other);
+        winner = select_unpredictable(yields, rival, winner);
+        least = select_unpredictable(yields, other, least);
+        at /= 2;
+        matches[at] = winner;
+        if at == 1 {
+            return (least, winner);
+        }
+        rival = matches[at ^ 1];
+    }
+}
+
+/// The same where keys were found equal.
+#[cold]
+fn climb_tied(
+    keys: &[u64],
+    matches: &mut [u32],
+    sitting: &[u32],
+    seat: u32,
+    before: impl Fn(u32, u32) -> bool,
+) -> (u64, u32) {
+    climb(keys, matches, seat, |winner, rival, least, other| {
+        other < least
+            || (other == least && least != CLOSED && before(sitting[rival as usize], sitting[winner as usize]))
+    })
 }

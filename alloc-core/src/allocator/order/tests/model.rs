@@ -1,6 +1,5 @@
 //! The share order as a slow tree of exact fractions, in which every role has a node for its own subscriptions.
 
-use core::cmp::Ordering;
 use std::collections::BTreeMap;
 
 use super::*;
@@ -166,14 +165,14 @@ impl Model {
         }
     }
 
-    /// In floating point: it is close enough for a test.
-    pub(super) fn entitlement(&self, leaf: NodeId) -> f64 {
-        let mut part = 1.0;
-        for (at, siblings) in self.way(leaf) {
+    /// In parts of 2^46.
+    pub(super) fn entitlement(&self, leaf: NodeId) -> u128 {
+        let mut parts = 1_u128 << 80;
+        for (at, siblings) in self.way(leaf).into_iter().rev() {
             let active = |of: &Child| *of == at || self.wants(*of) || !self.used(*of).is_zero();
-            let sum: u64 = siblings.into_iter().filter(active).map(|of| u64::from(self.milli(of))).sum();
-            part *= f64::from(self.milli(at)) / u32::try_from(sum).map_or(f64::INFINITY, f64::from);
+            let sum: u128 = siblings.into_iter().filter(active).map(|of| u128::from(self.milli(of))).sum();
+            parts = parts * u128::from(self.milli(at)) / sum;
         }
-        part
+        parts >> 34
     }
 }

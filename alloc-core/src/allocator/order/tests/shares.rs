@@ -6,9 +6,9 @@ use super::*;
 use crate::allocator::order::share::Gauge;
 
 fn share(total: u64, used: u64, by: Weight) -> u64 {
-    let mut gauge = Gauge::default();
+    let mut gauge = Gauge::new();
     gauge.set_total(CPU, total);
-    gauge.share(&amounts(used, 0), by.inverse()).parts()
+    gauge.share(&[used, 0, 0], &Far::default(), by.inverse()).parts()
 }
 
 /// Totals of every size, and up to 16 times as much in use.

@@ -5,15 +5,17 @@ use std::time::Duration;
 
 use super::*;
 
-const STEPS: usize = 20_000;
-const ROUNDS: usize = 15;
+const STEPS: usize = 4000;
+const ROUNDS: usize = 51;
 
 struct Setting {
     name: &'static str,
     order: Order,
     leaves: Vec<NodeId>,
     random: u64,
-    samples: [Vec<Duration>; 5],
+    /// Whether all tasks are of one size, so that shares tie all the time.
+    alike: bool,
+    samples: [Vec<Duration>; 7],
 }
 
 /// Roles side by side, on each of some levels; subscriptions in those of the last.
@@ -27,7 +29,8 @@ fn setting(name: &'static str, levels: &[usize], frameworks: usize) -> Setting {
         roles = roles.into_iter().flat_map(|parent| below(&mut order, parent)).collect();
     }
     let leaves: Vec<_> = (0..frameworks).map(|at| open(&mut order, roles[at % roles.len()])).collect();
-    let mut setting = Setting { name, order, leaves, random: 1, samples: Default::default() };
+    let mut setting =
+        Setting { name, order, leaves, random: 1, alike: name.ends_with("alike"), samples: Default::default() };
     for at in 0..frameworks {
         let more = setting.task();
         setting.order.charge(setting.leaves[at], &more);
@@ -42,7 +45,7 @@ impl Setting {
     }
 
     fn task(&mut self) -> Amounts {
-        let size = self.next();
+        let size = if self.alike { 0 } else { self.next() };
         amounts(1000 + size % 4000, (1 << 17) + (size >> 8) % 100_000)
     }
 
@@ -51,12 +54,17 @@ impl Setting {
         tasks.iter_mut().for_each(|(at, _)| *at %= self.leaves.len() as u64);
         let leaf = |at: u64| self.leaves[usize::try_from(at).unwrap()];
         let order = &mut self.order;
+        // What others left in the caches is not measured.
+        tasks.iter().for_each(|(at, task)| order.charge(leaf(*at), task));
+        tasks.iter().for_each(|(at, task)| order.refund(leaf(*at), task));
         let took = [
             timed(|| tasks.iter().for_each(|(at, task)| order.charge(leaf(*at), task)), STEPS),
             timed(|| (0..STEPS).for_each(|_| _ = black_box(order.pick())), STEPS),
             timed(|| tasks.iter().for_each(|(at, task)| order.refund(leaf(*at), task)), STEPS),
             timed(|| award_and_give_back(order, &tasks), STEPS),
-            timed(|| (0..20).for_each(|by| rekey(order, by)), 20),
+            timed(|| among(order, &self.leaves, &tasks), STEPS),
+            timed(|| skip(order, &self.leaves, &tasks), STEPS),
+            timed(|| (0..2).for_each(|by| rekey(order, by)), 2),
         ];
         for (samples, took) in self.samples.iter_mut().zip(took) {
             samples.push(took);
@@ -68,17 +76,33 @@ impl Setting {
             samples.sort();
             samples[samples.len() / 2].as_nanos()
         };
-        let [charge, pick, refund, cycle, rekey] = self.samples.each_mut().map(median);
+        let [charge, pick, refund, cycle, among, skip, rekey] = self.samples.each_mut().map(median);
         let nodes = self.order.nodes.len();
         println!(
-            "{:>26} {nodes:>6} nodes: charge {charge:>4}, refund {refund:>4}, pick {pick:>3}, pick + award {cycle:>4} ns; rekey {:>4} us",
+            "{:>20} {nodes:>6} nodes: charge {charge:>4}, refund {refund:>4}, pick {pick:>3}, pick + award + refund {cycle:>4}, \
+             among {among:>3} per leaf, skip {skip:>3} ns; all anew {:>4} us",
             self.name,
             rekey / 1000
         );
     }
 }
 
-/// As a cycle does: to the neediest each. Given back after that, not timed apart.
+/// One of 64 each.
+fn among(order: &Order, leaves: &[NodeId], tasks: &[(u64, Amounts)]) {
+    for few in tasks.chunks(64) {
+        black_box(order.pick_among(few.iter().map(|(at, _)| leaves[usize::try_from(*at).unwrap()])));
+    }
+}
+
+/// Any, and all back.
+fn skip(order: &mut Order, leaves: &[NodeId], tasks: &[(u64, Amounts)]) {
+    for (at, _) in tasks {
+        order.skip(leaves[usize::try_from(*at).unwrap()]);
+    }
+    order.end_skip();
+}
+
+/// As a cycle does: to the neediest each, and given back after that.
 fn award_and_give_back(order: &mut Order, tasks: &[(u64, Amounts)]) {
     let given: Vec<_> = tasks
         .iter()
@@ -108,12 +132,13 @@ fn timed(work: impl FnOnce(), times: usize) -> Duration {
 #[test]
 #[ignore = "figures for who looks at them"]
 fn update_and_pick() {
-    let mut settings = vec![
+    let mut settings = [
         setting("10x10x10, 1,000 fw", &[10, 10, 10], 1000),
         setting("10x10x10, 5,000 fw", &[10, 10, 10], 5000),
         setting("10x10x10, 20,000 fw", &[10, 10, 10], 20_000),
         setting("10x10x10, 60,000 fw", &[10, 10, 10], 60_000),
         setting("1,000 flat, 5,000 fw", &[1000], 5000),
+        setting("5,000 fw all alike", &[10, 10, 10], 5000),
         setting("1 role, 5,000 fw", &[1], 5000),
     ];
     for _ in 0..ROUNDS {
