@@ -14,19 +14,22 @@ use crate::outcome::{Grant, Merged, Outcome, Transferred};
 use crate::request::Request;
 use crate::split::Piece;
 
-/// What is to be started on what an offer holds.
+/// What is to be done with what an offer holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Launch {
-    /// Whose the claim is to be.
-    pub owner: Owner,
-    /// What is wanted.
-    pub request: Request,
+pub enum Operation {
+    /// Makes a claim of it.
+    Launch {
+        /// Whose the claim is to be.
+        owner: Owner,
+        /// What is wanted.
+        request: Request,
+    },
 }
 
 /// What came of an accept.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Accepted {
-    /// Launch by launch, in their order: each is tried against what those before have left.
+    /// Operation by operation, in their order: each is tried against what those before have left.
     pub outcomes: Vec<Outcome>,
     /// Whether a pool of the agent changed: read [`Table::pool_orders`](crate::Table::pool_orders).
     pub pools_changed: bool,
@@ -110,7 +113,7 @@ impl Allocator {
         self.came_back(offer.agent);
     }
 
-    /// Accepts offers of one agent together: makes a claim for each launch, in their order, of what they hold, and declines the rest.
+    /// Accepts offers of one agent together: does each operation, in their order, with what they hold, and declines the rest.
     ///
     /// # Errors
     /// [`InvalidOffers`].
@@ -118,22 +121,22 @@ impl Allocator {
         &mut self,
         framework: FrameworkId,
         offers: &[OfferId],
-        launches: &[Launch],
+        operations: &[Operation],
         refuse_ms: Option<u64>,
         now_ms: u64,
     ) -> Result<Accepted, InvalidOffers> {
         self.now_ms = self.now_ms.max(now_ms);
         let (first, others) = self.check(framework, offers).inspect_err(|_| self.drop_offers(framework, offers))?;
-        let mut accepted = Accepted { outcomes: Vec::with_capacity(launches.len()), pools_changed: false };
+        let mut accepted = Accepted { outcomes: Vec::with_capacity(operations.len()), pools_changed: false };
         let of = self.offers.get(first).map(|offer| (offer.sub, offer.agent));
         let Some((sub, agent)) = of else { return Err(InvalidOffers::None) };
         match self.one_claim(first, &others) {
-            One::Whole => launches.iter().for_each(|launch| {
-                let outcome = self.launch_whole(sub, agent, launch);
+            One::Whole => operations.iter().for_each(|operation| {
+                let outcome = self.launch_whole(sub, agent, operation);
                 accepted.add(outcome);
             }),
-            One::Claim(claim) => launches.iter().for_each(|launch| {
-                let outcome = self.launch_of(sub, claim, launch);
+            One::Claim(claim) => operations.iter().for_each(|operation| {
+                let outcome = self.launch_of(sub, claim, operation);
                 accepted.add(outcome);
             }),
             One::Gone => {
@@ -214,18 +217,20 @@ impl Allocator {
     }
 
     /// Claims on an agent that is closed for this offer.
-    fn launch_whole(&mut self, sub: SubAt, agent: AgentAt, launch: &Launch) -> Outcome {
+    fn launch_whole(&mut self, sub: SubAt, agent: AgentAt, operation: &Operation) -> Outcome {
+        let Operation::Launch { owner, request } = operation;
         let Some(role) = self.subscriptions.get(sub).map(|sub| sub.role) else { return gone(agent) };
-        let holder = Holder { owner: launch.owner, role };
-        let outcome = self.offer_door().claim(AgentId::new(agent), holder, Ask::Request(&launch.request));
+        let holder = Holder { owner: *owner, role };
+        let outcome = self.offer_door().claim(AgentId::new(agent), holder, Ask::Request(request));
         self.count_launch(sub, outcome)
     }
 
     /// Claims a piece of a claim.
-    fn launch_of(&mut self, sub: SubAt, claim: ClaimId, launch: &Launch) -> Outcome {
-        let outcome = self.local.caller().split(claim, OFFERER, Piece::Request(&launch.request));
+    fn launch_of(&mut self, sub: SubAt, claim: ClaimId, operation: &Operation) -> Outcome {
+        let Operation::Launch { owner, request } = operation;
+        let outcome = self.local.caller().split(claim, OFFERER, Piece::Request(request));
         if let Outcome::Granted(Grant { claim, .. }) = outcome {
-            let moved = self.local.transfer(claim, OFFERER, launch.owner);
+            let moved = self.local.transfer(claim, OFFERER, *owner);
             debug_assert_eq!(moved, Transferred::Transferred, "the claim was made by this call");
         }
         self.count_launch(sub, outcome)

@@ -83,6 +83,14 @@ impl Allocator {
         self.claims.len()
     }
 
+    /// A claim has become larger or smaller.
+    pub(crate) fn count_again(&mut self, claim: ClaimId) {
+        if let Some(Counted { of, amounts }) = self.claims.0.remove(&claim) {
+            self.refund(of, &amounts);
+            self.count_claim(claim, of);
+        }
+    }
+
     fn uncount_claim(&mut self, claim: ClaimId) {
         if let Some(Counted { of, amounts }) = self.claims.0.remove(&claim) {
             self.refund(of, &amounts);

@@ -3,6 +3,7 @@
 use core::fmt;
 
 use crate::ids::{AgentId, FrameworkId, RoleId};
+use crate::restore::RestoreError;
 use crate::table::TableError;
 
 /// Why an allocator cannot do what it is asked.
@@ -22,8 +23,10 @@ pub enum AllocatorError {
     NotSubscribed(FrameworkId, RoleId),
     /// The agent is unknown.
     NoSuchAgent(AgentId),
-    /// A weight is zero.
+    /// A weight is zero, or above a million.
     NoWeight,
+    /// What exists already does not fit what is known of the agent.
+    Restore(RestoreError),
 }
 
 impl From<TableError> for AllocatorError {
@@ -46,7 +49,8 @@ impl fmt::Display for AllocatorError {
                 write!(f, "framework {framework} is not in role {role}: subscribe it first")
             }
             Self::NoSuchAgent(agent) => write!(f, "agent {agent} is unknown: add it first"),
-            Self::NoWeight => f.write_str("a weight is 0: give at least 0.001"),
+            Self::NoWeight => f.write_str("a weight is 0, or above 1,000,000: give 0.001 to 1,000,000"),
+            Self::Restore(error) => write!(f, "{error}"),
         }
     }
 }

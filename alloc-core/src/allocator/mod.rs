@@ -56,7 +56,7 @@ use order::Order;
 use roles::Role;
 use waits::Waits;
 
-pub use answer::{Accepted, InvalidOffers, Launch};
+pub use answer::{Accepted, InvalidOffers, Operation};
 pub use error::AllocatorError;
 pub use frameworks::Subscription;
 pub use offers::OfferView;

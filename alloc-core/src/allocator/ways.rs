@@ -4,9 +4,10 @@ use crate::allocator::Allocator;
 use crate::allocator::claims::CountedFor;
 use crate::allocator::error::AllocatorError;
 use crate::claim::{Ask, Holder};
-use crate::ids::{AgentId, FrameworkId, Owner, RoleId};
-use crate::outcome::Outcome;
+use crate::ids::{AgentId, ClaimId, FrameworkId, Owner, RoleId};
+use crate::outcome::{Grant, Outcome};
 use crate::place::Placed;
+use crate::placement::Placement;
 use crate::request::{Policy, Request};
 
 /// For whom something is claimed or placed.
@@ -49,6 +50,34 @@ impl Allocator {
             self.agents.mark(grant.claim.agent().get());
         }
         Ok(placed)
+    }
+
+    /// Restores a claim that exists already, exactly; past any limit. Pools come first: [`Table::restore_pool`](crate::Table::restore_pool).
+    ///
+    /// # Errors
+    /// [`AllocatorError::NoSuchRole`]; [`AllocatorError::NotSubscribed`]; [`AllocatorError::Restore`], and nothing is held then.
+    pub fn restore(
+        &mut self,
+        agent: AgentId,
+        claimant: Claimant,
+        placement: &Placement,
+    ) -> Result<Grant, AllocatorError> {
+        let of = self.counted_for(claimant)?;
+        let holder = Holder { owner: claimant.owner, role: claimant.role };
+        let grant = self.table().restore(agent, holder, placement).map_err(AllocatorError::Restore)?;
+        self.count_claim(grant.claim, of);
+        self.agents.mark(agent.get());
+        Ok(grant)
+    }
+
+    /// Makes a claim hold what the request says, as [`Table::resize`](crate::Table::resize).
+    pub fn resize(&mut self, claim: ClaimId, owner: Owner, request: &Request) -> Outcome {
+        let outcome = self.table().resize(claim, owner, request);
+        if matches!(outcome, Outcome::Granted(_)) {
+            self.count_again(claim);
+            self.came_back_to(claim.agent());
+        }
+        outcome
     }
 
     pub(crate) fn counted_for(&self, claimant: Claimant) -> Result<CountedFor, AllocatorError> {

@@ -7,7 +7,7 @@ mod offering;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::allocator::{Accepted, Allocator, Event, InvalidOffers, Launch, RoleSpec, Rules, Subscription};
+use crate::allocator::{Accepted, Allocator, Event, InvalidOffers, Operation, RoleSpec, Rules, Subscription};
 use crate::attributes::Attributes;
 use crate::testing::Machine;
 use crate::{AgentId, Capacity, FrameworkId, OfferId, Outcome, Owner, Request, RoleId, Table};
@@ -137,17 +137,17 @@ impl Cluster {
     ) -> Result<Accepted, InvalidOffers> {
         let framework =
             offers.first().and_then(|offer| self.out.get(offer)).map_or(FrameworkId::new(0), |(of, ..)| *of);
-        let launches: Vec<Launch> = requests
+        let launches: Vec<Operation> = requests
             .iter()
             .map(|request| {
                 self.next_owner += 1;
-                Launch { owner: Owner::new(self.next_owner), request: request.clone() }
+                Operation::Launch { owner: Owner::new(self.next_owner), request: request.clone() }
             })
             .collect();
         let accepted = self.allocator.accept(framework, offers, &launches, Some(refuse_ms), self.now_ms)?;
-        for (launch, outcome) in launches.iter().zip(&accepted.outcomes) {
+        for (Operation::Launch { owner, .. }, outcome) in launches.iter().zip(&accepted.outcomes) {
             if let Outcome::Granted(grant) = outcome {
-                self.launched.push((grant.claim, launch.owner));
+                self.launched.push((grant.claim, *owner));
             }
         }
         self.forget_ended();
