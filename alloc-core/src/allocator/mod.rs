@@ -1,3 +1,3 @@
 //! Allocator: who gets what the table has. Roles, shares, quota, offers and reclaim; one owner, plain data, no clock.
 
-mod amounts;
+pub(crate) mod amounts;

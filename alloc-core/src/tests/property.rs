@@ -161,6 +161,7 @@ impl World {
         let (used, limit) = match told.resource {
             Resource::CpuMilli => (used.cpu_milli, self.limit.cpu_milli),
             Resource::MemBytes => (used.mem_bytes, self.limit.mem_bytes),
+            other => panic!("there is no limit of {other}"),
         };
         assert_eq!((told.role, told.used, Some(told.limit)), (ROLE, used, limit));
         assert!(told.used.saturating_add(told.asked) > told.limit, "{told:?} is within the limit");
