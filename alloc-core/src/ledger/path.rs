@@ -28,9 +28,14 @@ impl Ledger {
         self.path(id).count()
     }
 
+    /// Whether a role is another one or below it.
+    fn is_within(&self, role: RoleId, id: RoleId) -> bool {
+        self.path(role).any(|(above, _)| above == id)
+    }
+
     /// Whether another desk has a flight on for a role or one below it.
     pub(super) fn is_in_flight(&self, (desks, desk, _): Who<'_>, id: RoleId) -> bool {
-        desks.in_flight_for(desk, |role| role == id || self.path(role).any(|(above, _)| above == id))
+        desks.in_flight_for(desk, |role| self.is_within(role, id))
     }
 
     /// Charges a role and those above it, all or none.

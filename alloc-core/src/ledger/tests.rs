@@ -103,3 +103,54 @@ fn who_leaves_a_desk_leaves_no_credit() {
     assert_eq!(ledger.roles[0].0.given(0), 1);
     assert_eq!(ledger.used(ROLE), Some(quantities(1, 1)));
 }
+
+/// Two children of one role with a limit, each at a desk of its own.
+fn family(cpu_milli: u64, disk: u64) -> (Ledger, Desks, [RoleId; 3]) {
+    let ledger = Ledger::new(3, 2);
+    let top = ledger.add(None, Limit { cpu_milli: Some(cpu_milli), mem_bytes: None }).unwrap();
+    let child = || ledger.add(Some(top), Limit::default()).unwrap();
+    let roles = [top, child(), child()];
+    assert!(ledger.resources().number(&[Resource::Disk]));
+    assert!(ledger.set_at(top, 2, Some(disk)));
+    (ledger, Desks::new(2), roles)
+}
+
+fn with_disk(cpu_milli: u64, blocks: u64) -> Amounts {
+    let mut owed = Amounts::new(cpu_milli, 0);
+    owed.0[2] = blocks;
+    owed
+}
+
+/// A claim of one child that is in flight makes nobody's no final who is under the same parent, and nobody else's.
+#[test]
+fn in_flight_for_a_role_is_who_is_in_flight_below_it() {
+    for owed in [with_disk(2000, 0), with_disk(0, 2)] {
+        let (ledger, desks, [_, one, two]) = family(3000, 3);
+        ledger.charge_fact(one, &with_disk(2000, 2)).unwrap();
+        let ask = |role| ledger.charge((&desks, 0, &desks.flight(0, (0, 0), role)), role, &owed).err();
+        assert!(matches!(ask(two), Some(ChargeError::Over(_))));
+        let other = desks.flight(1, (0, 0), one);
+        assert_eq!(ask(two), Some(ChargeError::Contended));
+        drop(other);
+        assert!(matches!(ask(two), Some(ChargeError::Over(_))));
+        let unknown = desks.flight(1, (0, 0), RoleId::new(9));
+        assert!(matches!(ask(two), Some(ChargeError::Over(_))));
+        drop(unknown);
+        assert_eq!(ledger.used(two), Some(Amounts::ZERO));
+    }
+}
+
+/// What a level below was charged before the no is given back, and told as an undo.
+#[test]
+fn an_undo_across_levels_is_counted() {
+    for owed in [with_disk(4000, 0), with_disk(1, 4)] {
+        let (ledger, desks, [_, one, _]) = family(3000, 3);
+        let watch = Watch::start(&desks);
+        assert!(ledger.charge((&desks, 0, &desks.flight(0, (0, 0), one)), one, &owed).is_err());
+        assert!(!watch.saw_no_undo(&desks, 0));
+        assert_eq!(ledger.used(one), Some(Amounts::ZERO));
+        let watch = Watch::start(&desks);
+        ledger.charge((&desks, 0, &desks.flight(0, (0, 0), one)), one, &with_disk(3000, 3)).unwrap();
+        assert!(watch.saw_no_undo(&desks, 0));
+    }
+}
