@@ -16,11 +16,14 @@ use crate::{Limit, PAGE_BYTES, Resource};
 /// The place of disk.
 const DISK: usize = 2;
 
-/// A top role that may have 3 thousandths, a page and 3 blocks; below it two others, of which the first may have 3 thousandths.
-fn family() -> Ledger {
+/// More of it than is kept as credit.
+const MUCH: u64 = 1 << 31;
+
+/// A top role that may have so much CPU, a page and 3 blocks; below it two others, of which the first may have so much CPU.
+fn family([top, first]: [u64; 2]) -> Ledger {
     let ledger = Ledger::new(3, 2);
-    ledger.add(None, Limit { cpu_milli: Some(3), mem_bytes: Some(PAGE_BYTES) });
-    ledger.add(Some(ROLE), Limit { cpu_milli: Some(3), mem_bytes: None });
+    ledger.add(None, Limit { cpu_milli: Some(top), mem_bytes: Some(PAGE_BYTES) });
+    ledger.add(Some(ROLE), Limit { cpu_milli: Some(first), mem_bytes: None });
     ledger.add(Some(ROLE), Limit::default());
     assert!(ledger.resources().number(&[Resource::Disk]) && ledger.set_at(ROLE, DISK, Some(3)));
     ledger
@@ -33,8 +36,8 @@ fn owed(cpu_milli: u64, pages: u64, blocks: u64) -> Amounts {
 }
 
 /// Each thread charges a role below the top; how that ended, and the ledger after it.
-fn charge_both(first: First, wanted: [(u16, Amounts); 2]) -> ([Option<ChargeError>; 2], Ledger) {
-    let shared = Arc::new((family(), Desks::new(2), wanted));
+fn charge_both(first: First, limits: [u64; 2], wanted: [(u16, Amounts); 2]) -> ([Option<ChargeError>; 2], Ledger) {
+    let shared = Arc::new((family(limits), Desks::new(2), wanted));
     let ends = both(first, &shared, |(ledger, desks, wanted), me| {
         let desk = usize::from(me != 0);
         let (role, owed) = (RoleId::new(wanted[desk].0), wanted[desk].1);
@@ -50,8 +53,8 @@ fn charge_both(first: First, wanted: [(u16, Amounts); 2]) -> ([Option<ChargeErro
 }
 
 /// The first can never have what it wants and the second can.
-fn a_doomed_charge_makes_nobody_refused(first: First, wanted: [(u16, Amounts); 2]) {
-    let (ends, ledger) = charge_both(first, wanted);
+fn a_doomed_charge_makes_nobody_refused(first: First, limits: [u64; 2], wanted: [(u16, Amounts); 2]) {
+    let (ends, ledger) = charge_both(first, limits, wanted);
     assert!(ends[0].is_some(), "{ends:?}");
     assert!(matches!(ends[1], None | Some(ChargeError::Contended)), "{ends:?}");
     if wanted[0].0 != wanted[1].0 {
@@ -64,7 +67,7 @@ fn a_doomed_charge_makes_nobody_refused(first: First, wanted: [(u16, Amounts); 2
 fn two_children_pass_no_limit_of_their_parent() {
     for wanted in [owed(2, 0, 0), owed(0, 0, 2)] {
         model_bounded(2, move |first| {
-            let (ends, ledger) = charge_both(first, [(1, wanted), (2, wanted)]);
+            let (ends, ledger) = charge_both(first, [3, 3], [(1, wanted), (2, wanted)]);
             assert!(ends.iter().any(Option::is_some), "{ends:?}");
             let is_no = |end: &Option<ChargeError>| matches!(end, Some(ChargeError::Over(_)));
             assert!(!ends.iter().any(is_no) || ends.iter().any(Option::is_none), "{ends:?}");
@@ -77,17 +80,23 @@ fn two_children_pass_no_limit_of_their_parent() {
 /// The doomed one has the top role's CPU until it finds too little memory there.
 #[test]
 fn a_doomed_child_does_not_refuse_its_sibling() {
-    model_bounded(2, |first| a_doomed_charge_makes_nobody_refused(first, [(1, owed(2, 2, 0)), (2, owed(2, 1, 0))]));
+    model_bounded(2, |first| {
+        a_doomed_charge_makes_nobody_refused(first, [3, 3], [(1, owed(2, 2, 0)), (2, owed(2, 1, 0))])
+    });
 }
 
-/// The doomed one has its own role's CPU until the role above refuses.
+/// The doomed one has its own role's CPU until the role above refuses. So much of it goes back to the counter and not to credit, where
+/// it would be found.
 #[test]
 fn an_undo_across_levels_is_contended() {
-    model_bounded(2, |first| a_doomed_charge_makes_nobody_refused(first, [(1, owed(2, 2, 0)), (1, owed(2, 1, 0))]));
+    let wanted = [(1, owed(2 * MUCH, 0, 0)), (1, owed(MUCH, 0, 0))];
+    model_bounded(2, move |first| a_doomed_charge_makes_nobody_refused(first, [MUCH, 2 * MUCH], wanted));
 }
 
 /// The doomed one has disk of the role above until it finds too little CPU.
 #[test]
 fn a_doomed_charge_of_disk_makes_nobody_refused() {
-    model_bounded(2, |first| a_doomed_charge_makes_nobody_refused(first, [(1, owed(4, 0, 2)), (2, owed(1, 0, 2))]));
+    model_bounded(2, |first| {
+        a_doomed_charge_makes_nobody_refused(first, [3, 3], [(1, owed(4, 0, 2)), (2, owed(1, 0, 2))])
+    });
 }
