@@ -32,7 +32,7 @@ pub(crate) const TRIES: u32 = 4;
 pub struct Holder {
     /// Who may change the claim.
     pub owner: Owner,
-    /// Which role is charged. It stays with the claim, also through transfer and split.
+    /// Which role is charged, and with it those above. It stays with the claim, also through transfer and split.
     pub role: RoleId,
 }
 

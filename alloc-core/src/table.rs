@@ -6,8 +6,9 @@
 //! allocated by claim, hold, split, merge, resize, transfer, release, confirm, place and gangs (but for their list) when they succeed.
 //! A thread that makes many calls does best through a [`Local`](crate::Local) of its own. The verbs on claims as a whole are in `verbs`.
 //!
-//! **Who charges**: the table does. `claim`, `hold`, `place`, gangs and `restore` charge the role of the holder, `release` and
-//! `remove_agent` refund it, `resize` does either for the difference, `split`, `merge` and `transfer` move nothing between roles.
+//! **Who charges**: the table does. `claim`, `hold`, `place`, gangs and `restore` charge the role of the holder and those above it,
+//! `release` and `remove_agent` refund them, `resize` does either for the difference, `split`, `merge` and `transfer` move nothing
+//! between roles.
 
 use std::sync::{Arc, Mutex, OnceLock};
 

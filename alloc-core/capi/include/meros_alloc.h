@@ -1666,7 +1666,7 @@ typedef struct meros_answer {
      */
     uint64_t cpu_milli;
     /**
-     * Memory that the role was charged or refunded, in bytes.
+     * Ordinary memory that the role was charged or refunded, in bytes.
      */
     uint64_t mem_bytes;
     /**
@@ -1931,7 +1931,7 @@ typedef struct meros_quantities {
      */
     uint64_t cpu_milli;
     /**
-     * Memory, in bytes; of a limit perhaps `MEROS_NO_LIMIT`.
+     * Ordinary memory, in bytes; of a limit perhaps `MEROS_NO_LIMIT`.
      */
     uint64_t mem_bytes;
 } meros_quantities;

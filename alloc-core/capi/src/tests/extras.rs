@@ -312,6 +312,19 @@ fn usage_tells_what_is_free_of_extras() {
     assert_eq!((usage.extras.disk_total_bytes, usage.extras.disk_free_bytes), (1 << 30, (1 << 30) - 4096));
 }
 
+/// What roles are charged for: the code, which, what the claim below asks for, and a limit that is too little.
+const CHARGED: [(Resource, u32, u64, u64); 9] = [
+    (Resource::Huge2MibBytes, NONE, 2 << 20, 1),
+    (Resource::Huge1GibBytes, NONE, 1 << 30, 1),
+    (Resource::SpecialBytes, HBM, 8192, 4096),
+    (Resource::DevicesMilli, GPU, 1000, 999),
+    (Resource::DiskBytes, NONE, 4096, 1),
+    (Resource::ScalarMilli, LICENCES, 500, 499),
+    (Resource::Numbers, PORTS, 3, 2),
+    (Resource::Items, CARDS, 2, 1),
+    (Resource::CpuMilli, NONE, 2000, 1999),
+];
+
 /// Every code that roles are charged for has a limit that holds, for a role above too, and a figure.
 #[test]
 fn roles_are_charged_for_extras() {
@@ -343,17 +356,6 @@ fn roles_are_charged_for_extras() {
         sets: first(&sets),
         sets_len: 1,
     };
-    let asked = [
-        (Resource::Huge2MibBytes, NONE, 2 << 20, 1),
-        (Resource::Huge1GibBytes, NONE, 1 << 30, 1),
-        (Resource::SpecialBytes, HBM, 8192, 4096),
-        (Resource::DevicesMilli, GPU, 1000, 999),
-        (Resource::DiskBytes, NONE, 4096, 1),
-        (Resource::ScalarMilli, LICENCES, 500, 499),
-        (Resource::Numbers, PORTS, 3, 2),
-        (Resource::Items, CARDS, 2, 1),
-        (Resource::CpuMilli, NONE, 2000, 1999),
-    ];
     let holder = Holder { role: below, ..HOLDER };
     let claim = || {
         let (members, mut answer) = ([TWO_PUS], Answer::default());
@@ -367,7 +369,7 @@ fn roles_are_charged_for_extras() {
     let limit = |what, which, limit| {
         ok(|message| meros_role_set_limit_of(fixture.table(), 0, what as u32, which, limit, message));
     };
-    for (what, which, amount, less) in asked {
+    for (what, which, amount, less) in CHARGED {
         limit(what, which, less);
         let (status, text, answer) = claim();
         assert_eq!((status, answer.reason), (Status::Refused, Reason::RoleLimit as u32), "{text}");
@@ -377,13 +379,13 @@ fn roles_are_charged_for_extras() {
     let (status, text, answer) = claim();
     assert_eq!(status, Status::Ok, "{text}");
     let used = |role| {
-        asked.map(|(what, which, ..)| {
+        CHARGED.map(|(what, which, ..)| {
             let mut used = 9;
             ok(|message| meros_role_used_of(fixture.table(), role, what as u32, which, output(&mut used), message));
             used
         })
     };
-    assert_eq!([used(0), used(below)], [asked.map(|(_, _, amount, _)| amount); 2]);
+    assert_eq!([used(0), used(below)], [CHARGED.map(|(_, _, amount, _)| amount); 2]);
     ok(|message| meros_release(fixture.table(), none(), answer.claim, HOLDER.owner, Out::null(), message));
     assert_eq!([used(0), used(below)], [[0; 9]; 2]);
     ok(|message| meros_validate(fixture.table(), message));
