@@ -5,7 +5,7 @@
 //! several words does not: it may fail because of another that is undone in the end. Then it tries again a few times, and at last
 //! says `Contended`. It never takes what is not there, and a stalled thread hides its one claim in flight.
 
-use crate::Quantities;
+use crate::allocator::amounts::Amounts;
 use crate::desk::Watch;
 use crate::hold;
 use crate::ids::{ClaimId, Owner, RoleId};
@@ -32,7 +32,7 @@ pub(crate) const TRIES: u32 = 4;
 pub struct Holder {
     /// Who may change the claim.
     pub owner: Owner,
-    /// Which role is charged. It stays with the claim, also through transfer and split.
+    /// Which role is charged, and with it those above. It stays with the claim, also through transfer and split.
     pub role: RoleId,
 }
 
@@ -145,8 +145,8 @@ fn try_claim(site: &Site<'_>, holder: Holder, ask: Ask<'_>, watch: Option<Watch>
         return Try::Again { pools_changed: false };
     }
     record.sort();
-    let charged = record.quantities();
-    match take(site, &mut record, charged, ask.siting()) {
+    let charged = record.amounts(site.hands.places_of(record.place()));
+    match take(site, &mut record, &charged, ask.siting()) {
         Ok(grant) => Try::Granted(grant),
         Err(Untaken::Moved { pools_changed }) => Try::Again { pools_changed },
         Err(Untaken::Role(ChargeError::NoSuchRole)) => Try::Refused(Reason::NoSuchRole(holder.role)),
@@ -169,7 +169,7 @@ pub(crate) enum Untaken {
 pub(crate) fn take<'a>(
     site: &Site<'a>,
     record: &mut OpenRecord<'a>,
-    charged: Quantities,
+    charged: &Amounts,
     siting: Option<Siting<'_>>,
 ) -> Result<Grant, Untaken> {
     let claim = ClaimId::new(site.agent, record.slot(), record.generation());
@@ -179,7 +179,7 @@ pub(crate) fn take<'a>(
     if !taking.take_all() || !site.is_current() || !is_kept(taking.record()) {
         return Err(Untaken::Moved { pools_changed: taking.undo() });
     }
-    Ok(Grant { claim, charged, pools_changed: taking.keep() })
+    Ok(Grant { claim, charged: charged.quantities(), pools_changed: taking.keep() })
 }
 
 /// Ends a claim: its words are given back, its role refunded.
@@ -196,7 +196,11 @@ pub(crate) type Unreleased<'a> = Result<Locked<'a>, Unlocked>;
 
 /// Releases straight on; tells what was refunded.
 #[inline(always)]
-pub(crate) fn try_release<'a>(hands: &Hands<'a>, claim: ClaimId, owner: Owner) -> Result<Quantities, Unreleased<'a>> {
+pub(crate) fn try_release<'a>(
+    hands: &Hands<'a>,
+    claim: ClaimId,
+    owner: Owner,
+) -> Result<crate::Quantities, Unreleased<'a>> {
     let locked = hands.shard.records.lock_head(claim.slot(), claim.generation()).map_err(Err)?;
     if !locked.is_of(owner, claim.agent()) {
         return Err(Ok(locked));
@@ -225,10 +229,10 @@ pub(crate) fn release_in_general<'a>(
 /// Gives back all that an open claim has.
 #[inline]
 pub(crate) fn end<'a>(hands: Hands<'a>, mut record: OpenRecord<'a>) -> Released {
-    let refunded = record.quantities();
+    let refunded = record.amounts(hands.places_of(record.place()));
     let machine = hands.machine_of(record.place());
     let pools_changed = Taking::end(&hands, &machine, &mut record, refunded);
-    Released::Released { refunded, pools_changed }
+    Released::Released { refunded: refunded.quantities(), pools_changed }
 }
 
 /// Gives a claim to another owner.

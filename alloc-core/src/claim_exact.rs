@@ -199,8 +199,8 @@ fn try_exact(site: &Site<'_>, holder: Holder, placement: &Placement, watch: Opti
     if let Some(taken) = first_taken(site.machine, &record) {
         return Err(unless_moved(Untried::No(ClaimedExact::Taken(taken))));
     }
-    let charged = record.quantities();
-    take(site, &mut record, charged, None).map_err(|untaken| match untaken {
+    let charged = record.amounts(site.hands.places_of(record.place()));
+    take(site, &mut record, &charged, None).map_err(|untaken| match untaken {
         Untaken::Moved { pools_changed } => Untried::Again { pools_changed },
         Untaken::Role(ChargeError::NoSuchRole) => refused(Reason::NoSuchRole(holder.role)),
         Untaken::Role(ChargeError::Over(over)) => refused(Reason::RoleLimit(over)),

@@ -40,6 +40,12 @@ const fn pack((shard, line): BlockAt, role: RoleId) -> u64 {
     ON | (shard as u64) << (LINE_BITS + ROLE_BITS) | (role.get() as u64) << LINE_BITS | line as u64
 }
 
+#[inline]
+#[expect(clippy::cast_possible_truncation, reason = "these are its 16 bits")]
+const fn role_of(flight: u64) -> RoleId {
+    RoleId::new((flight >> LINE_BITS) as u16)
+}
+
 /// All desks.
 #[derive(Debug)]
 pub(crate) struct Desks {
@@ -111,10 +117,9 @@ impl Desks {
         words.any(|(at, word)| is(at, word.load(Ordering::Acquire)))
     }
 
-    /// Whether another desk has a flight on for a role.
-    pub(crate) fn in_flight_for(&self, role: RoleId, but: usize) -> bool {
-        let mask = ON | (u64::from(u16::MAX)) << LINE_BITS;
-        self.any(|at, flight| at != but && flight & mask == pack((0, 0), role))
+    /// Whether another desk has a flight on for such a role.
+    pub(crate) fn in_flight_for(&self, but: usize, is: impl Fn(RoleId) -> bool) -> bool {
+        self.any(|at, flight| at != but && flight & ON != 0 && is(role_of(flight)))
     }
 
     /// Whether any desk has a flight on.
@@ -201,7 +206,8 @@ mod tests {
         let flight = desks.flight(1, here, RoleId::new(3));
         assert!(!watch.was_quiet(&desks, Some(here), 0) && !watch.was_quiet(&desks, None, 0));
         assert!(watch.was_quiet(&desks, Some(there), 0) && watch.was_quiet(&desks, Some(here), 1));
-        assert!(desks.in_flight_for(RoleId::new(3), 0) && !desks.in_flight_for(RoleId::new(4), 0));
+        let of_role = |wanted| desks.in_flight_for(0, |role| role == RoleId::new(wanted));
+        assert!(of_role(3) && !of_role(4));
         drop(flight);
         assert!(watch.was_quiet(&desks, Some(here), 0));
         desks.flight(1, there, RoleId::new(3)).count_undone();
@@ -216,7 +222,8 @@ mod tests {
         let gang = desks.gang(1, role);
         drop(desks.flight(1, (1, 7), role));
         assert!(!watch.was_quiet(&desks, Some(here), 0) && !watch.was_quiet(&desks, None, 0));
-        assert!(watch.was_quiet(&desks, Some(here), 1) && desks.in_flight_for(role, 0) && desks.any_in_flight());
+        assert!(watch.was_quiet(&desks, Some(here), 1) && desks.in_flight_for(0, |of| of == role));
+        assert!(desks.any_in_flight());
         gang.count_undone();
         drop(gang);
         assert!(!desks.any_in_flight() && !watch.was_quiet(&desks, Some(here), 0));

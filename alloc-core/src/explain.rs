@@ -3,9 +3,9 @@
 use core::fmt;
 use std::collections::BTreeMap;
 
-use crate::Quantities;
+use crate::allocator::amounts::Amounts;
 use crate::ids::{AgentId, RoleId};
-use crate::ledger::{ChargeError, Ledger};
+use crate::ledger::{ChargeError, ChargePlaces, Ledger};
 use crate::part::Part;
 use crate::plan::{Sink, check, plan};
 use crate::reason::{Excluded, Reason, ReasonKind, Refusal};
@@ -95,11 +95,11 @@ fn refuses(site: &Site<'_>, (ledger, role): (&Ledger, RoleId), request: &Request
     if let Some(reason) = site.closed() {
         return Some(reason);
     }
-    let mut sum = Sum::default();
+    let mut sum = Sum { places: site.hands.table.charge_places(site.cell.shape), amounts: Amounts::ZERO };
     if plan(request, &View { machine: site.machine, what_if: WhatIf::AsIs }, &mut sum).is_err() {
         return why::of_agent(site.machine, request);
     }
-    match ledger.refuses(role, sum.0).err()? {
+    match ledger.refuses(role, &sum.amounts).err()? {
         ChargeError::NoSuchRole => Some(Reason::NoSuchRole(role)),
         ChargeError::Over(over) => Some(Reason::RoleLimit(over)),
         ChargeError::Contended => None,
@@ -107,12 +107,14 @@ fn refuses(site: &Site<'_>, (ledger, role): (&Ledger, RoleId), request: &Request
 }
 
 /// Adds up what a plan would be charged.
-#[derive(Default)]
-struct Sum(Quantities);
+struct Sum<'a> {
+    places: ChargePlaces<'a>,
+    amounts: Amounts,
+}
 
-impl Sink for Sum {
+impl Sink for Sum<'_> {
     fn put(&mut self, part: Part) -> Result<(), RecordsFull> {
-        self.0 = self.0.checked_add(part.quantities()).unwrap_or(self.0);
+        self.places.add(&mut self.amounts, part);
         Ok(())
     }
 }

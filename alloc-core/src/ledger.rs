@@ -22,16 +22,41 @@
 //! none, and no undo was counted meanwhile: what is on its way from the counter to a claim, to a credit or back is in flight. Else
 //! it is contended.
 //!
-//! CPU is counted in thousandths of a PU, memory in pages.
+//! CPU is counted in thousandths of a PU, memory in pages. What else there is (huge pages, special memory, devices, disk, scalars,
+//! ranges, sets) is counted in a plain counter per role and resource (see `ledger/extra`), without credit and tally.
 //!
-//! Roles are one level. A tree would charge the path from the role upwards, one counter after the other, each by these rules;
-//! an undo across levels then is the contended outcome as it is here across resources.
+//! **Tree.** A role may be under another one. A claim charges its role and every role above it, and its refund goes the same way; a
+//! limit at any level holds, and what a role is charged is what its subtree holds. Each level is charged in its own way by the rules
+//! above. So an inner role without limits has its figures too, and a limit that it gets later counts what was there before.
+//! Rule 5: levels are charged from the role upwards, and a no names the first that is at its limit. What was charged below is given
+//! back: an undo across levels, counted, as it is across resources. Who met it meanwhile is contended, not refused.
+//! Rule 6: in flight for a role (rule 4) is who is in flight for any role of its subtree.
+//!
+//! A top role costs what it did without trees: that a role has no parent is told by its way. Files: `role` and `account` (the words),
+//! `path` (the tree), `extra` (the other resources), `resources` and `places` (which there are, and which part is of which).
 
+mod account;
+mod extra;
+mod path;
+pub(crate) mod places;
+mod resources;
+mod role;
+
+use self::account::{Account, Credit};
+use self::extra::Extras;
+use self::role::{BY_CREDIT, BY_TALLY, Role, at_least_zero};
+use crate::PAGE_BYTES;
+use crate::allocator::amounts::{Amounts, CPU_MILLI, PAGES};
 use crate::desk::{Desks, Flight, Watch};
 use crate::ids::RoleId;
 use crate::reason::{OverLimit, Resource};
 use crate::sync::{self, Ordering, Padded, Word64};
-use crate::{PAGE_BYTES, Quantities};
+
+pub(crate) use places::{ChargePlaces, Places, resources_of};
+pub(crate) use resources::{PLACES, Resources};
+
+/// The most levels of roles: a top role, and seven below it.
+pub const MAX_ROLE_LEVELS: usize = 8;
 
 /// The most a role may be charged; `None` where there is no limit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -42,162 +67,8 @@ pub struct Limit {
     pub mem_bytes: Option<u64>,
 }
 
-const RESOURCES: [Resource; 2] = [Resource::CpuMilli, Resource::MemBytes];
-/// The most a refill brings beyond what is asked: 1,000 PUs and 64 GiB.
-const REFILL: [u64; 2] = [1_000_000, 1 << 24];
-/// A desk with more credit than this gives the rest back.
-const CREDIT_MAX: u64 = 1 << 31;
 /// How often a charge is tried against a counter at its limit.
 const ROUNDS: u32 = if cfg!(loom) { 2 } else { 8 };
-
-/// A desk's credit of one role.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Credit([u64; 2]);
-
-impl Credit {
-    #[inline]
-    const fn pack(self) -> u64 {
-        self.0[0] << 32 | self.0[1]
-    }
-
-    #[inline]
-    const fn unpack(word: u64) -> Self {
-        Self([word >> 32, word & u32::MAX as u64])
-    }
-
-    #[inline]
-    const fn spend(self, owed: [u64; 2]) -> Option<Self> {
-        match (self.0[0].checked_sub(owed[0]), self.0[1].checked_sub(owed[1])) {
-            (Some(cpu_milli), Some(pages)) => Some(Self([cpu_milli, pages])),
-            _ => None,
-        }
-    }
-
-    #[inline]
-    const fn add(self, more: [u64; 2]) -> Option<Self> {
-        let [cpu_milli, pages] = [self.0[0].saturating_add(more[0]), self.0[1].saturating_add(more[1])];
-        if cpu_milli <= CREDIT_MAX && pages <= CREDIT_MAX { Some(Self([cpu_milli, pages])) } else { None }
-    }
-}
-
-/// What a desk has of a role.
-#[derive(Debug)]
-#[repr(align(32))]
-struct Account {
-    credit: Word64,
-    /// CPU, then pages; wrapping: below zero is a large number.
-    tally: [Word64; 2],
-}
-
-impl Account {
-    fn new() -> Self {
-        Self { credit: Word64::new(0), tally: core::array::from_fn(|_| Word64::new(0)) }
-    }
-
-    /// Adds to the tally, or with wrapped amounts takes away. By the desk's thread alone.
-    #[inline]
-    fn count(&self, amounts: [u64; 2]) {
-        for (word, amount) in self.tally.iter().zip(amounts) {
-            // Relaxed, both: nobody else writes it, and who reads it wants a figure.
-            word.store(word.load(Ordering::Relaxed).wrapping_add(amount), Ordering::Relaxed);
-        }
-    }
-}
-
-/// One role: given out, and the limits; CPU, then pages. `u64::MAX` is no limit.
-#[derive(Debug)]
-struct Role {
-    /// Which way it is charged.
-    way: Word64,
-    given: [Word64; 2],
-    limit: [Word64; 2],
-}
-
-/// Ways of a role: it is not there; its desks tally; they spend credit.
-const NO_ROLE: u64 = 0;
-const BY_TALLY: u64 = 1;
-const BY_CREDIT: u64 = 2;
-
-impl Role {
-    fn new() -> Self {
-        let words = |value| core::array::from_fn(|_| Word64::new(value));
-        Self { way: Word64::new(NO_ROLE), given: words(0), limit: words(u64::MAX) }
-    }
-
-    #[inline]
-    fn way(&self) -> u64 {
-        // Relaxed: who knows of a role was told by who added it; a limit that changes meanwhile may be met or missed.
-        self.way.load(Ordering::Relaxed)
-    }
-
-    fn given(&self, at: usize) -> u64 {
-        // Relaxed: a figure to report; no decision is made on it but by `raise`.
-        self.given[at].load(Ordering::Relaxed)
-    }
-
-    #[inline]
-    fn limit(&self, at: usize) -> u64 {
-        // Relaxed: a limit that changes meanwhile may be met or missed.
-        self.limit[at].load(Ordering::Relaxed)
-    }
-
-    /// Raises a counter by `amount` if it and what is tallied then are within the limit.
-    fn raise(&self, at: usize, amount: u64, (limit, tallied): (u64, u64)) -> bool {
-        // Who asks for none of it is not in the way of a limit that was lowered below what there is.
-        if amount == 0 {
-            return true;
-        }
-        // AcqRel: Release publishes to who reads the counter at its limit; Acquire pairs with it, so that this one, looking
-        // who is in flight next, sees whoever raised it. Acquire on failure: for the same reason.
-        let raised = self.given[at].update(Ordering::AcqRel, Ordering::Acquire, |given| {
-            let sum = given.wrapping_add(amount);
-            (limit == u64::MAX || within(sum.wrapping_add(tallied), limit)).then_some(sum)
-        });
-        raised.is_ok()
-    }
-
-    fn lower(&self, at: usize, amount: u64) {
-        // AcqRel, Relaxed on failure: as `raise`; it cannot fail.
-        let _always =
-            self.given[at].update(Ordering::AcqRel, Ordering::Relaxed, |given| Some(given.wrapping_sub(amount)));
-    }
-
-    fn lower_both(&self, amounts: [u64; 2]) {
-        for (at, amount) in amounts.into_iter().enumerate().filter(|(_, amount)| *amount > 0) {
-            self.lower(at, amount);
-        }
-    }
-
-    /// Raises both counters, or neither. The first that is at its limit.
-    fn raise_both(&self, flight: &Flight<'_>, amounts: [u64; 2], tallied: [u64; 2]) -> Result<(), usize> {
-        if !self.raise(0, amounts[0], (self.limit(0), tallied[0])) {
-            return Err(0);
-        }
-        if !self.raise(1, amounts[1], (self.limit(1), tallied[1])) {
-            self.lower(0, amounts[0]);
-            flight.count_undone();
-            return Err(1);
-        }
-        Ok(())
-    }
-
-    /// What to refill by beyond what is asked: a sixteenth of the headroom at most.
-    fn refill(&self, tallied: [u64; 2]) -> [u64; 2] {
-        core::array::from_fn(|at| {
-            let given = at_least_zero(self.given(at).wrapping_add(tallied[at]));
-            (self.limit(at).saturating_sub(given) / 16).min(REFILL[at])
-        })
-    }
-}
-
-/// A wrapped sum that may be below zero.
-const fn at_least_zero(sum: u64) -> u64 {
-    if sum.cast_signed() < 0 { 0 } else { sum }
-}
-
-const fn within(sum: u64, limit: u64) -> bool {
-    at_least_zero(sum) <= limit
-}
 
 /// Why a charge was not made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -207,6 +78,9 @@ pub(crate) enum ChargeError {
     /// It may fit once calls in flight have ended.
     Contended,
 }
+
+/// Who charges: all desks, which of them is the caller's, and the flight announced there.
+pub(crate) type Who<'a> = (&'a Desks, usize, &'a Flight<'a>);
 
 /// All roles' counters, and all desks' credits.
 #[derive(Debug)]
@@ -218,6 +92,8 @@ pub(crate) struct Ledger {
     /// Desk by desk, `stride` for each: one per role, and a gap, so that no two desks share a cache line.
     accounts: Box<[Account]>,
     stride: usize,
+    extras: Extras,
+    resources: Resources,
 }
 
 /// Accounts between two desks: at least two cache lines.
@@ -232,7 +108,14 @@ impl Ledger {
             desks,
             accounts: (0..desks * stride).map(|_| Account::new()).collect(),
             stride,
+            extras: Extras::new(roles),
+            resources: Resources::new(),
         }
+    }
+
+    /// What is counted.
+    pub(crate) const fn resources(&self) -> &Resources {
+        &self.resources
     }
 
     /// How many roles there are.
@@ -243,11 +126,14 @@ impl Ledger {
         self.len.load(Ordering::Acquire) as usize
     }
 
-    /// Adds a role; `None` when there is no room. Under the table's lock.
-    pub(crate) fn add(&self, limit: Limit) -> Option<RoleId> {
+    /// Adds a role, under another one or at the top; `None` when there is no room. Under the table's lock.
+    pub(crate) fn add(&self, parent: Option<RoleId>, limit: Limit) -> Option<RoleId> {
         let at = self.len();
         let role = RoleId::new(u16::try_from(at).ok()?);
-        self.roles.get(at)?;
+        let line = &self.roles.get(at)?.0;
+        if let Some(parent) = parent {
+            line.put_under(parent);
+        }
         self.write_limit(at, limit);
         // Release: pairs with the Acquire of `len`.
         self.len.store(at as u64 + 1, Ordering::Release);
@@ -255,23 +141,28 @@ impl Ledger {
     }
 
     fn write_limit(&self, at: usize, limit: Limit) {
-        let limits = [limit.cpu_milli, limit.mem_bytes.map(|bytes| bytes / PAGE_BYTES)];
-        for (word, limit) in self.roles[at].0.limit.iter().zip(limits) {
-            // Relaxed: see `Role::limit`.
-            word.store(limit.unwrap_or(u64::MAX), Ordering::Relaxed);
-        }
-        let way = if limit == Limit::default() { BY_TALLY } else { BY_CREDIT };
-        // Relaxed: see `Role::way`.
-        self.roles[at].0.way.store(way, Ordering::Relaxed);
+        let role = &self.roles[at].0;
+        role.set_limit(CPU_MILLI, limit.cpu_milli);
+        role.set_limit(PAGES, limit.mem_bytes.map(|bytes| bytes / PAGE_BYTES));
     }
 
-    /// Sets the limit of a role; false when there is none. Under the table's lock.
+    /// Sets the two common limits of a role; false when there is none. Under the table's lock.
     pub(crate) fn set(&self, role: RoleId, limit: Limit) -> bool {
         let known = role.index() < self.len();
         if known {
             self.write_limit(role.index(), limit);
         }
         known
+    }
+
+    /// Sets a role's limit at one place, in the unit that is counted; false when there is no such role. Under the table's lock.
+    pub(crate) fn set_at(&self, id: RoleId, place: usize, limit: Option<u64>) -> bool {
+        let Some(role) = self.role(id) else { return false };
+        match place {
+            CPU_MILLI | PAGES => role.set_limit(place, limit),
+            _ => self.extras.set_limit(id, place, limit),
+        }
+        true
     }
 
     #[inline]
@@ -299,7 +190,7 @@ impl Ledger {
         [sum(0), sum(1)]
     }
 
-    fn used_units(&self, id: RoleId) -> Option<[u64; 2]> {
+    fn used_both(&self, id: RoleId) -> Option<[u64; 2]> {
         let role = self.role(id)?;
         let mut credit = [0; 2];
         for desk in 0..self.desks {
@@ -313,42 +204,67 @@ impl Ledger {
         }))
     }
 
-    /// What a role is charged at this moment.
-    pub(crate) fn used(&self, role: RoleId) -> Option<Quantities> {
-        let [cpu_milli, pages] = self.used_units(role)?;
-        Some(Quantities { cpu_milli, mem_bytes: pages * PAGE_BYTES })
-    }
-
-    /// Why `amount` would be refused at this moment, if it would be.
-    pub(crate) fn refuses(&self, id: RoleId, amount: Quantities) -> Result<(), ChargeError> {
-        let (Some(role), Some(used)) = (self.role(id), self.used_units(id)) else {
-            return Err(ChargeError::NoSuchRole);
-        };
-        let owed = units(amount);
-        let over = (0..2).find(|&at| owed[at] > 0 && used[at].saturating_add(owed[at]) > role.limit(at));
-        over.map_or(Ok(()), |at| Err(ChargeError::Over(over_limit(id, at, owed[at], used[at], role.limit(at)))))
-    }
-
-    /// Charges `amount`, in a flight for this role at the desk.
-    #[inline]
-    pub(crate) fn charge(
-        &self,
-        (desks, desk, flight): (&Desks, usize, &Flight<'_>),
-        role: RoleId,
-        amount: Quantities,
-    ) -> Result<(), ChargeError> {
-        let owed = units(amount);
-        if self.charge_here(desk, role, owed) {
-            return Ok(());
+    /// What a role and those below it are charged at this moment, by place.
+    pub(crate) fn used(&self, id: RoleId) -> Option<Amounts> {
+        let [cpu_milli, pages] = self.used_both(id)?;
+        let mut used = Amounts::new(cpu_milli, pages);
+        for place in PAGES + 1..PLACES {
+            used.0[place] = self.extras.used(id, place);
         }
-        let line = self.role(role).ok_or(ChargeError::NoSuchRole)?;
-        self.charge_counter((desks, desk, flight), (role, line), owed)
+        Some(used)
     }
 
-    /// Charges what needs no counter: a role without limits, or what the desk has credit for. False: it has to be charged in full.
+    /// A role's limit at a place; `u64::MAX` for none.
+    fn limit_at(&self, (id, role): (RoleId, &Role), place: usize) -> u64 {
+        match place {
+            CPU_MILLI | PAGES => role.limit(place),
+            _ => self.extras.limit(id, place),
+        }
+    }
+
+    /// Why `owed` would be refused at this moment, if it would be.
+    pub(crate) fn refuses(&self, id: RoleId, owed: &Amounts) -> Result<(), ChargeError> {
+        self.role(id).ok_or(ChargeError::NoSuchRole)?;
+        for level in self.path(id) {
+            let used = self.used(level.0).unwrap_or(Amounts::ZERO);
+            for place in (0..PLACES).filter(|place| owed.0[*place] > 0) {
+                let (asked, used, limit) = (owed.0[place], used.0[place], self.limit_at(level, place));
+                if used.saturating_add(asked) > limit {
+                    return Err(ChargeError::Over(over(&self.resources, level.0, (place, limit), asked, used)));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Charges `owed` to a role and those above it, in a flight for this role at the desk: all of it or none.
+    #[inline]
+    pub(crate) fn charge(&self, who: Who<'_>, role: RoleId, owed: &Amounts) -> Result<(), ChargeError> {
+        if !owed.has_extras() {
+            return self.charge_both(who, role, owed.cpu_and_pages());
+        }
+        // What was charged of it is refunded here: no panic may come between.
+        let _calm = sync::calm();
+        self.charge_extras(who, role, owed)?;
+        let charged = self.charge_both(who, role, owed.cpu_and_pages());
+        if charged.is_err() {
+            self.refund_extras(role, owed);
+            who.2.count_undone();
+        }
+        charged
+    }
+
+    /// Charges CPU and pages.
+    #[inline]
+    pub(crate) fn charge_both(&self, who: Who<'_>, role: RoleId, owed: [u64; 2]) -> Result<(), ChargeError> {
+        if self.charge_here(who.1, role, owed) { Ok(()) } else { self.charge_path(who, role, owed) }
+    }
+
+    /// Charges what needs no counter: a top role without limits, or what the desk has credit for. False: it has to be charged in
+    /// full, along the path.
     #[inline(always)]
     pub(crate) fn charge_here(&self, desk: usize, role: RoleId, owed: [u64; 2]) -> bool {
-        match self.roles.get(role.index()).map_or(NO_ROLE, |role| role.0.way()) {
+        match self.roles.get(role.index()).map_or(0, |role| role.0.way()) {
             BY_TALLY => {
                 self.account(desk, role).count(owed);
                 true
@@ -368,14 +284,10 @@ impl Ledger {
         spent.is_ok()
     }
 
-    /// Charges the counters, and takes some credit with it where there is plenty.
+    /// Charges the counters of one level, and takes some credit with it where there is plenty.
     #[cold]
-    fn charge_counter(
-        &self,
-        (desks, desk, flight): (&Desks, usize, &Flight<'_>),
-        (id, role): (RoleId, &Role),
-        owed: [u64; 2],
-    ) -> Result<(), ChargeError> {
+    fn charge_counter(&self, who: Who<'_>, (id, role): (RoleId, &Role), owed: [u64; 2]) -> Result<(), ChargeError> {
+        let (desks, desk, flight) = who;
         // Nothing between two of the changes below can panic.
         let _calm = sync::calm();
         let tallied = self.tallied(id);
@@ -390,11 +302,11 @@ impl Ledger {
             // Rule 4: first who is in flight, then the credits, then the undos. A call that ended before the first look has
             // left what it took from the counter in a claim, in a credit that the second look finds, or given it back, which
             // the third tells of.
-            let quiet = !desks.in_flight_for(id, desk);
+            let quiet = !self.is_in_flight(who, id);
             let found = self.take_credits((id, role));
             if quiet && found == [0; 2] && watch.saw_no_undo(desks, usize::from(at == 1)) {
                 let used = at_least_zero(role.given(at).wrapping_add(self.tallied(id)[at]));
-                return Err(ChargeError::Over(over_limit(id, at, owed[at], used, role.limit(at))));
+                return Err(ChargeError::Over(over(&self.resources, id, (at, role.limit(at)), owed[at], used)));
             }
         }
         Err(ChargeError::Contended)
@@ -429,29 +341,36 @@ impl Ledger {
         }
     }
 
-    /// Charges `amount` past any limit, for what runs already.
-    pub(crate) fn charge_fact(&self, role: RoleId, amount: Quantities) -> Result<(), ChargeError> {
-        let line = self.role(role).ok_or(ChargeError::NoSuchRole)?;
-        for (at, owed) in units(amount).into_iter().enumerate() {
-            let _always = line.raise(at, owed, (u64::MAX, 0));
+    /// Charges `owed` past any limit, for what runs already.
+    pub(crate) fn charge_fact(&self, id: RoleId, owed: &Amounts) -> Result<(), ChargeError> {
+        let _calm = sync::calm();
+        self.role(id).ok_or(ChargeError::NoSuchRole)?;
+        for (_, role) in self.path(id) {
+            for (at, owed) in owed.cpu_and_pages().into_iter().enumerate() {
+                let _always = role.raise(at, owed, (u64::MAX, 0));
+            }
         }
+        self.charge_extras_in_fact(id, owed);
         Ok(())
     }
 
     /// Takes back a charge made earlier.
     #[inline]
-    pub(crate) fn refund(&self, desk: usize, role: RoleId, amount: Quantities) {
-        self.refund_units(desk, role, units(amount));
+    pub(crate) fn refund(&self, desk: usize, role: RoleId, owed: &Amounts) {
+        self.refund_both(desk, role, owed.cpu_and_pages());
+        if owed.has_extras() {
+            self.refund_extras(role, owed);
+        }
     }
 
-    /// Takes back a charge made earlier, of thousandths of a PU and pages.
+    /// Takes back a charge of CPU and pages made earlier.
     #[inline(always)]
-    pub(crate) fn refund_units(&self, desk: usize, id: RoleId, owed: [u64; 2]) {
+    pub(crate) fn refund_both(&self, desk: usize, id: RoleId, owed: [u64; 2]) {
         let Some(role) = self.roles.get(id.index()) else { return };
         match role.0.way() {
             BY_TALLY => self.account(desk, id).count(owed.map(u64::wrapping_neg)),
             BY_CREDIT => self.give_credit(desk, (id, &role.0), owed),
-            _ => {}
+            _ => self.refund_path(desk, id, owed),
         }
     }
 
@@ -474,24 +393,11 @@ impl Ledger {
     }
 }
 
-#[inline]
-const fn units(amount: Quantities) -> [u64; 2] {
-    [amount.cpu_milli, amount.mem_bytes / PAGE_BYTES]
-}
-
-const fn over_limit(role: RoleId, at: usize, asked: u64, used: u64, limit: u64) -> OverLimit {
-    let resource = RESOURCES[at];
-    let unit = match resource {
-        Resource::CpuMilli => 1,
-        Resource::MemBytes => PAGE_BYTES,
-    };
-    OverLimit {
-        role,
-        resource,
-        asked: asked.saturating_mul(unit),
-        used: used.saturating_mul(unit),
-        limit: limit.saturating_mul(unit),
-    }
+/// A no, in the units that are told.
+fn over(resources: &Resources, role: RoleId, (place, limit): (usize, u64), asked: u64, used: u64) -> OverLimit {
+    let resource = resources.at(place).unwrap_or(Resource::CpuMilli);
+    let [asked, used, limit] = [asked, used, limit].map(|figure| figure.saturating_mul(resource.unit()));
+    OverLimit { role, resource, asked, used, limit }
 }
 
 #[cfg(not(loom))]

@@ -83,7 +83,6 @@ extern crate self as meros_alloc_core;
 
 mod agent_snapshot;
 mod agents;
-#[cfg(not(loom))]
 mod allocator;
 mod attributes;
 mod bins;
@@ -192,7 +191,7 @@ pub use extras::{
 pub use gang::{Ganged, NoGang};
 pub use group::{GroupError, GroupId, GroupKey, GroupSpec, GroupValue, Rule};
 pub use ids::{AgentId, ClaimId, DeviceId, FrameworkId, NameId, NumaNodeId, OfferId, Owner, PuId, RoleId};
-pub use ledger::Limit;
+pub use ledger::{Limit, MAX_ROLE_LEVELS};
 pub use local::{DesksFull, Local};
 pub use member::{CoreKind, Cpus, MAX_MEMBERS, Members, Smt};
 pub use outcome::{Confirmed, Contended, Grant, Merged, Outcome, Released, Transferred};

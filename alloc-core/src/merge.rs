@@ -94,7 +94,7 @@ fn merge_open<'a>(
         if quiet { Merged::NotAdmitted { numa_node } } else { Merged::Contended }
     })?;
     seating.keep(&mut into, from, first_member);
-    Ok(Merged::Merged { charged: into.quantities() })
+    Ok(Merged::Merged { charged: into.amounts(hands.places_of(place)).quantities() })
 }
 
 /// Whether a claim is of one member at most and none of its memory is in use.

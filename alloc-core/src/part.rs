@@ -20,7 +20,6 @@ use crate::ids::NumaNodeId;
 use crate::memory::Seat;
 use crate::nodeset::NodeSet;
 use crate::pool::MILLI_BITS;
-use crate::{MILLI_PER_PU, PAGE_BYTES, Quantities};
 
 /// Something a claim holds. Positions are those of the agent's shape.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -191,19 +190,6 @@ impl Part {
             _ => return None,
         };
         Some((NumaNodeId::new((word >> INDEX_SHIFT & INDEX_MASK) as u16), seat, word & PAGES_MASK))
-    }
-
-    /// What the role is charged for this part; nothing yet for an extra, nothing for a membership.
-    #[inline]
-    pub(crate) fn quantities(self) -> Quantities {
-        match self {
-            Self::Empty | Self::Extra { .. } | Self::Member { .. } => Quantities::default(),
-            Self::Cores { pus, .. } => {
-                Quantities { cpu_milli: u64::from(pus.count_ones()) * u64::from(MILLI_PER_PU), mem_bytes: 0 }
-            }
-            Self::Share { cpu_milli, .. } => Quantities { cpu_milli: u64::from(cpu_milli), mem_bytes: 0 },
-            Self::Memory { pages, .. } => Quantities { cpu_milli: 0, mem_bytes: pages * PAGE_BYTES },
-        }
     }
 
     /// Whether both speak of the same word.

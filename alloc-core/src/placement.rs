@@ -42,17 +42,16 @@ impl Placement {
         pus
     }
 
-    /// CPU and memory together, special memory included, as charged.
+    /// CPU and ordinary memory together, as charged. Special memory is charged by its kind.
     #[must_use]
     pub fn quantities(&self) -> Quantities {
         let member_milli = |(pus, pools): (&[PuId], &[PoolShare])| {
             let pool_milli: u64 = pools.iter().map(|share| u64::from(share.cpu_milli)).sum();
             pus.len() as u64 * u64::from(MILLI_PER_PU) + pool_milli
         };
-        let memory = self.memory.iter().chain(&self.extras.special_memory);
         Quantities {
             cpu_milli: self.members().map(member_milli).sum(),
-            mem_bytes: memory.fold(0, |sum, memory| sum.saturating_add(memory.mem_bytes)),
+            mem_bytes: self.memory.iter().fold(0, |sum, memory| sum.saturating_add(memory.mem_bytes)),
         }
     }
 }

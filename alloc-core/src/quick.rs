@@ -272,8 +272,8 @@ impl Making<'_, '_> {
     #[cold]
     #[inline(never)]
     fn charge_in_full(&self) -> Result<(), Missed> {
-        let (table, amount) = (self.hands.table, charged(self.pus, self.need.pages));
-        let charged = table.ledger().charge((table.desks(), self.hands.desk, &self.flight), self.of.role(), amount);
+        let (table, owed) = (self.hands.table, owed(self.pus, self.need.pages));
+        let charged = table.ledger().charge_path((table.desks(), self.hands.desk, &self.flight), self.of.role(), owed);
         charged.map_err(|_| Missed::Shard)
     }
 
@@ -323,7 +323,7 @@ impl Making<'_, '_> {
             machine.put(leaf_id(self.leaf), self.pus, PuState::Free);
         }
         if self.stage >= Stage::Charged {
-            hands.table.ledger().refund(hands.desk, self.of.role(), charged(self.pus, need.pages));
+            hands.table.ledger().refund_both(hands.desk, self.of.role(), owed(self.pus, need.pages));
             self.flight.count_undone();
         }
         hands.magazine.give(self.slot, hands.shard.records.map());
@@ -368,7 +368,7 @@ pub(crate) fn end(hands: &Hands<'_>, locked: &Locked<'_>) -> Option<Quantities> 
     machine::tell_leaf(&shard.index, line * POSITIONS_PER_LINE + u32::from(leaf), changed, word);
     // Once for both words: what counts is that it comes after each of them (`agents`, rule 1).
     shard.index.agents.grew(line);
-    hands.table.ledger().refund_units(hands.desk, role, owed(pus, pages));
+    hands.table.ledger().refund_both(hands.desk, role, owed(pus, pages));
     locked.free(hands.magazine, shard.records.map());
     Some(charged(pus, pages))
 }

@@ -2,6 +2,7 @@
 
 use core::fmt;
 
+use crate::PAGE_BYTES;
 use crate::extras::{DeviceLocality, HugeSize};
 use crate::ids::{AgentId, NameId, Owner, RoleId};
 use crate::request::{Locality, MemoryLocality};
@@ -83,12 +84,26 @@ pub struct OverLimit {
 }
 
 /// What roles are charged for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Resource {
     /// CPU, in thousandths of a PU.
     CpuMilli,
-    /// Memory, in bytes.
+    /// Ordinary memory, in bytes; without huge pages.
     MemBytes,
+    /// Huge pages of a size, in bytes.
+    HugePages(HugeSize),
+    /// Special memory of a kind, in bytes.
+    SpecialMemory(u32),
+    /// Devices of a kind, in thousandths of one.
+    Devices(u32),
+    /// Disk, in bytes.
+    Disk,
+    /// A named scalar, in thousandths.
+    Scalar(NameId),
+    /// Numbers of a named range: how many.
+    Range(NameId),
+    /// Items of a named set: how many.
+    Set(NameId),
 }
 
 /// What a request lacks.
@@ -239,8 +254,7 @@ impl fmt::Display for ReasonKind {
             Self::Busy(what) => write!(f, "too few free {}", what.noun()),
             Self::CoresLeaving => f.write_str("waiting for cores to leave the shared pool"),
             Self::StrictMemory => f.write_str("memory promised to others under strict locality"),
-            Self::RoleLimit(Resource::CpuMilli) => f.write_str("role at its CPU limit"),
-            Self::RoleLimit(Resource::MemBytes) => f.write_str("role at its memory limit"),
+            Self::RoleLimit(resource) => write!(f, "role at its {resource} limit"),
             Self::RecordsFull => f.write_str("claim records used up"),
             Self::Excluded(by) => write!(f, "left out by {by}"),
         }
@@ -395,14 +409,76 @@ impl fmt::Display for Excluded {
     }
 }
 
+impl Resource {
+    /// The resource of which something is wanted.
+    pub(crate) const fn of(what: Wanted) -> Self {
+        match what {
+            Wanted::ExclusivePus | Wanted::SharedMilli => Self::CpuMilli,
+            Wanted::MemBytes => Self::MemBytes,
+            Wanted::HugePages(size) => Self::HugePages(size),
+            Wanted::SpecialMemory(kind) => Self::SpecialMemory(kind),
+            Wanted::Devices(kind) | Wanted::DeviceMilli(kind) => Self::Devices(kind),
+            Wanted::DiskBytes => Self::Disk,
+            Wanted::Scalar(name) => Self::Scalar(name),
+            Wanted::Numbers(name) => Self::Range(name),
+            Wanted::Items(name) => Self::Set(name),
+        }
+    }
+
+    /// How much the ledger counts as one: of what is told in bytes a page or block, else one.
+    pub(crate) const fn unit(self) -> u64 {
+        match self {
+            Self::MemBytes | Self::SpecialMemory(_) | Self::Disk => PAGE_BYTES,
+            Self::HugePages(size) => size.bytes(),
+            Self::CpuMilli | Self::Devices(_) | Self::Scalar(_) | Self::Range(_) | Self::Set(_) => 1,
+        }
+    }
+
+    /// What there is so much of.
+    fn noun(self) -> impl fmt::Display {
+        fmt::from_fn(move |f| match self {
+            Self::HugePages(size) => write!(f, "huge pages of {size}"),
+            Self::SpecialMemory(kind) => write!(f, "memory of kind {kind}"),
+            Self::Devices(kind) => write!(f, "devices of kind {kind}"),
+            other => write!(f, "{other}"),
+        })
+    }
+
+    /// A figure with its unit; CPU and memory are known by it.
+    fn figure(self, figure: u64) -> impl fmt::Display {
+        fmt::from_fn(move |f| match self {
+            Self::CpuMilli | Self::Devices(_) | Self::Scalar(_) => write!(f, "{figure} milli"),
+            Self::MemBytes | Self::HugePages(_) | Self::SpecialMemory(_) | Self::Disk => write_bytes(f, figure),
+            Self::Range(_) | Self::Set(_) => write!(f, "{figure}"),
+        })
+    }
+}
+
+impl fmt::Display for Resource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::CpuMilli => f.write_str("CPU"),
+            Self::MemBytes => f.write_str("memory"),
+            Self::HugePages(size) => write!(f, "{size} huge page"),
+            Self::SpecialMemory(kind) => write!(f, "kind {kind} memory"),
+            Self::Devices(kind) => write!(f, "kind {kind} device"),
+            Self::Disk => f.write_str("disk"),
+            Self::Scalar(name) => write!(f, "scalar {name}"),
+            Self::Range(name) => write!(f, "range {name}"),
+            Self::Set(name) => write!(f, "set {name}"),
+        }
+    }
+}
+
 impl fmt::Display for OverLimit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let what = match self.resource {
-            Resource::CpuMilli => Wanted::SharedMilli,
-            Resource::MemBytes => Wanted::MemBytes,
-        };
-        let [asked, used, limit] = [self.asked, self.used, self.limit].map(|figure| Amount(what, figure));
-        write!(f, "wants {asked} for role {}, which has {used} of its limit of {limit}", self.role)
+        let Self { role, resource, .. } = *self;
+        let [asked, used, limit] = [self.asked, self.used, self.limit].map(|figure| resource.figure(figure));
+        match resource {
+            Resource::CpuMilli | Resource::MemBytes => write!(f, "wants {asked}")?,
+            _ => write!(f, "wants {asked} of {}", resource.noun())?,
+        }
+        write!(f, " for role {role}, which has {used} of its limit of {limit}")
     }
 }
 

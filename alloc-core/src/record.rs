@@ -18,8 +18,9 @@
 //! words ([`quick`](crate::quick)) knows it by heart, and writes its record when it is a claim already.
 //! Rule 5: a record names the block its words are in. So a claim outlives its agent's incarnation, and is released exactly.
 
-use crate::Quantities;
+use crate::allocator::amounts::Amounts;
 use crate::ids::{AgentId, Owner, RoleId};
+use crate::ledger::ChargePlaces;
 use crate::part::Part;
 use crate::slots::{Magazine, RecordsFull, SlotMap};
 use crate::standing::Standing;
@@ -459,13 +460,8 @@ impl OpenRecord<'_> {
 
     /// What the role is charged for all of it.
     #[inline]
-    pub(crate) fn quantities(&self) -> Quantities {
-        let (mut cpu_milli, mut mem_bytes) = (0, 0);
-        for at in 0..self.len() {
-            let more = self.part(at).quantities();
-            (cpu_milli, mem_bytes) = (cpu_milli + more.cpu_milli, mem_bytes + more.mem_bytes);
-        }
-        Quantities { cpu_milli, mem_bytes }
+    pub(crate) fn amounts(&self, places: ChargePlaces<'_>) -> Amounts {
+        places.sum(self.parts().map(|(_, part)| part))
     }
 
     /// Adds a part, in a further record if need be.

@@ -9,7 +9,7 @@
 //! A refusal, or a panic, before 3 leaves the claim exactly as it was. What is given up is the claim's until then: a member may get
 //! what another one gives up, and nobody can take it in between.
 
-use crate::Quantities;
+use crate::allocator::amounts::Amounts;
 use crate::claim::TRIES;
 use crate::desk::Watch;
 use crate::ids::{ClaimId, Owner};
@@ -87,7 +87,7 @@ fn attempt(hands: Hands<'_>, at: u32, claim: ClaimId, owner: Owner, request: &Re
     more.sort();
     let before = record.len();
     record.make_room(usize::from(target.len())).map_err(full)?;
-    let charged = target.quantities();
+    let charged = target.amounts(hands.places_of(place)).quantities();
     let change = Change { hands, at, machine, more, less };
     match change.make(&mut record, &target) {
         Ok(pools_changed) => Ok(Grant { claim, charged, pools_changed }),
@@ -148,15 +148,11 @@ fn difference(one: &OpenRecord<'_>, other: &OpenRecord<'_>, list: &mut OpenRecor
                 _ => part,
             },
         };
-        if more.quantities() != Quantities::default() || is_seat(more) {
+        if !more.is_nothing() {
             list.push(more)?;
         }
     }
     Ok(())
-}
-
-const fn is_seat(part: Part) -> bool {
-    matches!(part, Part::Memory { seat, .. } if !matches!(seat, Seat::Held))
 }
 
 /// What is to be taken and given back.
@@ -176,9 +172,10 @@ impl<'a> Change<'a> {
         if grows && let Some(closed) = site.map_or(Some(Reason::Gone), |site| site.closed()) {
             return Err(Unresized::Reason(closed));
         }
-        let (has, wants) = (record.quantities(), target.quantities());
+        let places = self.hands.places_of(record.place());
+        let (has, wants) = (record.amounts(places), target.amounts(places));
         let mut taking = Taking::start(&self.hands, &self.machine, &mut self.more);
-        taking.charge(beyond(wants, has)).map_err(|why| unpaid(why, record))?;
+        taking.charge(&beyond(wants, &has)).map_err(|why| unpaid(why, record))?;
         if !taking.take_all() || grows && !site.is_some_and(|site| site.is_current()) {
             return Err(Unresized::Moved { pools_changed: taking.undo() });
         }
@@ -187,16 +184,14 @@ impl<'a> Change<'a> {
         let grown = taking.keep();
         self.more.discard();
         write(record, target);
-        Ok(Taking::end(&self.hands, &self.machine, &mut self.less, beyond(has, wants)) || grown)
+        Ok(Taking::end(&self.hands, &self.machine, &mut self.less, beyond(has, &wants)) || grown)
     }
 }
 
-/// What one has beyond the other, in each figure.
-const fn beyond(one: Quantities, other: Quantities) -> Quantities {
-    Quantities {
-        cpu_milli: one.cpu_milli.saturating_sub(other.cpu_milli),
-        mem_bytes: one.mem_bytes.saturating_sub(other.mem_bytes),
-    }
+/// What one has beyond the other, of each resource.
+fn beyond(mut one: Amounts, other: &Amounts) -> Amounts {
+    one.sub(other);
+    one
 }
 
 fn unpaid(why: ChargeError, record: &OpenRecord<'_>) -> Unresized {

@@ -135,10 +135,10 @@ pub(crate) fn restore(site: &Site<'_>, holder: Holder, placement: &Placement) ->
         record.push(member).map_err(|_| RestoreError::RecordsFull)?;
     }
     record.sort();
-    let charged = record.quantities();
+    let charged = record.amounts(hands.places_of(record.place()));
     let claim = ClaimId::new(site.agent, record.slot(), record.generation());
     let mut taking = Taking::start(&hands, &machine, &mut record);
-    taking.charge_fact(charged).map_err(|why| match why {
+    taking.charge_fact(&charged).map_err(|why| match why {
         ChargeError::NoSuchRole => RestoreError::NoSuchRole(holder.role),
         ChargeError::Over(_) | ChargeError::Contended => RestoreError::Contended,
     })?;
@@ -158,7 +158,7 @@ pub(crate) fn restore(site: &Site<'_>, holder: Holder, placement: &Placement) ->
     if !site.is_current() || !taking.record().parts().all(|(_, part)| is_kept(part)) {
         return Err(RestoreError::Contended);
     }
-    Ok(Grant { claim, charged, pools_changed: taking.keep() })
+    Ok(Grant { claim, charged: charged.quantities(), pools_changed: taking.keep() })
 }
 
 /// The error for a part that was not to be had.

@@ -2,6 +2,7 @@
 
 use crate::desk::{BlockAt, Flight, Watch};
 use crate::ids::{AgentId, ClaimId, Owner, RoleId};
+use crate::ledger::ChargePlaces;
 use crate::machine::Machine;
 use crate::reason::{Reason, Refusal};
 use crate::record::{Locked, OpenRecord, Place, Unlocked};
@@ -77,6 +78,12 @@ impl<'a> Hands<'a> {
     #[inline]
     pub(crate) fn machine_of(self, place: Place) -> Machine<'a> {
         self.shard.machine(self.table.shape_at(place.shape()), place.line())
+    }
+
+    /// Where what claims of that shape hold is counted.
+    #[inline]
+    pub(crate) fn places_of(self, place: Place) -> ChargePlaces<'a> {
+        self.table.charge_places(place.shape())
     }
 
     /// Announces a call about to take words.

@@ -108,7 +108,7 @@ fn attempt(hands: Hands<'_>, claim: ClaimId, owner: Owner, piece: Piece<'_>, lin
     let pools_changed = convert_shares(machine, &child.record, &mut parent);
     let grant = Grant {
         claim: ClaimId::new(claim.agent(), child.record.slot(), child.record.generation()),
-        charged: child.record.quantities(),
+        charged: child.record.amounts(hands.places_of(child.record.place())).quantities(),
         pools_changed,
     };
     take_off(&child.record, &mut parent);

@@ -6,18 +6,18 @@
 //! allocated by claim, hold, split, merge, resize, transfer, release, confirm, place and gangs (but for their list) when they succeed.
 //! A thread that makes many calls does best through a [`Local`](crate::Local) of its own. The verbs on claims as a whole are in `verbs`.
 //!
-//! **Who charges**: the table does. `claim`, `hold`, `place`, gangs and `restore` charge the role of the holder, `release` and
-//! `remove_agent` refund it, `resize` does either for the difference, `split`, `merge` and `transfer` move nothing between roles.
+//! **Who charges**: the table does. `claim`, `hold`, `place`, gangs and `restore` charge the role of the holder and those above it,
+//! `release` and `remove_agent` refund them, `resize` does either for the difference, `split`, `merge` and `transfer` move nothing
+//! between roles.
 
 use std::sync::{Arc, Mutex, OnceLock};
 
-use crate::Quantities;
 use crate::claim::{Ask, Holder};
 use crate::desk::Desks;
 use crate::exact;
 use crate::explain::{self, Explanation};
 use crate::ids::{AgentId, ClaimId, MAX_AGENTS, MAX_RECORDS, NumaNodeId, Owner, PuId, RoleId};
-use crate::ledger::{Ledger, Limit};
+use crate::ledger::{ChargePlaces, Ledger, Places};
 use crate::local::Caller;
 use crate::membership::Groups;
 use crate::outcome::{Confirmed, Contended, Outcome, Released, Transferred};
@@ -39,6 +39,7 @@ use crate::validate::{self, ValidateError};
 use crate::worth::Mix;
 
 mod error;
+mod roles;
 
 pub use error::TableError;
 
@@ -86,13 +87,20 @@ impl Capacity {
     }
 }
 
+/// A shape, and where what claims of it hold is counted.
+#[derive(Debug)]
+struct Kept {
+    shape: Shape,
+    places: Places,
+}
+
 /// All agents and roles.
 #[derive(Debug)]
 pub struct Table {
     shards: Box<[Shard]>,
     /// An agent's shard is its id shifted right by this.
     shard_shift: u32,
-    shapes: Box<[OnceLock<Box<Shape>>]>,
+    shapes: Box<[OnceLock<Box<Kept>>]>,
     ledger: Ledger,
     desks: Desks,
     capacity: Capacity,
@@ -177,7 +185,7 @@ impl Table {
     #[inline]
     pub(crate) fn shape_at(&self, at: u16) -> &Shape {
         match self.shapes[usize::from(at)].get() {
-            Some(shape) => shape,
+            Some(kept) => &kept.shape,
             None => unreachable!("a cell names a shape that was kept before it"),
         }
     }
@@ -185,7 +193,7 @@ impl Table {
     /// A shape by a number from anywhere.
     #[inline]
     pub(crate) fn shape_if_known(&self, at: u16) -> Option<&Shape> {
-        self.shapes.get(usize::from(at))?.get().map(|shape| &**shape)
+        self.shapes.get(usize::from(at))?.get().map(|kept| &kept.shape)
     }
 
     /// PUs that a core has at the least, on any agent: a hint where to look for cores.
@@ -201,7 +209,17 @@ impl Table {
         let _changed = self.narrowest.update(Ordering::Relaxed, Ordering::Relaxed, |before| {
             (before == 0 || narrowest < before).then_some(narrowest)
         });
-        self.shapes.get(usize::from(at)).is_some_and(|place| place.set(Box::new(shape)).is_ok())
+        let Some(places) = Places::new(&shape, self.ledger.resources()) else { return false };
+        self.shapes.get(usize::from(at)).is_some_and(|place| place.set(Box::new(Kept { shape, places })).is_ok())
+    }
+
+    /// Where what claims of a shape hold is counted.
+    #[inline]
+    pub(crate) fn charge_places(&self, at: u16) -> ChargePlaces<'_> {
+        match self.shapes[usize::from(at)].get().map(|kept| &**kept) {
+            Some(Kept { shape, places }) => ChargePlaces { shape, places },
+            None => unreachable!("a cell names a shape that was kept before it"),
+        }
     }
 
     /// The shard of an agent, and its cell there; `None` when no agent can have the id.
@@ -275,30 +293,6 @@ impl Table {
         self.capacity
     }
 
-    /// Adds a role.
-    ///
-    /// # Errors
-    /// [`TableError::RolesFull`].
-    pub fn add_role(&self, limit: Limit) -> Result<RoleId, TableError> {
-        let _topology = self.topology();
-        self.ledger.add(limit).ok_or(TableError::RolesFull { roles: self.capacity.roles })
-    }
-
-    /// Changes a role's limit. What it has already stays, even beyond it.
-    ///
-    /// # Errors
-    /// [`TableError::NoSuchRole`].
-    pub fn set_limit(&self, role: RoleId, limit: Limit) -> Result<(), TableError> {
-        let _topology = self.topology();
-        if self.ledger.set(role, limit) { Ok(()) } else { Err(TableError::NoSuchRole(role)) }
-    }
-
-    /// What a role is charged at this moment.
-    #[must_use]
-    pub fn role_used(&self, role: RoleId) -> Option<Quantities> {
-        self.ledger.used(role)
-    }
-
     fn known(&self, agent: AgentId) -> Option<(&Shard, crate::shard::Cell)> {
         let (shard, at) = self.locate(agent)?;
         let shard = self.shard(shard);
@@ -306,9 +300,9 @@ impl Table {
         cell.state.map(|_| (shard, cell))
     }
 
-    /// An agent's cell and shape; `None` when it is not there.
-    pub(crate) fn cell_of(&self, agent: AgentId) -> Option<(crate::shard::Cell, &Shape)> {
-        self.known(agent).map(|(_, cell)| (cell, self.shape_at(cell.shape)))
+    /// An agent's cell; `None` when it is not there.
+    pub(crate) fn cell_of(&self, agent: AgentId) -> Option<crate::shard::Cell> {
+        self.known(agent).map(|(_, cell)| cell)
     }
 
     /// An agent's words; `None` when it is not there.

@@ -4,7 +4,7 @@
 //! Dropped before [`Taking::keep`], by a refusal half-way or a panic, it gives back exactly what was taken, and ends the flight
 //! that it announced (see [`desk`](crate::desk)). A release is the same guard started at the end.
 
-use crate::Quantities;
+use crate::allocator::amounts::Amounts;
 use crate::desk::Flight;
 use crate::leaf::PuState;
 use crate::ledger::ChargeError;
@@ -24,7 +24,7 @@ pub(crate) struct Taking<'r, 'a> {
     /// For a claim being made: others may have to know of its undo.
     flight: Option<Flight<'a>>,
     /// What the role is charged.
-    charged: Quantities,
+    charged: Amounts,
     /// Parts taken.
     taken: u16,
     /// Whether a pool may gain cores for a share; a restored share has to find its room.
@@ -37,26 +37,26 @@ impl<'r, 'a> Taking<'r, 'a> {
     #[inline]
     pub(crate) fn start(hands: &'r Hands<'a>, machine: &'r Machine<'a>, record: &'r mut OpenRecord<'a>) -> Self {
         let flight = Some(hands.flight(record.place()));
-        let charged = Quantities { cpu_milli: 0, mem_bytes: 0 };
+        let charged = Amounts::ZERO;
         Self { hands, machine, record, flight, charged, taken: 0, may_grow: true, pools_changed: false }
     }
 
     /// Charges the role.
     #[inline]
-    pub(crate) fn charge(&mut self, amount: Quantities) -> Result<(), ChargeError> {
+    pub(crate) fn charge(&mut self, owed: &Amounts) -> Result<(), ChargeError> {
         let table = self.hands.table;
         if let Some(flight) = &self.flight {
-            table.ledger().charge((table.desks(), self.hands.desk, flight), self.record.role(), amount)?;
-            self.charged = amount;
+            table.ledger().charge((table.desks(), self.hands.desk, flight), self.record.role(), owed)?;
+            self.charged = *owed;
         }
         Ok(())
     }
 
     /// Charges the role past its limit: what is to be taken is taken in fact.
-    pub(crate) fn charge_fact(&mut self, amount: Quantities) -> Result<(), ChargeError> {
+    pub(crate) fn charge_fact(&mut self, owed: &Amounts) -> Result<(), ChargeError> {
         let _calm = sync::calm();
-        self.hands.table.ledger().charge_fact(self.record.role(), amount)?;
-        self.charged = amount;
+        self.hands.table.ledger().charge_fact(self.record.role(), owed)?;
+        self.charged = *owed;
         // What exists already does not change the pools.
         self.may_grow = false;
         Ok(())
@@ -68,7 +68,7 @@ impl<'r, 'a> Taking<'r, 'a> {
         hands: &'r Hands<'a>,
         machine: &'r Machine<'a>,
         record: &'r mut OpenRecord<'a>,
-        charged: Quantities,
+        charged: Amounts,
     ) -> bool {
         record.discard();
         let taken = record.len();
@@ -127,8 +127,8 @@ impl<'r, 'a> Taking<'r, 'a> {
             self.give(self.record.part(self.taken));
         }
         let charged = core::mem::take(&mut self.charged);
-        if charged != Quantities::default() {
-            self.hands.table.ledger().refund(self.hands.desk, self.record.role(), charged);
+        if !charged.is_zero() {
+            self.hands.table.ledger().refund(self.hands.desk, self.record.role(), &charged);
         }
     }
 
@@ -156,7 +156,7 @@ impl<'r, 'a> Taking<'r, 'a> {
 
     #[cold]
     fn undo_counted(&mut self) {
-        let undone = self.taken > 0 || self.pools_changed || self.charged != Quantities::default();
+        let undone = self.taken > 0 || self.pools_changed || !self.charged.is_zero();
         self.give_back();
         if let Some(flight) = self.flight.take()
             && undone
@@ -169,7 +169,7 @@ impl<'r, 'a> Taking<'r, 'a> {
     #[inline]
     pub(crate) fn keep(mut self) -> bool {
         self.taken = 0;
-        self.charged = Quantities { cpu_milli: 0, mem_bytes: 0 };
+        self.charged = Amounts::ZERO;
         self.record.publish();
         core::mem::take(&mut self.pools_changed)
     }
@@ -178,7 +178,7 @@ impl<'r, 'a> Taking<'r, 'a> {
 impl Drop for Taking<'_, '_> {
     #[inline]
     fn drop(&mut self) {
-        if self.taken > 0 || self.pools_changed || self.charged != Quantities::default() {
+        if self.taken > 0 || self.pools_changed || !self.charged.is_zero() {
             self.undo_counted();
         }
     }

@@ -16,6 +16,7 @@ use crate::claim;
 use crate::facts::Facts;
 use crate::group::Keys;
 use crate::ids::{AgentId, ClaimId};
+use crate::ledger::resources_of;
 use crate::local::PATIENCE;
 use crate::record::State;
 use crate::selection::{Change, Changes};
@@ -59,7 +60,7 @@ impl Table {
     /// the next incarnation.
     ///
     /// # Errors
-    /// [`TableError::AgentsFull`], [`TableError::LinesFull`], [`TableError::ShapesFull`].
+    /// [`TableError::AgentsFull`], [`TableError::LinesFull`], [`TableError::ShapesFull`], [`TableError::ResourcesFull`].
     pub fn add_agent(&self, shape: Shape) -> Result<AgentId, TableError> {
         self.add_agent_with(shape, Attributes::default())
     }
@@ -135,9 +136,13 @@ impl Table {
         if let Some(known) = known {
             return Ok(known);
         }
-        let at = topology.shapes;
+        let (at, shapes) = (topology.shapes, self.capacity().shapes);
+        if at >= shapes {
+            return Err(TableError::ShapesFull { shapes });
+        }
+        self.number(&resources_of(&shape))?;
         if !self.keep_shape(at, shape) {
-            return Err(TableError::ShapesFull { shapes: self.capacity().shapes });
+            return Err(TableError::ShapesFull { shapes });
         }
         topology.shapes += 1;
         Ok(at)

@@ -6,7 +6,7 @@ use core::fmt;
 use std::collections::BTreeMap;
 
 use crate::MILLI_PER_PU;
-use crate::Quantities;
+use crate::allocator::amounts::Amounts;
 use crate::extras::truth::ExtraTruth;
 use crate::group::GroupId;
 use crate::ids::{AgentId, NumaNodeId, RoleId};
@@ -14,7 +14,7 @@ use crate::leaf::PuState;
 use crate::machine::Machine;
 use crate::memory::MemoryWord;
 use crate::part::Part;
-use crate::reason::Wanted;
+use crate::reason::{Resource, Wanted};
 use crate::record::State;
 use crate::shard::Shard;
 use crate::table::Table;
@@ -115,14 +115,16 @@ pub enum ValidateError {
         /// What the word says is free.
         free: u64,
     },
-    /// A role is charged something else than its claims hold.
+    /// A role is charged something else than its claims, and those of the roles below it, hold.
     Role {
         /// The role.
         role: RoleId,
-        /// What its claims hold.
-        recorded: Quantities,
+        /// Of what.
+        resource: Resource,
+        /// What claims hold, in the resource's unit.
+        recorded: u64,
         /// What it is charged.
-        charged: Quantities,
+        charged: u64,
     },
 }
 
@@ -146,7 +148,7 @@ struct Truth {
 
 /// Checks everything.
 pub(crate) fn validate(table: &Table) -> Result<(), ValidateError> {
-    let mut charged = vec![Quantities::default(); table.ledger().len()];
+    let mut charged = vec![Amounts::ZERO; table.ledger().len()];
     for shard in table.shards() {
         check_slots(shard)?;
         let truths = read_records(table, shard, &mut charged)?;
@@ -155,14 +157,31 @@ pub(crate) fn validate(table: &Table) -> Result<(), ValidateError> {
         }
         check_others(table, shard, &truths)?;
     }
-    for (role, recorded) in (0..).map(RoleId::new).zip(charged) {
-        let charged = table.ledger().used(role).unwrap_or_default();
-        if charged != recorded {
-            return Err(ValidateError::Role { role, recorded, charged });
-        }
-    }
+    check_roles(table, charged)?;
     table.check_groups()?;
     if table.desks().any_in_flight() { Err(ValidateError::InFlight) } else { Ok(()) }
+}
+
+/// Checks what every role is charged: what its claims hold, and those of the roles below it.
+fn check_roles(table: &Table, mut recorded: Vec<Amounts>) -> Result<(), ValidateError> {
+    let ledger = table.ledger();
+    let roles = || (0..).map(RoleId::new).take(ledger.len());
+    // A role is added after the one it is under, so each is complete before it is added to that.
+    for role in roles().collect::<Vec<_>>().into_iter().rev() {
+        if let Some(parent) = ledger.parent_of(role) {
+            let below = recorded[role.index()];
+            recorded[parent.index()].add(&below);
+        }
+    }
+    for (role, recorded) in roles().zip(recorded) {
+        let charged = ledger.used(role).unwrap_or(Amounts::ZERO);
+        let differs = |(place, _): &(usize, Resource)| charged.0[*place] != recorded.0[*place];
+        if let Some((place, resource)) = ledger.resources().iter().enumerate().find(differs) {
+            let [recorded, charged] = [recorded, charged].map(|all| all.0[place].saturating_mul(resource.unit()));
+            return Err(ValidateError::Role { role, resource, recorded, charged });
+        }
+    }
+    Ok(())
 }
 
 /// By a block's first line: its shape's number, and what claims hold of it.
@@ -204,7 +223,7 @@ fn check_slots(shard: &Shard) -> Result<(), ValidateError> {
     if chained == linked { Ok(()) } else { Err(ValidateError::Slot { slot: records.len() }) }
 }
 
-fn read_records(table: &Table, shard: &Shard, charged: &mut [Quantities]) -> Result<Truths, ValidateError> {
+fn read_records(table: &Table, shard: &Shard, charged: &mut [Amounts]) -> Result<Truths, ValidateError> {
     let mut truths = Truths::new();
     for (slot, header) in shard.records.headers().filter(|(_, header)| header.state == State::Live) {
         let mut parts = Vec::new();
@@ -213,10 +232,11 @@ fn read_records(table: &Table, shard: &Shard, charged: &mut [Quantities]) -> Res
         let machine = shard.machine(table.shape_at(seen.place.shape()), seen.place.line());
         let (_, truth) =
             truths.entry(seen.place.line()).or_insert_with(|| (seen.place.shape(), Truth::new(seen.agent, machine)));
+        let places = table.charge_places(seen.place.shape());
         for part in parts {
             truth.add(machine, part)?;
             if let Some(charged) = charged.get_mut(seen.place.role().index()) {
-                *charged = charged.checked_add(part.quantities()).unwrap_or(*charged);
+                places.add(charged, part);
             }
         }
     }

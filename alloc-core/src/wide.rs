@@ -139,8 +139,8 @@ pub(crate) fn take_planned<'a>(
         return Err(Missed::Agent);
     }
     record.sort();
-    let charged = record.quantities();
-    take(site, &mut record, charged, siting).map_err(|untaken| match untaken {
+    let charged = record.amounts(site.hands.places_of(record.place()));
+    take(site, &mut record, &charged, siting).map_err(|untaken| match untaken {
         Untaken::Role(_) => Missed::Role,
         Untaken::Moved { pools_changed: changed } => {
             *pools_changed = pools_changed.or_else(|| changed.then_some(site.agent));

@@ -12,6 +12,9 @@ plants=(
     'row cleared above without reading it again | index.rs | /fn lower(/,/^    }/s/if self.word(plane, row).load(Ordering::Acquire) != 0 {/if false {/ | an_empty_row_is_found_again_once_it_is_not'
     'Relaxed where the leaf needs Release | leaf.rs | s/word.update(Ordering::SeqCst, Ordering::Relaxed/word.update(Ordering::Relaxed, Ordering::Relaxed/ | a_leaf_core_is_never_in_two_hands'
     'Relaxed where the pool needs Release | pool.rs | s/word.update(Ordering::SeqCst, Ordering::Relaxed/word.update(Ordering::Relaxed, Ordering::Relaxed/ | an_exclusive_claim_never_meets_the_pool'
+    'flights looked for at the role alone | ledger/path.rs | s/self.path(role).any(/self.path(role).take(1).any(/ | a_doomed_child_does_not_refuse_its_sibling'
+    'undo across levels not counted | ledger/path.rs | s/if below > 0 {/if false {/ | an_undo_across_levels_is_contended'
+    'undo of other resources not counted | ledger.rs | /self.refund_extras(role, owed);/{n;s/who.2.count_undone();//} | a_doomed_charge_of_disk_makes_nobody_refused'
 )
 
 copy=$(mktemp -d)

@@ -438,6 +438,18 @@ enum meros_resource
      * Items of a set; `which` is its name.
      */
     MEROS_RESOURCE_ITEMS = 12,
+    /**
+     * Of a role: bytes of huge pages of 2 MiB.
+     */
+    MEROS_RESOURCE_HUGE2_MIB_BYTES = 13,
+    /**
+     * Of a role: bytes of huge pages of 1 GiB.
+     */
+    MEROS_RESOURCE_HUGE1_GIB_BYTES = 14,
+    /**
+     * Of a role: thousandths of all devices together; `which` is their kind.
+     */
+    MEROS_RESOURCE_DEVICES_MILLI = 15,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L
@@ -1662,7 +1674,7 @@ typedef struct meros_answer {
      */
     uint64_t cpu_milli;
     /**
-     * Memory that the role was charged or refunded, in bytes.
+     * Ordinary memory that the role was charged or refunded, in bytes.
      */
     uint64_t mem_bytes;
     /**
@@ -1927,7 +1939,7 @@ typedef struct meros_quantities {
      */
     uint64_t cpu_milli;
     /**
-     * Memory, in bytes; of a limit perhaps `MEROS_NO_LIMIT`.
+     * Ordinary memory, in bytes; of a limit perhaps `MEROS_NO_LIMIT`.
      */
     uint64_t mem_bytes;
 } meros_quantities;
@@ -3068,7 +3080,26 @@ meros_status meros_role_add(const struct meros_table *table,
                             struct meros_message *message);
 
 /**
- * Changes a role's limit; NULL for none. What it has already stays, even beyond it. Any thread.
+ * Adds a role under another one, with a limit, or with none for NULL. Its claims are charged to that one and to all above it too, and
+ * a limit at any level holds. Any thread.
+ */
+meros_status meros_role_add_under(const struct meros_table *table,
+                                  uint32_t parent,
+                                  const struct meros_quantities *limit,
+                                  uint32_t *role,
+                                  struct meros_message *message);
+
+/**
+ * The role that a role is under; `MEROS_NONE` for one at the top. Any thread.
+ */
+meros_status meros_role_parent(const struct meros_table *table,
+                               uint32_t role,
+                               uint32_t *parent,
+                               struct meros_message *message);
+
+/**
+ * Changes a role's limit of CPU and memory; NULL for none. Its limits of other resources stay. What it has already stays, even
+ * beyond it. Any thread.
  */
 meros_status meros_role_set_limit(const struct meros_table *table,
                                   uint32_t role,
@@ -3076,12 +3107,35 @@ meros_status meros_role_set_limit(const struct meros_table *table,
                                   struct meros_message *message);
 
 /**
- * What a role is charged at this moment. Any thread.
+ * What a role is charged at this moment, with all roles below it. Any thread.
  */
 meros_status meros_role_used(const struct meros_table *table,
                              uint32_t role,
                              struct meros_quantities *used,
                              struct meros_message *message);
+
+/**
+ * Changes a role's limit of one resource, in that one's unit; `MEROS_NO_LIMIT` for none. `what` is a code of `meros_resource`
+ * that roles are charged for: thousandths of a PU, bytes of memory, of special memory, of disk, of huge pages, thousandths of a scalar
+ * or of all devices of a kind, numbers, items. `which` is the kind or name where there are several. What the role has already stays,
+ * even beyond it. Any thread.
+ */
+meros_status meros_role_set_limit_of(const struct meros_table *table,
+                                     uint32_t role,
+                                     uint32_t what,
+                                     uint32_t which,
+                                     uint64_t limit,
+                                     struct meros_message *message);
+
+/**
+ * What a role is charged of one resource at this moment, with all roles below it. Any thread.
+ */
+meros_status meros_role_used_of(const struct meros_table *table,
+                                uint32_t role,
+                                uint32_t what,
+                                uint32_t which,
+                                uint64_t *used,
+                                struct meros_message *message);
 
 /**
  * A selection of agents of a table. Groups are looked up when it is used. Any thread. Free it with meros_selection_free, before or after

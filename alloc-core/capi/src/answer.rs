@@ -17,7 +17,7 @@ pub struct Answer {
     pub claim: u64,
     /// CPU that the role was charged or refunded, in thousandths of a PU.
     pub cpu_milli: u64,
-    /// Memory that the role was charged or refunded, in bytes.
+    /// Ordinary memory that the role was charged or refunded, in bytes.
     pub mem_bytes: u64,
     /// With `MEROS_NOT_OWNER`: whose the claim is.
     pub owner: u64,
@@ -300,7 +300,8 @@ impl Answer {
 
     fn over_limit(&mut self, over: &alloc::OverLimit) {
         let left = over.limit.saturating_sub(over.used);
-        (self.what, self.asked, self.machine) = (of_resource(over.resource) as u32, over.asked, over.limit);
+        let (what, which) = of_resource(over.resource);
+        (self.what, self.which, self.asked, self.machine) = (what as u32, which, over.asked, over.limit);
         (self.free, self.best) = (left, left);
     }
 }

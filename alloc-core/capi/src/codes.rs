@@ -158,6 +158,12 @@ pub enum Resource {
     Numbers = 11,
     /// Items of a set; `which` is its name.
     Items = 12,
+    /// Of a role: bytes of huge pages of 2 MiB.
+    Huge2MibBytes = 13,
+    /// Of a role: bytes of huge pages of 1 GiB.
+    Huge1GibBytes = 14,
+    /// Of a role: thousandths of all devices together; `which` is their kind.
+    DevicesMilli = 15,
 }
 
 /// Why a call did not do what was asked; of a call that did, `MEROS_REASON_GRANTED`.
@@ -306,11 +312,40 @@ pub(crate) const fn of_wanted(wanted: alloc::Wanted) -> (Resource, u32) {
     }
 }
 
-pub(crate) const fn of_resource(resource: alloc::Resource) -> Resource {
+/// What a role is charged for, and which of its kind.
+pub(crate) const fn of_resource(resource: alloc::Resource) -> (Resource, u32) {
     match resource {
-        alloc::Resource::CpuMilli => Resource::CpuMilli,
-        alloc::Resource::MemBytes => Resource::MemBytes,
+        alloc::Resource::CpuMilli => (Resource::CpuMilli, NONE),
+        alloc::Resource::MemBytes => (Resource::MemBytes, NONE),
+        alloc::Resource::HugePages(alloc::HugeSize::Mib2) => (Resource::Huge2MibBytes, NONE),
+        alloc::Resource::HugePages(alloc::HugeSize::Gib1) => (Resource::Huge1GibBytes, NONE),
+        alloc::Resource::SpecialMemory(kind) => (Resource::SpecialBytes, kind),
+        alloc::Resource::Devices(kind) => (Resource::DevicesMilli, kind),
+        alloc::Resource::Disk => (Resource::DiskBytes, NONE),
+        alloc::Resource::Scalar(name) => (Resource::ScalarMilli, name.get()),
+        alloc::Resource::Range(name) => (Resource::Numbers, name.get()),
+        alloc::Resource::Set(name) => (Resource::Items, name.get()),
     }
+}
+
+/// What roles are charged for, by code; a code that counts something else is refused.
+pub(crate) fn resource(what: u32, which: u32) -> Result<alloc::Resource, Argument> {
+    use alloc::{HugeSize, NameId, Resource as Of};
+    let name = NameId::new(which);
+    let charged = [
+        Of::CpuMilli,
+        Of::MemBytes,
+        Of::HugePages(HugeSize::Mib2),
+        Of::HugePages(HugeSize::Gib1),
+        Of::SpecialMemory(which),
+        Of::Devices(which),
+        Of::Disk,
+        Of::Scalar(name),
+        Of::Range(name),
+        Of::Set(name),
+    ];
+    let meant = charged.into_iter().find(|resource| of_resource(*resource).0 as u32 == what);
+    meant.ok_or(Argument::NotCharged(what))
 }
 
 pub(crate) const fn of_reason(reason: &alloc::Reason) -> Reason {

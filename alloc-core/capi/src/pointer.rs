@@ -87,6 +87,8 @@ pub enum Argument {
         /// The largest it may be.
         most: u64,
     },
+    /// A code of what figures count that roles are not charged for.
+    NotCharged(u32),
     /// A member names two of its three amounts.
     TwoAmounts,
     /// A handle is of another table.
@@ -123,6 +125,7 @@ impl fmt::Display for Argument {
             Self::Newer(name) => write!(f, "{name} has fields set that this version does not know: leave them 0"),
             Self::Reserved(name) => write!(f, "{name} is not used yet: leave it 0"),
             Self::Range { name, value, most } => write!(f, "{name} is {value}: give at most {most}"),
+            Self::NotCharged(what) => write!(f, "what is {what}, which roles are not charged for: give another code"),
             Self::TwoAmounts => write!(f, "a member has pus, cores or cpu_milli: set one of them, leave the others 0"),
             Self::OtherTable(name) => write!(f, "{name} is a handle on another table: make one for this table"),
             Self::SnapshotInUse => {

@@ -115,7 +115,9 @@ const fn of_table(error: &alloc::TableError) -> Status {
         | Error::ShapesFull { .. }
         | Error::RolesFull { .. }
         | Error::GroupsFull { .. }
-        | Error::KeysFull { .. } => Status::Full,
+        | Error::KeysFull { .. }
+        | Error::ResourcesFull { .. }
+        | Error::RolesDeep { .. } => Status::Full,
         Error::Desks { .. } => Status::Contended,
         Error::NoSuchAgent(_) => Status::Gone,
         Error::Capacity(_)

@@ -13,7 +13,7 @@ use crate::allocator::amounts::Amounts;
 use crate::allocator::bits::Bits;
 use crate::allocator::shown::{self, Content};
 use crate::ids::AgentId;
-use crate::shape::Shape;
+use crate::ledger::ChargePlaces;
 use crate::shard::{AgentState, Cell};
 use crate::sync::{Ordering, Word64};
 use crate::table::Table;
@@ -107,7 +107,7 @@ impl Agents {
     /// Learns of an agent that the table has, open, to be looked at.
     pub(crate) fn add(&mut self, table: &Table, agent: AgentId) -> Option<()> {
         let at = agent.index();
-        let (cell, shape) = table.cell_of(agent)?;
+        let cell = table.cell_of(agent)?;
         if self.entries.len() <= at {
             self.entries.resize(at + 1, Entry::default());
             self.available.grow(at + 1);
@@ -122,7 +122,7 @@ impl Agents {
             words,
             len,
             version: self.entries[at].version,
-            total: shown::total(table, shape),
+            total: shown::total(table.charge_places(cell.shape)),
             ..Entry::default()
         };
         self.mark(agent.get());
@@ -180,7 +180,7 @@ impl Agents {
             entry.version += 1;
             let shape = table.shape_at(entry.cell.shape);
             if let Some(snapshot) = AgentSnapshot::new(agent, entry.cell, shape, copy, false) {
-                (entry.content, entry.exclusive_pus) = shown::of(table, &snapshot);
+                (entry.content, entry.exclusive_pus) = shown::of(table.charge_places(entry.cell.shape), &snapshot);
             }
             return true;
         }
@@ -211,8 +211,9 @@ impl Agents {
         AgentSnapshot::new(AgentId::new(at), active(entry.cell), table.shape_at(entry.cell.shape), words, false)
     }
 
-    pub(crate) fn shape<'a>(&self, table: &'a Table, at: AgentAt) -> &'a Shape {
-        table.shape_at(self.entries[at as usize].cell.shape)
+    /// Where what it holds is counted, with its shape.
+    pub(crate) fn places<'a>(&self, table: &'a Table, at: AgentAt) -> ChargePlaces<'a> {
+        table.charge_places(self.entries[at as usize].cell.shape)
     }
 
     pub(crate) fn incarnation(&self, at: AgentAt) -> u32 {

@@ -3,9 +3,9 @@
 use core::hash::{BuildHasherDefault, Hasher};
 use std::collections::HashMap;
 
+use crate::allocator::Allocator;
 use crate::allocator::amounts::Amounts;
 use crate::allocator::frameworks::SubAt;
-use crate::allocator::{Allocator, shown};
 use crate::ids::{AgentId, ClaimId, Owner, RoleId};
 use crate::outcome::Released;
 
@@ -121,7 +121,7 @@ impl Allocator {
         let mut sum = Amounts::ZERO;
         let mut parts = Vec::new();
         if let Some(seen) = table.read(claim, |part| parts.push(part)) {
-            sum = shown::amounts(table, table.shape_at(seen.place.shape()), &parts);
+            sum = table.charge_places(seen.place.shape()).sum(parts.into_iter());
         }
         sum
     }

@@ -14,7 +14,7 @@
 //! does not filter. It looks at what changed, and at available agents by bitmaps, never at all agents.
 
 mod agents;
-mod amounts;
+pub(crate) mod amounts;
 mod answer;
 mod bits;
 mod claims;

@@ -224,15 +224,15 @@ impl Allocator {
     /// Makes a claim of parts of an agent.
     fn hold_part(&self, sub: SubAt, agent: AgentAt, parts: &[Part], closed: bool) -> Option<HeldPart> {
         let (table, role) = (self.local.table(), self.subscriptions.get(sub)?.role);
-        let shape = self.agents.shape(table, agent);
-        let placement = exact::placement(shape, parts.iter().copied());
+        let places = self.agents.places(table, agent);
+        let placement = exact::placement(places.shape, parts.iter().copied());
         let caller = if closed { self.offer_door() } else { self.local.caller() };
         let holder = Holder { owner: OFFERER, role };
         let choice = (self.agents.incarnation(agent), &placement);
         let ClaimedExact::Granted(grant) = caller.claim_exact(AgentId::new(agent), holder, choice) else { return None };
         let len = table.words_of(AgentId::new(agent))?.len();
-        let words = shown::words(shape, len, parts);
-        Some(HeldPart { claim: grant.claim, content: shown::of_parts(table, shape, parts), words })
+        let words = shown::words(places.shape, len, parts);
+        Some(HeldPart { claim: grant.claim, content: shown::of_parts(places, parts), words })
     }
 
     /// Makes an offer of all of an agent a claim of what it shows, and opens the agent for what came back meanwhile. False when the

@@ -58,7 +58,7 @@ impl Allocator {
             None => self.order.root(),
         };
         let role = match spec.parent {
-            Some(_parent) => self.table().add_role(Limit::default())?,
+            Some(parent) => self.table().add_role_under(parent, Limit::default())?,
             None => self.table().add_role(Limit::default())?,
         };
         let node = self.order.add_role(above, weight);

@@ -8,15 +8,16 @@ use crate::allocator::amounts::Amounts;
 use crate::allocator::filters::Shown;
 use crate::extras::word::lowest_bits;
 use crate::extras::{ExtraWord, Millis};
+use crate::ids::NumaNodeId;
 use crate::leaf;
-use crate::memory::MemoryWord;
+use crate::ledger::ChargePlaces;
+use crate::memory::{MemoryWord, Seat};
 use crate::part::Part;
 use crate::plan::Sink;
 use crate::pool;
 use crate::request::HoldLimit;
 use crate::shape::Shape;
 use crate::slots::RecordsFull;
-use crate::table::Table;
 use crate::{MILLI_PER_PU, hold};
 
 /// What an agent, or an offer, has to give.
@@ -55,15 +56,15 @@ pub(crate) fn parts(snapshot: &AgentSnapshot<'_>) -> Vec<Part> {
 }
 
 /// What an agent shows, and how many PUs of it are whole cores.
-pub(crate) fn of(table: &Table, snapshot: &AgentSnapshot<'_>) -> (Content, u32) {
+pub(crate) fn of(places: ChargePlaces<'_>, snapshot: &AgentSnapshot<'_>) -> (Content, u32) {
     let parts = parts(snapshot);
     let pus = parts.iter().map(|part| if let Part::Cores { pus, .. } = part { pus.count_ones() } else { 0 });
-    (of_parts(table, snapshot.shape(), &parts), pus.sum())
+    (of_parts(places, &parts), pus.sum())
 }
 
 /// What these parts of an agent show.
-pub(crate) fn of_parts(table: &Table, shape: &Shape, parts: &[Part]) -> Content {
-    Content { amounts: amounts(table, shape, parts), bits: bits(shape, parts) }
+pub(crate) fn of_parts(places: ChargePlaces<'_>, parts: &[Part]) -> Content {
+    Content { amounts: places.sum(parts.iter().copied()), bits: bits(places.shape, parts) }
 }
 
 /// The bits of all ranges and sets, each word at its place.
@@ -76,36 +77,29 @@ fn bits(shape: &Shape, parts: &[Part]) -> Box<[u64]> {
     words.map(|(word, _)| amount(*word)).collect()
 }
 
-/// What parts come to.
-pub(crate) fn amounts(table: &Table, shape: &Shape, parts: &[Part]) -> Amounts {
-    let mut sum = Amounts::ZERO;
-    parts.iter().for_each(|part| sum.add(&amount_of(table, shape, *part)));
+/// What an agent has when it is empty.
+pub(crate) fn total(places: ChargePlaces<'_>) -> Amounts {
+    let shape = places.shape;
+    let cpu_milli = u64::from(shape.pus()) * u64::from(MILLI_PER_PU);
+    let mut sum = Amounts::new(cpu_milli, 0);
+    let memory = (0..).map(NumaNodeId::new).zip(shape.pages());
+    memory.for_each(|(numa_node, &pages)| places.add(&mut sum, Part::Memory { numa_node, seat: Seat::Held, pages }));
+    shape.extras.words().iter().for_each(|&(word, amount)| places.add(&mut sum, Part::Extra { word, amount }));
     sum
 }
 
 /// What a part comes to.
-fn amount_of(_table: &Table, _shape: &Shape, part: Part) -> Amounts {
-    let quantities = part.quantities();
-    Amounts::new(quantities.cpu_milli, quantities.mem_bytes / crate::PAGE_BYTES)
-}
-
-/// What an agent has when it is empty.
-pub(crate) fn total(table: &Table, shape: &Shape) -> Amounts {
-    let total = shape.total();
-    let mut sum = Amounts::new(total.cpu_milli, total.mem_bytes / crate::PAGE_BYTES);
-    for &(word, amount) in shape.extras.words() {
-        sum.add(&amount_of(table, shape, Part::Extra { word, amount }));
-    }
-    sum
+fn amount_of(places: ChargePlaces<'_>, part: Part) -> Amounts {
+    places.sum(core::iter::once(part))
 }
 
 /// Cuts parts down to what there is headroom for: whole cores, whole devices, the lowest numbers.
-pub(crate) fn cut(table: &Table, shape: &Shape, parts: &[Part], headroom: &Amounts) -> Vec<Part> {
+pub(crate) fn cut(places: ChargePlaces<'_>, parts: &[Part], headroom: &Amounts) -> Vec<Part> {
     let mut left = *headroom;
     let mut kept = Vec::with_capacity(parts.len());
     for &part in parts {
-        let part = cut_part(table, shape, part, &left);
-        let amount = amount_of(table, shape, part);
+        let part = cut_part(places, part, &left);
+        let amount = amount_of(places, part);
         if part != Part::Empty && left.covers(&amount) {
             left.sub(&amount);
             kept.push(part);
@@ -115,16 +109,16 @@ pub(crate) fn cut(table: &Table, shape: &Shape, parts: &[Part], headroom: &Amoun
 }
 
 /// The most of a part that there is room for, [`Part::Empty`] for nothing.
-fn cut_part(table: &Table, shape: &Shape, part: Part, left: &Amounts) -> Part {
-    if left.covers(&amount_of(table, shape, part)) {
+fn cut_part(places: ChargePlaces<'_>, part: Part, left: &Amounts) -> Part {
+    if left.covers(&amount_of(places, part)) {
         return part;
     }
     let unless_none = |amount: u64, part: Part| if amount == 0 { Part::Empty } else { part };
     // How often one more of it fits.
-    let room = |one: Part| left.times(&amount_of(table, shape, one));
+    let room = |one: Part| left.times(&amount_of(places, one));
     match part {
         Part::Cores { leaf, member, pus } => {
-            let bits = shape.layout.leaves[usize::from(leaf)].bits;
+            let bits = places.shape.layout.leaves[usize::from(leaf)].bits;
             let fit = room(Part::Share { pool: 0, member: 0, cpu_milli: MILLI_PER_PU });
             let pus = bits.lowest(pus, u32::try_from(fit).unwrap_or(u32::MAX) / bits.width);
             unless_none(pus.into(), Part::Cores { leaf, member, pus })

@@ -17,6 +17,15 @@ pub enum HugeSize {
 impl HugeSize {
     /// Both sizes.
     pub const ALL: [Self; 2] = [Self::Mib2, Self::Gib1];
+
+    /// The bytes of one page.
+    #[must_use]
+    pub const fn bytes(self) -> u64 {
+        match self {
+            Self::Mib2 => 2 << 20,
+            Self::Gib1 => 1 << 30,
+        }
+    }
 }
 
 impl fmt::Display for HugeSize {

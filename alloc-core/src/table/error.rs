@@ -43,6 +43,16 @@ pub enum TableError {
         /// [`Capacity::roles`].
         roles: u16,
     },
+    /// The role would have too many above it.
+    RolesDeep {
+        /// The most levels of roles.
+        levels: usize,
+    },
+    /// There are as many resources as roles can be charged for.
+    ResourcesFull {
+        /// How many, CPU and memory counted.
+        resources: usize,
+    },
     /// All desks are taken.
     Desks {
         /// [`Capacity::threads`].
@@ -80,6 +90,12 @@ impl fmt::Display for TableError {
             Self::GroupsFull { groups } => write!(f, "the table has its {groups} groups: remove some first"),
             Self::KeysFull { keys } => write!(f, "groups are kept by {keys} attributes already: use one of these"),
             Self::RolesFull { roles } => write!(f, "the table has its {roles} roles: raise Capacity::roles"),
+            Self::RolesDeep { levels } => write!(f, "the role would be below {levels} others: put it higher"),
+            Self::ResourcesFull { resources } => write!(
+                f,
+                "the table counts its {resources} resources already, CPU and memory among them: give kinds and names that \
+                 other machines have"
+            ),
             Self::Desks { threads } => {
                 write!(f, "all {threads} threads of the table are at work: raise Capacity::threads, or ask again")
             }

@@ -5,14 +5,14 @@
 
 use std::collections::BTreeMap;
 
-use super::hand::{Calls, Hand, Signed, xorshift};
+use super::hand::{Calls, Hand, ROLES, Signed, xorshift};
 use super::machines::{Machine, ROLE, spec};
 use super::rest::Rest;
 use super::script::Script;
 use super::wish;
 use crate::sync::Word64;
 use meros_alloc_core::{
-    AgentId, AgentState, Capacity, ClaimId, Limit, Local, Request, Shape, ShapeSpec, Table, TableError,
+    AgentId, AgentState, Capacity, ClaimId, Limit, Local, Request, RoleId, Shape, ShapeSpec, Table, TableError,
 };
 
 /// Who is there.
@@ -50,12 +50,15 @@ impl Crowd {
             agents,
             lines: lines * 2 * u32::from(self.shards),
             claims: 4000,
-            roles: 1,
+            roles: ROLES,
             threads: u16::try_from(self.threads).unwrap() + 2,
             shapes: 4,
         };
         let table = Table::new(capacity).unwrap();
         assert_eq!(table.add_role(self.limit), Ok(ROLE));
+        for parent in (0..ROLES - 1).map(RoleId::new) {
+            table.add_role_under(parent, Limit::default()).unwrap();
+        }
         for (at, shape) in shapes.into_iter().enumerate() {
             // Ids go on from shard to shard: the first ones are those that stay.
             let shard = at * usize::from(self.shards) / agents.next_multiple_of(self.shards.into()) as usize;

@@ -11,7 +11,7 @@ use super::script::Script;
 use crate::sync::{Ordering, Word64};
 use meros_alloc_core::{
     AgentId, ClaimId, ClaimedExact, Ganged, Grant, HoldLimit, Holder, Local, MemoryHold, Merged, Outcome, Owner,
-    PAGE_BYTES, Placed, Placement, Policy, Reason, Released, Request, Snapshot, Table, Transferred,
+    PAGE_BYTES, Placed, Placement, Policy, Reason, Released, Request, RoleId, Snapshot, Table, Transferred,
 };
 
 /// How a thread calls.
@@ -127,6 +127,9 @@ pub(super) struct Hand<'a> {
     pub(super) chosen: Option<Chosen>,
 }
 
+/// How many roles there are, each under the one before.
+pub(super) const ROLES: u16 = 3;
+
 impl Hand<'_> {
     /// Runs ops for so many bytes, drawn from a seed.
     pub(super) fn work(&mut self, bytes: usize) {
@@ -142,9 +145,14 @@ impl Hand<'_> {
         }
     }
 
+    /// Charged to the first role, or to one below it.
+    fn holder(&self) -> Holder {
+        Holder { role: RoleId::new(u16::try_from(self.me % u64::from(ROLES)).unwrap_or(0)), ..holder(self.me) }
+    }
+
     fn run(&mut self, op: &Op, dice: u64) {
         let agent = AgentId::new(u32::try_from(dice % u64::from(self.agents)).unwrap_or(0));
-        let holder = holder(self.me);
+        let holder = self.holder();
         match op {
             Op::Claim(request) => self.took(self.calls.claim(agent, holder, request)),
             Op::Hold(limit) => self.took(self.calls.hold(agent, holder, *limit)),
@@ -170,7 +178,13 @@ impl Hand<'_> {
             Op::ReleaseOfAnother(at) => self.release_of_another(*at),
             Op::UseStale(_) | Op::UseUnknown(_) => self.use_stale(),
             Op::Confirm(_) | Op::ConfirmOld(_) => self.confirm(agent),
-            Op::Restore(_) | Op::SetState(_) | Op::SetLimit(_) | Op::Return | Op::Restart => std::thread::yield_now(),
+            Op::Restore(_)
+            | Op::SetState(_)
+            | Op::SetLimit(_)
+            | Op::SetRole(_)
+            | Op::SetLimitOf(..)
+            | Op::Return
+            | Op::Restart => std::thread::yield_now(),
         }
     }
 
@@ -185,7 +199,7 @@ impl Hand<'_> {
     }
 
     fn place(&mut self, request: &Request, policy: Policy, count: usize) {
-        for placed in self.calls.place(holder(self.me), request, policy, count) {
+        for placed in self.calls.place(self.holder(), request, policy, count) {
             if let Placed::Granted(grant) = placed {
                 self.granted(grant, self.me);
             }
@@ -245,7 +259,7 @@ impl Hand<'_> {
         let agent = |at: u64| AgentId::new(u32::try_from((dice + at) % u64::from(self.agents)).unwrap_or(0));
         let wanted: Vec<_> = (0..).map(agent).zip(requests.iter().cloned()).collect();
         let mut grants = Vec::new();
-        match self.calls.gang(holder(self.me), &wanted, &mut grants) {
+        match self.calls.gang(self.holder(), &wanted, &mut grants) {
             Ganged::Granted { .. } => {
                 assert_eq!(grants.len(), wanted.len());
                 grants.into_iter().for_each(|grant| self.granted(grant, self.me));
@@ -266,7 +280,7 @@ impl Hand<'_> {
 
     fn claim_chosen(&mut self) {
         let Some(chosen) = &self.chosen else { return };
-        if let ClaimedExact::Granted(grant) = self.calls.claim_exact(holder(self.me), chosen) {
+        if let ClaimedExact::Granted(grant) = self.calls.claim_exact(self.holder(), chosen) {
             self.granted(grant, self.me);
         }
     }

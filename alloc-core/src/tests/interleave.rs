@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use super::{AGENT, ROLE, holder, table};
+use crate::allocator::amounts::Amounts;
 use crate::desk::Desks;
 use crate::index::{Index, Span};
 use crate::leaf::{self, PuState};
@@ -376,19 +377,19 @@ fn a_claim_is_released_once() {
 fn a_limit_holds_and_refuses_only_what_does_not_fit() {
     model_bounded(2, |first| {
         let ledger = Ledger::new(1, 2);
-        ledger.add(Limit { cpu_milli: Some(3), mem_bytes: Some(PAGE_BYTES) });
+        ledger.add(None, Limit { cpu_milli: Some(3), mem_bytes: Some(PAGE_BYTES) });
         let shared = Arc::new((ledger, Desks::new(2)));
         let ends = both(first, &shared, |(ledger, desks), me| {
             let desk = usize::try_from(me).unwrap();
             let flight = desks.flight(desk, (0, 0), ROLE);
             // The first can never have its memory; the second fits.
-            let mem_bytes = if me == 0 { 2 * PAGE_BYTES } else { PAGE_BYTES };
-            ledger.charge((desks, desk, &flight), ROLE, Quantities { cpu_milli: 2, mem_bytes }).err()
+            let pages = if me == 0 { 2 } else { 1 };
+            ledger.charge((desks, desk, &flight), ROLE, &Amounts::new(2, pages)).err()
         });
         assert!(ends[0].is_some(), "{ends:?}");
         assert!(matches!(ends[1], None | Some(ChargeError::Contended)), "{ends:?}");
-        let used = shared.0.used(ROLE).unwrap();
-        assert_eq!(used.cpu_milli, if ends[1].is_none() { 2 } else { 0 });
+        let [cpu_milli, _] = shared.0.used(ROLE).unwrap().cpu_and_pages();
+        assert_eq!(cpu_milli, if ends[1].is_none() { 2 } else { 0 });
     });
 }
 

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use super::{AGENT, ROLE, granted, holder};
+use crate::allocator::amounts::Amounts;
 use crate::desk::Desks;
 use crate::ledger::{ChargeError, Ledger};
 use crate::sync::{both, model, model_bounded};
 use crate::testing::Machine;
 use crate::{
     AgentId, Capacity, ClaimId, Ganged, Holder, Limit, MemoryHold, Merged, NumaNodeId, NumaNodeMemory, Outcome, Owner,
-    PAGE_BYTES, Placement, PuId, Quantities, Released, Request, Table,
+    PAGE_BYTES, Placement, PuId, Released, Request, Table,
 };
 
 const CORE: Machine = Machine { cores: 1, pus_per_core: 1, l3: 0, numa_nodes: 1, packages: 1, mem_bytes: PAGE_BYTES };
@@ -159,17 +160,17 @@ fn a_doomed_gang_makes_nobody_refused() {
 fn a_doomed_gang_is_no_reason_to_be_over_a_limit() {
     model_bounded(2, |first| {
         let ledger = Ledger::new(1, 2);
-        ledger.add(Limit { cpu_milli: Some(2), mem_bytes: None });
+        ledger.add(None, Limit { cpu_milli: Some(2), mem_bytes: None });
         let shared = Arc::new((ledger, Desks::new(2)));
         let ends = both(first, &shared, |(ledger, desks), me| {
-            let (desk, amount) = (usize::try_from(me).unwrap(), Quantities { cpu_milli: 2, mem_bytes: 0 });
-            let charge = || ledger.charge((desks, desk, &desks.flight(desk, (0, 0), ROLE)), ROLE, amount);
+            let (desk, amount) = (usize::try_from(me).unwrap(), Amounts::new(2, 0));
+            let charge = || ledger.charge((desks, desk, &desks.flight(desk, (0, 0), ROLE)), ROLE, &amount);
             if me == 1 {
                 return charge().err();
             }
             let gang = desks.gang(desk, ROLE);
             if charge().is_ok() {
-                ledger.refund(desk, ROLE, amount);
+                ledger.refund(desk, ROLE, &amount);
                 gang.count_undone();
             }
             None

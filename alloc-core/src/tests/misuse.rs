@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::machines::{AGENT, holder};
 use super::oracle::Pool;
-use super::property::{CLAIMS, World};
+use super::property::{CLAIMS, COUNT, World};
 use meros_alloc_core::{
     AgentId, AgentState, ClaimedExact, Confirmed, Ganged, HoldLimit, Limit, Merged, Outcome, Owner, PlacedExtras,
     Placement, Quantities, Reason, Released, Request, RestoreError, RoleId, TableError, Transferred, Usage,
@@ -46,7 +46,7 @@ impl World {
     pub(super) fn use_unknown(&self, which: u8) -> bool {
         let (before, table) = (self.seen(), &self.table);
         let agent = AgentId::new(1 + u32::from(which) * 0x00FF_0001);
-        let role = RoleId::new(1 + u16::from(which) % 9);
+        let role = RoleId::new(COUNT + u16::from(which) % 9);
         assert!(is_refused(table.claim(agent, holder(1), &Request::exclusive(1, 0)), Reason::Gone));
         assert!(is_refused(table.hold(agent, holder(1), HoldLimit::ALL), Reason::Gone));
         assert_eq!(table.restore(agent, holder(1), &Placement::default()), Err(RestoreError::NoSuchAgent(agent)));
@@ -67,7 +67,7 @@ impl World {
     /// Tells the table of a claim that may be any nonsense. What it takes must be free; what it refuses, it says truly.
     pub(super) fn restore(&mut self, placement: &Placement) -> bool {
         let before = self.seen();
-        let error = match self.table.restore(AGENT, holder(1), placement) {
+        let error = match self.table.restore(AGENT, self.me(), placement) {
             Ok(grant) => {
                 let restored = self.table.placement(grant.claim).unwrap();
                 assert_eq!((&restored.pus, &restored.extras.devices), (&placement.pus, &placement.extras.devices));

@@ -22,6 +22,7 @@ mod interleave;
 mod interleave_agents;
 mod interleave_extras;
 mod interleave_groups;
+mod interleave_roles;
 mod interleave_snapshot;
 mod interleave_verbs;
 #[cfg_attr(loom, allow(dead_code, reason = "models use regular machines"))]
@@ -52,6 +53,8 @@ mod property_verbs;
 mod resizing;
 #[cfg(not(loom))]
 mod rest;
+#[cfg(not(loom))]
+mod roles;
 #[cfg(not(loom))]
 mod scenario;
 #[cfg(not(loom))]

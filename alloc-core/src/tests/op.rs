@@ -45,6 +45,10 @@ pub(super) enum Op {
     ConfirmOld(usize),
     SetState(AgentState),
     SetLimit(Limit),
+    /// Who is charged from here on.
+    SetRole(usize),
+    /// Of a role, of something that the machine has.
+    SetLimitOf(usize, usize, u8),
     /// The agent goes, with all its claims, and comes back as a new incarnation.
     Return,
     Restart,
@@ -86,8 +90,11 @@ impl Op {
             247..=251 => Self::ClaimPlanned(wish::request(script)?),
             252 => Self::ClaimStale,
             253..=254 => Self::Restore(wish_extras::alone(script)?),
-            // Spare.
-            _ => Self::Claim(wish::request(script)?),
+            // 255: one byte for all that came last.
+            _ => match script.byte()? {
+                0..=99 => Self::SetRole(script.position()?),
+                _ => Self::SetLimitOf(script.position()?, script.position()?, script.byte()?),
+            },
         })
     }
 

@@ -10,7 +10,7 @@ use super::fitting::{FreeCore, fit};
 use super::oracle_extras::{Stuff, huge};
 use meros_alloc_core::{
     CoreKind, CoreSpec, Cpus, Level, Locality, MILLI_PER_PU, MemoryHold, MemoryLocality, NumaNodeId, NumaNodeMemory,
-    PAGE_BYTES, Placement, PoolOrder, PoolShare, PuId, Quantities, Request, ShapeSpec, Smt,
+    PAGE_BYTES, Placement, PoolOrder, PoolShare, PuId, Quantities, Request, RoleId, ShapeSpec, Smt,
 };
 
 type Pu = u16;
@@ -20,6 +20,7 @@ pub(super) type Pool = Option<NumaNodeId>;
 #[derive(Clone, Debug)]
 pub(super) struct Known {
     pub(super) owner: u64,
+    pub(super) role: RoleId,
     pub(super) placement: Placement,
 }
 

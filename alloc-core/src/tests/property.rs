@@ -5,10 +5,13 @@
 //! is in [`misuse`](super::misuse).
 
 mod exact;
+mod roles;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::machines::{AGENT, ROLE, holder};
+pub(super) use self::roles::COUNT;
+use self::roles::of;
+use super::machines::{AGENT, ROLE};
 use super::odd;
 use super::op::Op;
 use super::oracle::{Fit, Known, Oracle};
@@ -16,9 +19,9 @@ use super::oracle_extras::Stuff;
 use super::script::Script;
 use super::wish;
 use meros_alloc_core::{
-    AgentState, Capacity, ClaimId, Confirmed, Grant, HoldLimit, Limit, Local, MemoryHold, Outcome, Owner, PAGE_BYTES,
-    Placed, Placement, Policy, Quantities, Reason, Released, Request, Resource, Shape, ShapeError, ShapeSpec, Table,
-    Transferred, Unplaced, Wanted,
+    AgentState, Capacity, ClaimId, Confirmed, Grant, HoldLimit, Local, MemoryHold, Outcome, Owner, Placed, Placement,
+    Policy, Quantities, Reason, Released, Request, Resource, RoleId, Shape, ShapeError, ShapeSpec, Table, Transferred,
+    Unplaced, Wanted,
 };
 
 /// Runs a script: a machine, and calls on its table; tells how many. Tells of each call that came to something: was granted, or changed
@@ -48,7 +51,10 @@ pub(super) struct World {
     pub(super) table: Table,
     pub(super) oracle: Oracle,
     state: AgentState,
-    limit: Limit,
+    /// Who is charged for new claims.
+    role: RoleId,
+    /// Limits in force, in the resource's unit.
+    limits: BTreeMap<(RoleId, Resource), u64>,
     /// Claims that are gone, with their last owner.
     pub(super) stale: Vec<(ClaimId, u64)>,
     /// What was claimed exactly last, and of which incarnation.
@@ -60,8 +66,8 @@ impl World {
     pub(super) fn new(spec: ShapeSpec) -> Result<Self, ShapeError> {
         let table = new_table(&Shape::new(&spec)?);
         let oracle = Oracle::new(spec.clone());
-        let (state, limit) = (AgentState::Active, Limit::default());
-        Ok(Self { spec, table, oracle, state, limit, stale: Vec::new(), chosen: None })
+        let (state, limits, role) = (AgentState::Active, BTreeMap::new(), roles::nth(spec.cores.len()));
+        Ok(Self { spec, table, oracle, state, role, limits, stale: Vec::new(), chosen: None })
     }
 
     fn shape(&self) -> Shape {
@@ -78,7 +84,7 @@ impl World {
     }
 
     fn add(&mut self, claim: ClaimId, placement: Placement) {
-        let known = Known { owner: 1, placement };
+        let known = Known { owner: 1, role: self.role, placement };
         assert!(self.oracle.claims.insert(claim.as_u64(), known).is_none());
     }
 
@@ -91,19 +97,8 @@ impl World {
             self.oracle.check_grant(request, &placement);
             self.oracle.check_wishes(request, &placement, &self.oracle.stuff());
         }
-        self.adopted(grant, placement);
-        self.check_limit(grant.charged);
-    }
-
-    /// Of what is charged anew, the role has no more than it may. A claim of nothing is granted even where a limit was lowered.
-    pub(super) fn check_limit(&self, charged: Quantities) {
-        let used = self.oracle.charged();
-        let counted = |charged, used| if charged == 0 { 0 } else { used };
-        let used = Quantities {
-            cpu_milli: counted(charged.cpu_milli, used.cpu_milli),
-            mem_bytes: counted(charged.mem_bytes, used.mem_bytes),
-        };
-        assert!(over(used, self.limit).is_none(), "granted beyond the role's limit");
+        self.adopted(grant, placement.clone());
+        self.check_limits(self.role, &placement);
     }
 
     /// A claim came to be: of PUs that were free.
@@ -155,22 +150,9 @@ impl World {
         by_state
     }
 
-    /// Whether the role's limit is the reason; its figures must be true then.
-    pub(super) fn refused_by_limit(&self, reason: Reason) -> bool {
-        let Reason::RoleLimit(told) = reason else { return false };
-        let used = self.oracle.charged();
-        let (used, limit) = match told.resource {
-            Resource::CpuMilli => (used.cpu_milli, self.limit.cpu_milli),
-            Resource::MemBytes => (used.mem_bytes, self.limit.mem_bytes),
-        };
-        assert_eq!((told.role, told.used, Some(told.limit)), (ROLE, used, limit));
-        assert!(told.used.saturating_add(told.asked) > told.limit, "{told:?} is within the limit");
-        true
-    }
-
     fn claim(&mut self, request: &Request) -> bool {
         let fits = self.snapshot().fits(AGENT, request);
-        match self.table.claim(AGENT, holder(1), request) {
+        match self.table.claim(AGENT, self.me(), request) {
             Outcome::Granted(grant) => {
                 assert!(fits, "the snapshot says otherwise");
                 self.granted(Some(request), grant);
@@ -186,7 +168,7 @@ impl World {
     }
 
     fn place(&mut self, request: &Request, policy: Policy) -> bool {
-        let placed = self.table.place(holder(1), request, policy);
+        let placed = self.table.place(self.me(), request, policy);
         self.placed(request, placed)
     }
 
@@ -194,7 +176,7 @@ impl World {
     fn place_many(&mut self, count: u8, request: &Request, policy: Policy) -> bool {
         let mut placed = Vec::new();
         let local = Local::new(&self.table, 0).unwrap();
-        local.place_many(&vec![holder(1); count.into()], request, policy, |at, outcome| placed.push((at, outcome)));
+        local.place_many(&vec![self.me(); count.into()], request, policy, |at, outcome| placed.push((at, outcome)));
         drop(local);
         assert!(placed.iter().map(|(at, _)| *at).eq(0..count.into()), "told of each, in order");
         placed.into_iter().filter(|(_, placed)| self.placed(request, *placed)).count() > 0
@@ -209,7 +191,7 @@ impl World {
             Placed::Refused(Unplaced::Invalid(invalid)) => self.refused(request, Reason::Invalid(invalid)),
             Placed::Refused(Unplaced::Role(reason)) => assert!(self.refused_by_limit(reason), "{reason:?}"),
             Placed::Refused(Unplaced::NoAgent) => {
-                let why = self.table.explain(ROLE, request);
+                let why = self.table.explain(self.role, request);
                 assert_eq!((why.agents, why.feasible), (1, 0));
                 self.refused(request, why.nearest.unwrap().reason);
             }
@@ -222,7 +204,7 @@ impl World {
     }
 
     fn hold(&mut self, limit: HoldLimit) -> bool {
-        match self.table.hold(AGENT, holder(1), limit) {
+        match self.table.hold(AGENT, self.me(), limit) {
             Outcome::Granted(grant) => {
                 self.held(limit, grant);
                 return true;
@@ -263,8 +245,8 @@ impl World {
         if let Some(known) = self.oracle.claims.get_mut(&parent.as_u64()) {
             known.placement = rest;
         }
-        let owner = self.oracle.claims[&parent.as_u64()].owner;
-        self.oracle.claims.insert(grant.claim.as_u64(), Known { owner, placement: child });
+        let known = self.oracle.claims[&parent.as_u64()].clone();
+        self.oracle.claims.insert(grant.claim.as_u64(), Known { placement: child, ..known });
         self.follow(&joined);
         assert!(joined.is_subset(&self.oracle.pooled));
     }
@@ -377,13 +359,15 @@ impl World {
     /// A new table that learns everything anew.
     fn restart(&mut self) -> bool {
         let table = new_table(&self.shape());
-        table.set_limit(ROLE, self.limit).unwrap();
+        for ((role, resource), limit) in &self.limits {
+            table.set_limit_of(*role, *resource, Some(*limit)).unwrap();
+        }
         for order in self.table.pool_orders(AGENT) {
             table.restore_pool(AGENT, order.numa_node, &order.pus).unwrap();
         }
-        let mut claims = std::collections::BTreeMap::new();
+        let mut claims = BTreeMap::new();
         for known in self.oracle.claims.values() {
-            let grant = table.restore(AGENT, holder(known.owner), &known.placement).unwrap();
+            let grant = table.restore(AGENT, of(known), &known.placement).unwrap();
             assert_eq!(table.placement(grant.claim).as_ref(), Some(&known.placement));
             claims.insert(grant.claim.as_u64(), known.clone());
         }
@@ -403,13 +387,6 @@ impl World {
         self.table.set_state(AGENT, state).unwrap();
         self.state = state;
         assert_eq!(self.table.state(AGENT), Some(state));
-        true
-    }
-
-    /// What the role has stays, even beyond the limit.
-    fn set_limit(&mut self, limit: Limit) -> bool {
-        self.table.set_limit(ROLE, limit).unwrap();
-        self.limit = limit;
         true
     }
 
@@ -469,6 +446,8 @@ impl World {
             Op::ConfirmOld(at) => self.confirm_old(*at),
             Op::SetState(state) => self.set_state(*state),
             Op::SetLimit(limit) => self.set_limit(*limit),
+            Op::SetRole(at) => self.set_role(*at),
+            Op::SetLimitOf(at, resource, figure) => self.set_limit_of(*at, *resource, *figure),
             Op::Return => self.return_agent(),
             Op::Restart => self.restart(),
         }
@@ -483,7 +462,7 @@ impl World {
         let [free, pooled, leaving] = counts.map(|count| u32::try_from(count).unwrap());
         assert_eq!((usage.pus_free, usage.pus_pool, usage.pus_leaving), (free, pooled, leaving));
         self.oracle.stuff().check_usage(&usage.extras);
-        assert_eq!(self.table.role_used(ROLE), Some(self.oracle.charged()));
+        self.check_roles();
     }
 
     /// What must hold of each claim.
@@ -491,23 +470,21 @@ impl World {
         assert_eq!(self.table.claims_on(AGENT).count(), self.oracle.claims.len());
         for (id, known) in &self.oracle.claims {
             assert_eq!(self.table.placement(ClaimId::from_u64(*id)).as_ref(), Some(&known.placement));
-            assert_eq!(self.table.holder(ClaimId::from_u64(*id)), Some(holder(known.owner)));
+            assert_eq!(self.table.holder(ClaimId::from_u64(*id)), Some(of(known)));
         }
     }
 }
 
 fn new_table(shape: &Shape) -> Table {
-    let table =
-        Table::new(Capacity { claims: CLAIMS, threads: 2, roles: 2, shapes: 2, ..Capacity::for_agents(1, shape) });
+    let table = Table::new(Capacity {
+        claims: CLAIMS,
+        threads: 2,
+        roles: roles::COUNT,
+        shapes: 2,
+        ..Capacity::for_agents(1, shape)
+    });
     let table = table.unwrap();
-    table.add_role(Limit::default()).unwrap();
+    roles::add(&table);
     table.add_agent(shape.clone()).unwrap();
     table
-}
-
-/// Which of a role's limits is exceeded.
-fn over(charged: Quantities, limit: Limit) -> Option<Resource> {
-    let cpus = limit.cpu_milli.is_some_and(|limit| charged.cpu_milli > limit);
-    let memory = limit.mem_bytes.is_some_and(|limit| charged.mem_bytes > limit / PAGE_BYTES * PAGE_BYTES);
-    if cpus { Some(Resource::CpuMilli) } else { memory.then_some(Resource::MemBytes) }
 }

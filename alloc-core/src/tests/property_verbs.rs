@@ -2,13 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use super::machines::{AGENT, holder};
+use super::machines::AGENT;
 use super::oracle::Known;
 use super::property::{CLAIMS, World};
 use super::wish;
 use meros_alloc_core::{
-    CoreKind, Cpus, Ganged, Locality, MAX_MEMBERS, MemberPlacement, Members, MemoryHold, MemoryLocality, Merged,
-    NoGang, NumaNodeMemory, Outcome, Owner, PAGE_BYTES, Placement, PoolShare, PuId, Reason, Request, Smt,
+    ClaimId, CoreKind, Cpus, Ganged, Locality, MAX_MEMBERS, MemberPlacement, Members, MemoryHold, MemoryLocality,
+    Merged, NoGang, NumaNodeMemory, Outcome, Owner, PAGE_BYTES, Placement, PoolShare, PuId, Reason, Request, Smt,
 };
 
 /// On what terms a claim has memory; `None` when it has none.
@@ -82,6 +82,10 @@ impl World {
             assert_eq!(merged, Merged::NotOwner { claim: from, owner: Owner::new(other.owner) });
             return false;
         }
+        if known.role != other.role {
+            assert_eq!(merged, Merged::OtherRole { into: known.role, from: other.role });
+            return false;
+        }
         let whole = together(&known.placement, &other.placement);
         let in_use = terms(&whole).is_some_and(|terms| terms != MemoryHold::Held);
         let strict = whole.memory_hold == MemoryHold::Strict;
@@ -126,7 +130,7 @@ impl World {
         let exclusive = requests.iter().filter(|request| request.members.as_slice().iter().all(is_exclusive));
         let wanted: Vec<_> = exclusive.map(|request| (AGENT, request.clone())).collect();
         let mut grants = Vec::new();
-        match self.table.claim_gang(holder(1), &wanted, &mut grants) {
+        match self.table.claim_gang(self.me(), &wanted, &mut grants) {
             Ganged::Granted { .. } => {
                 assert_eq!(grants.len(), wanted.len());
                 for (grant, (_, request)) in grants.into_iter().zip(&wanted) {
@@ -175,6 +179,10 @@ impl World {
 
     pub(super) fn resize(&mut self, at: usize, request: &Request) -> bool {
         let Some((claim, known)) = self.nth(at) else { return false };
+        self.as_role(known.role, |world| world.resize_one(claim, known, request))
+    }
+
+    fn resize_one(&mut self, claim: ClaimId, known: Known, request: &Request) -> bool {
         let before = &known.placement;
         match self.table.resize(claim, Owner::new(known.owner), request) {
             Outcome::Granted(grant) => {

@@ -60,7 +60,7 @@ impl Rest<'_> {
             let free = oracle.free();
             assert!(placement.all_pus().iter().all(|pu| free.contains(&pu.get())), "{claim:?} holds what another does");
             let owner = self.table.holder(claim).unwrap().owner.get();
-            oracle.claims.insert(claim.as_u64(), Known { owner, placement });
+            oracle.claims.insert(claim.as_u64(), Known { owner, role: ROLE, placement });
         }
         oracle.follow_pools(&self.table.pool_orders(*agent), &BTreeSet::new());
         oracle

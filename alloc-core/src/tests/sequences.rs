@@ -99,13 +99,15 @@ fn name(op: &Op) -> &'static str {
         Op::ConfirmOld(_) => "confirm old",
         Op::SetState(_) => "set state",
         Op::SetLimit(_) => "set limit",
+        Op::SetRole(_) => "set role",
+        Op::SetLimitOf(..) => "set limit of",
         Op::Return => "return",
         Op::Restart => "restart",
     }
 }
 
 /// All that [`name`] says.
-const NAMES: [&str; 30] = [
+const NAMES: [&str; 32] = [
     "claim with extras",
     "split with extras",
     "claim planned with extras",
@@ -134,6 +136,8 @@ const NAMES: [&str; 30] = [
     "confirm old",
     "set state",
     "set limit",
+    "set role",
+    "set limit of",
     "return",
     "restart",
 ];

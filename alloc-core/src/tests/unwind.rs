@@ -90,6 +90,22 @@ fn a_claim_of_some_of_everything() {
     at_every_step(|_| {}, |table| claim(table, &with_all_extras(Request::shared(500, 0))));
 }
 
+/// Charged to a role that spends credit, and to the one above.
+#[test]
+fn a_claim_that_is_charged_to_two_levels() {
+    let limit = Limit { cpu_milli: Some(100_000), mem_bytes: None };
+    let below = |table: &Table| table.add_role_under(super::ROLE, limit).unwrap();
+    let request = with_all_extras(Request::exclusive(5, 4096));
+    for request in [request, Request::exclusive(4, 4096), Request::shared(3500, 4096)] {
+        at_every_step(
+            |table| assert_eq!(below(table).get(), 1),
+            |table| {
+                granted(table.claim(AGENT, crate::Holder { role: crate::RoleId::new(1), ..holder(1) }, &request));
+            },
+        );
+    }
+}
+
 #[test]
 fn a_shared_claim_that_makes_its_pool_grow() {
     at_every_step(|_| {}, |table| claim(table, &Request::shared(3500, 4096)));

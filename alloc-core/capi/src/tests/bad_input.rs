@@ -7,12 +7,16 @@ use super::{
 use crate::agent::{meros_agent_add_in, meros_agent_set_state};
 use crate::answer::Answer;
 use crate::claim::{meros_claim, meros_hold, meros_release};
+use crate::codes::NONE;
 use crate::message::Message;
 use crate::place::{meros_place, meros_place_many};
 use crate::pointer::{In, Out};
 use crate::pool::meros_pool_confirm;
 use crate::request::{HoldLimit, Holder, Member, Request};
-use crate::role::{Quantities, meros_role_set_limit};
+use crate::role::{
+    Quantities, meros_role_add_under, meros_role_parent, meros_role_set_limit, meros_role_set_limit_of,
+    meros_role_used_of,
+};
 use crate::shape::{CoreSpec, NumaNodeSpec, ShapeSpec, meros_shape_new};
 use crate::status::Status;
 use crate::table::{Capacity, meros_table_free, meros_table_new, meros_table_touch, meros_validate};
@@ -97,6 +101,17 @@ fn capacities_and_tables() {
         case("state is 3: give at most 2", |message| meros_agent_set_state(fixture.table(), 0, 3, message)),
         case("role r1 is unknown", |message| meros_role_set_limit(fixture.table(), 1, none(), message)),
         case("role is 65536", |message| meros_role_set_limit(fixture.table(), 1 << 16, none(), message)),
+        case("role r7 is unknown", |message| meros_role_add_under(fixture.table(), 7, none(), output(&mut 0), message)),
+        case("role r7 is unknown", |message| meros_role_parent(fixture.table(), 7, output(&mut 0), message)),
+        case("role r7 is unknown", |message| meros_role_set_limit_of(fixture.table(), 7, 9, NONE, 1, message)),
+        case("role r7 is unknown", |message| meros_role_used_of(fixture.table(), 7, 9, NONE, output(&mut 0), message)),
+        case("what is 1, which roles are not charged for", |message| {
+            meros_role_set_limit_of(fixture.table(), 0, 1, NONE, 1, message)
+        }),
+        case("what is 16, which roles are not charged for", |message| {
+            meros_role_used_of(fixture.table(), 0, 16, NONE, output(&mut 0), message)
+        }),
+        case("used is null", |message| meros_role_used_of(fixture.table(), 0, 9, NONE, Out::null(), message)),
         case("limit.size is 1", |message| {
             let limit = Quantities { size: 1, reserved: 0, cpu_milli: 0, mem_bytes: 0 };
             meros_role_set_limit(fixture.table(), 0, input(&limit), message)

@@ -6,14 +6,15 @@ use super::{
 };
 use crate::answer::Answer;
 use crate::claim::{meros_claim, meros_hold, meros_release};
-use crate::codes::{Reason, Resource};
+use crate::codes::{NO_LIMIT, NONE, Reason, Resource};
 use crate::extras_spec::{DeviceSpec, ExtrasSpec, HugePages, RangesSpec, Scalar, SetSpec, Span};
 use crate::extras_usage::{DeviceUsage, HugeUsage, NameUsage};
 use crate::placed_extras::{DeviceShare, NumaNodeHugePages, Picked, PlacedExtras};
 use crate::placement::{NumaNodeMemory, PlacedPu, Placement, meros_placement_read};
 use crate::pointer::Out;
-use crate::request::HoldLimit;
+use crate::request::{HoldLimit, Holder};
 use crate::restore::meros_restore;
+use crate::role::{meros_role_add_under, meros_role_parent, meros_role_set_limit_of, meros_role_used_of};
 use crate::shape::NumaNodeSpec;
 use crate::status::Status;
 use crate::table::meros_validate;
@@ -145,7 +146,7 @@ fn what_is_wished_is_placed_and_restored() {
             sets_len: 1,
         },
     );
-    assert_eq!((status, answer.mem_bytes > 1 << 30), (Status::Ok, true), "{text}");
+    assert_eq!((status, answer.mem_bytes), (Status::Ok, 1 << 30), "{text}: special memory is charged by its kind");
     let mut arrays = Arrays::new();
     let mut placement = arrays.placement();
     ok(|message| meros_placement_read(fixture.table(), answer.claim, output(&mut placement), message));
@@ -309,4 +310,83 @@ fn usage_tells_what_is_free_of_extras() {
         [(LICENCES, 5000, 5000), (PORTS, 10, 7), (CARDS, 4, 4)]
     );
     assert_eq!((usage.extras.disk_total_bytes, usage.extras.disk_free_bytes), (1 << 30, (1 << 30) - 4096));
+}
+
+/// What roles are charged for: the code, which, what the claim below asks for, and a limit that is too little.
+const CHARGED: [(Resource, u32, u64, u64); 9] = [
+    (Resource::Huge2MibBytes, NONE, 2 << 20, 1),
+    (Resource::Huge1GibBytes, NONE, 1 << 30, 1),
+    (Resource::SpecialBytes, HBM, 8192, 4096),
+    (Resource::DevicesMilli, GPU, 1000, 999),
+    (Resource::DiskBytes, NONE, 4096, 1),
+    (Resource::ScalarMilli, LICENCES, 500, 499),
+    (Resource::Numbers, PORTS, 3, 2),
+    (Resource::Items, CARDS, 2, 1),
+    (Resource::CpuMilli, NONE, 2000, 1999),
+];
+
+/// Every code that roles are charged for has a limit that holds, for a role above too, and a figure.
+#[test]
+fn roles_are_charged_for_extras() {
+    let fixture = fixture();
+    let (mut below, mut parent) = (9, 9);
+    ok(|message| meros_role_add_under(fixture.table(), 0, none(), output(&mut below), message));
+    ok(|message| meros_role_parent(fixture.table(), below, output(&mut parent), message));
+    assert_eq!((below, parent), (1, 0));
+    ok(|message| meros_role_parent(fixture.table(), 0, output(&mut parent), message));
+    assert_eq!(parent, NONE);
+    let (special, devices, scalars, ranges, sets) = (
+        [SpecialMemoryWish { mem_bytes: 8192, kind: HBM, reserved: 0 }],
+        [DeviceWish { kind: GPU, whole: 1, milli: 0, locality: 1 }],
+        [Scalar { milli: 500, name: LICENCES, reserved: 0 }],
+        [PickWish { name: PORTS, count: 3, spans: none(), spans_len: 0 }],
+        [PickWish { name: CARDS, count: 2, spans: none(), spans_len: 0 }],
+    );
+    let wishes = || Wishes {
+        huge_pages: HugePages { mib2: 1, gib1: 1 },
+        disk_bytes: 4096,
+        special_memory: first(&special),
+        special_memory_len: 1,
+        devices: first(&devices),
+        devices_len: 1,
+        scalars: first(&scalars),
+        scalars_len: 1,
+        ranges: first(&ranges),
+        ranges_len: 1,
+        sets: first(&sets),
+        sets_len: 1,
+    };
+    let holder = Holder { role: below, ..HOLDER };
+    let claim = || {
+        let (members, mut answer) = ([TWO_PUS], Answer::default());
+        let wanted = crate::request::Request { extras: wishes(), mem_bytes: 0, ..request(&members) };
+        let (status, text) = told(|message| {
+            let (holder, answer) = (input(&holder), output(&mut answer));
+            meros_claim(fixture.table(), none(), 0, holder, input(&wanted), answer, message)
+        });
+        (status, text, answer)
+    };
+    let limit = |what, which, limit| {
+        ok(|message| meros_role_set_limit_of(fixture.table(), 0, what as u32, which, limit, message));
+    };
+    for (what, which, amount, less) in CHARGED {
+        limit(what, which, less);
+        let (status, text, answer) = claim();
+        assert_eq!((status, answer.reason), (Status::Refused, Reason::RoleLimit as u32), "{text}");
+        assert_eq!((answer.what, answer.which, answer.asked), (what as u32, which, amount), "{text}");
+        limit(what, which, NO_LIMIT);
+    }
+    let (status, text, answer) = claim();
+    assert_eq!(status, Status::Ok, "{text}");
+    let used = |role| {
+        CHARGED.map(|(what, which, ..)| {
+            let mut used = 9;
+            ok(|message| meros_role_used_of(fixture.table(), role, what as u32, which, output(&mut used), message));
+            used
+        })
+    };
+    assert_eq!([used(0), used(below)], [CHARGED.map(|(_, _, amount, _)| amount); 2]);
+    ok(|message| meros_release(fixture.table(), none(), answer.claim, HOLDER.owner, Out::null(), message));
+    assert_eq!([used(0), used(below)], [[0; 9]; 2]);
+    ok(|message| meros_validate(fixture.table(), message));
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::super::machines::{AGENT, ROLE, holder};
+use super::super::machines::{AGENT, ROLE};
 use super::super::wish::Chosen;
 use super::World;
 use meros_alloc_core::{
@@ -66,7 +66,7 @@ impl World {
     fn claim_exact(&mut self, of: u32, placement: &Placement) -> ClaimedExact {
         let has = self.oracle.has(placement);
         let (used, incarnation) = (self.table.role_used(ROLE), self.table.incarnation(AGENT));
-        let claimed = self.table.claim_exact(AGENT, of, holder(1), placement);
+        let claimed = self.table.claim_exact(AGENT, of, self.me(), placement);
         assert_eq!(matches!(claimed, ClaimedExact::Stale { .. }), incarnation != Some(of));
         match claimed {
             ClaimedExact::Granted(grant) => {
