@@ -60,8 +60,9 @@ pub(crate) struct Agents {
     left: std::collections::BTreeMap<usize, Vec<usize>>,
     available: Bits,
     dirty: Vec<AgentAt>,
-    /// How many are available.
+    /// How many are available, and what they show together.
     count: u32,
+    free: Amounts,
 }
 
 impl Agents {
@@ -96,11 +97,23 @@ impl Agents {
         self.count
     }
 
+    /// What all available agents show together.
+    pub(crate) const fn free(&self) -> Amounts {
+        self.free
+    }
+
     #[inline]
     pub(crate) fn put_available(&mut self, at: AgentAt, available: bool) {
         if self.available.has(at) != available {
             self.available.put(at, available);
-            self.count = if available { self.count + 1 } else { self.count - 1 };
+            let amounts = &self.entries[at as usize].content.amounts;
+            if available {
+                self.count += 1;
+                self.free.add(amounts);
+            } else {
+                self.count -= 1;
+                self.free.sub(amounts);
+            }
         }
     }
 
@@ -177,10 +190,17 @@ impl Agents {
         let copy = &mut self.words[entry.words..entry.words + entry.len];
         let differs = copy_words(words, copy);
         if differs || entry.version == 0 {
+            let was_available = self.available.has(at);
+            if was_available {
+                self.free.sub(&entry.content.amounts);
+            }
             entry.version += 1;
             let shape = table.shape_at(entry.cell.shape);
             if let Some(snapshot) = AgentSnapshot::new(agent, entry.cell, shape, copy, false) {
                 (entry.content, entry.exclusive_pus) = shown::of(table.charge_places(entry.cell.shape), &snapshot);
+            }
+            if was_available {
+                self.free.add(&entry.content.amounts);
             }
             return true;
         }

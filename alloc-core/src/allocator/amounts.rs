@@ -46,6 +46,11 @@ impl Amounts {
         self.0.iter().zip(other.0).all(|(own, other)| *own >= other)
     }
 
+    /// The greater of each.
+    pub(crate) fn max(&self, other: &Self) -> Self {
+        Self(core::array::from_fn(|at| self.0[at].max(other.0[at])))
+    }
+
     /// How often `one` fits; for nothing, for ever.
     pub(crate) fn times(&self, one: &Self) -> u64 {
         let fits = self.0.iter().zip(one.0).filter(|(_, one)| *one > 0).map(|(own, one)| own / one);
@@ -69,6 +74,7 @@ mod tests {
         assert_eq!(sum, Amounts::new(4, 6));
         assert!(sum.covers(&Amounts::new(4, 6)) && !sum.covers(&Amounts::new(5, 0)));
         assert_eq!(sum.min(&Amounts::new(9, 1)), Amounts::new(4, 1));
+        assert_eq!(sum.max(&Amounts::new(9, 1)), Amounts::new(9, 6));
         assert_eq!((sum.times(&Amounts::new(2, 5)), sum.times(&Amounts::ZERO)), (1, u64::MAX));
         sum.sub(&Amounts::new(9, 1));
         assert_eq!(sum, Amounts::new(0, 5));

@@ -1,11 +1,12 @@
 //! The cycle: what is available goes to whoever is neediest and wants it.
 
-use crate::allocator::Allocator;
 use crate::allocator::agents::{AgentAt, NO_OFFER};
 use crate::allocator::amounts::{Amounts, CPU_MILLI, PAGES};
 use crate::allocator::frameworks::{SubAt, Subscriber};
-use crate::allocator::offers::{OfferAt, OfferView};
+use crate::allocator::offers::{Held, OfferAt, OfferView};
+use crate::allocator::quota::Room;
 use crate::allocator::roles::CpuKind;
+use crate::allocator::{Allocator, shown};
 use crate::ids::AgentId;
 use crate::{PAGE_BYTES, Quantities};
 
@@ -19,12 +20,17 @@ impl Allocator {
         self.look_at_changes();
         let mut batch = core::mem::take(&mut self.batch);
         let mut made = 0;
+        self.serve_guarantees(&mut batch);
         loop {
-            self.choose(&mut batch);
+            if batch.is_empty() {
+                self.choose(&mut batch);
+            }
             if batch.is_empty() {
                 break;
             }
-            made += self.close(&batch, &mut each);
+            for chosen in batch.chunks(BATCH) {
+                made += self.close(chosen, &mut each);
+            }
             batch.clear();
         }
         self.batch = batch;
@@ -38,37 +44,106 @@ impl Allocator {
         while batch.len() < BATCH && self.agents.count_available() > 0 {
             let Some(node) = self.order.pick() else { return };
             let sub = self.subscriptions.of_node(node);
-            match self.next_agent(sub) {
-                Some(agent) => batch.push(self.offer_whole(sub, agent)),
+            let room = self.room_of(sub);
+            match self.next_agent(sub).and_then(|agent| self.offer_within(sub, agent, &room)) {
+                Some(at) => batch.push(at),
                 None => self.order.skip(node),
             }
         }
     }
 
-    /// Closes the agents of chosen offers and tells those that are as they were known to be; the others are looked at again.
-    fn close(&mut self, batch: &[OfferAt], each: &mut impl FnMut(&OfferView<'_>)) -> usize {
-        let agent =
-            |at: &OfferAt| self.offers.get(*at).map_or(AgentId::new(u32::MAX), |offer| AgentId::new(offer.agent));
-        let closed = self.table().close_for_offers(batch.iter().map(agent));
-        let mut made = 0;
-        for (bit, &at) in batch.iter().enumerate() {
-            let Some(agent) = self.offers.get(at).map(|offer| offer.agent) else { continue };
-            let is_closed = closed >> bit & 1 == 1;
-            if is_closed && self.agents.is_current(self.local.table(), agent) {
-                made += 1;
-                if let Some(view) = self.view(at) {
-                    each(&view);
-                }
-            } else {
-                self.end_offer(at);
-                // One that somebody closed is told of by who opens it again.
-                self.agents.put_available(agent, false);
-                if is_closed {
-                    self.look(agent);
+    /// Offers roles what they need of their guarantees.
+    fn serve_guarantees(&mut self, batch: &mut Vec<OfferAt>) {
+        if !self.is_guaranteed {
+            return;
+        }
+        for role in self.needing() {
+            let Some(node) = self.role(role).map(|role| role.node) else { continue };
+            while let need = self.need_of(role)
+                && !need.is_zero()
+                && let Some(leaf) = self.order.pick_below(node)
+            {
+                let sub = self.subscriptions.of_node(leaf);
+                let limits = self.limits_of(sub);
+                let amounts = limits.amounts.min(&self.needed(&need));
+                let room = Room { amounts, is_charged: limits.is_charged };
+                match self.next_agent(sub).and_then(|agent| self.offer_within(sub, agent, &room)) {
+                    Some(at) => batch.push(at),
+                    None => self.order.skip(leaf),
                 }
             }
         }
+        self.order.end_skip();
+        self.see_needs();
+    }
+
+    /// Of what is guaranteed to anybody as much as is needed, of the rest as much as there is.
+    fn needed(&self, need: &Amounts) -> Amounts {
+        Amounts(core::array::from_fn(|at| if self.needs.guaranteed.0[at] > 0 { need.0[at] } else { u64::MAX }))
+    }
+
+    /// Offers what there is room for of an agent: all of it closes the agent; a part is cut out and becomes a claim, and the rest stays
+    /// available.
+    #[inline]
+    fn offer_within(&mut self, sub: SubAt, agent: AgentAt, room: &Room) -> Option<OfferAt> {
+        if !room.is_charged && room.amounts.covers(&self.agents.entry(agent).content.amounts) {
+            return Some(self.offer_whole(sub, agent));
+        }
+        self.offer_cut(sub, agent, room)
+    }
+
+    #[cold]
+    fn offer_cut(&mut self, sub: SubAt, agent: AgentAt, room: &Room) -> Option<OfferAt> {
+        let table = self.local.table();
+        let places = self.agents.places(table, agent);
+        let parts = shown::parts(&self.agents.snapshot(table, agent)?);
+        let parts = shown::cut(places, &parts, &room.amounts);
+        let amounts = places.sum(parts.iter().copied());
+        let subscriber = self.subscriptions.get(sub)?;
+        if !is_enough(subscriber.minimum.as_deref().unwrap_or(&self.rules.minimum), &amounts) {
+            return None;
+        }
+        let offered = self.offer_part(sub, agent, &parts);
+        self.look(agent);
+        offered
+    }
+
+    /// Closes the agents of chosen offers and tells those that are as they were known to be; the others are looked at again. Parts are
+    /// claims already.
+    fn close(&mut self, batch: &[OfferAt], each: &mut impl FnMut(&OfferView<'_>)) -> usize {
+        let whole = |at: &&OfferAt| self.offers.get(**at).is_some_and(|offer| matches!(offer.held, Held::Whole));
+        let agent =
+            |at: &OfferAt| self.offers.get(*at).map_or(AgentId::new(u32::MAX), |offer| AgentId::new(offer.agent));
+        let mut closed = self.table().close_for_offers(batch.iter().filter(whole).map(agent));
+        let mut made = 0;
+        for &at in batch {
+            let Some(offer) = self.offers.get(at) else { continue };
+            let agent = offer.agent;
+            if matches!(offer.held, Held::Whole) {
+                let is_closed = closed & 1 == 1;
+                closed >>= 1;
+                if !is_closed || !self.agents.is_current(self.local.table(), agent) {
+                    self.give_up(at, agent, is_closed);
+                    continue;
+                }
+            }
+            made += 1;
+            if let Some(view) = self.view(at) {
+                each(&view);
+            }
+        }
         made
+    }
+
+    /// An offer was not made after all.
+    #[cold]
+    fn give_up(&mut self, at: OfferAt, agent: AgentAt, was_closed: bool) {
+        self.end_offer(at);
+        // One that somebody closed is told of by who opens it again.
+        self.agents.put_available(agent, false);
+        if was_closed {
+            self.look(agent);
+        }
     }
 
     /// Looks at the agents on which something changed, and lets those who wait have what came back there.

@@ -25,6 +25,7 @@ mod filters;
 mod frameworks;
 mod offers;
 mod order;
+mod quota;
 mod roles;
 mod rules;
 mod shown;
@@ -53,6 +54,7 @@ use filters::Filters;
 use frameworks::{Framework, Subscriptions};
 use offers::{OfferAt, Offers};
 use order::Order;
+use quota::Needs;
 use roles::Role;
 use waits::Waits;
 
@@ -101,6 +103,9 @@ pub struct Allocator {
     frameworks: BTreeMap<FrameworkId, Framework>,
     subscriptions: Subscriptions,
     agents: Agents,
+    /// Whether any role is guaranteed anything, and then what is needed for that.
+    is_guaranteed: bool,
+    needs: Needs,
     filters: Filters,
     offers: Offers,
     claims: Claims,
@@ -136,6 +141,8 @@ impl Allocator {
             frameworks: BTreeMap::new(),
             subscriptions: Subscriptions::default(),
             agents: Agents::default(),
+            is_guaranteed: false,
+            needs: Needs::default(),
             filters: Filters::default(),
             offers: Offers::default(),
             claims: Claims::default(),

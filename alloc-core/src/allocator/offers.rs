@@ -106,6 +106,11 @@ impl Offers {
         offers.filter(|(_, offer)| offer.as_ref().is_some_and(&wanted)).map(|(at, _)| at).collect()
     }
 
+    /// Those of closed agents.
+    pub(crate) fn whole(&self) -> Vec<OfferAt> {
+        self.places(|offer| matches!(offer.held, Held::Whole))
+    }
+
     pub(crate) fn of_agent(&self, agent: AgentAt) -> Vec<OfferAt> {
         self.places(|offer| offer.agent == agent)
     }
@@ -214,9 +219,9 @@ impl Allocator {
         at
     }
 
-    /// Offers a part of an agent, as a claim of its own. `door`: whether the agent is closed for an offer by now.
-    pub(crate) fn offer_part(&mut self, sub: SubAt, agent: AgentAt, parts: &[Part], closed: bool) -> Option<OfferAt> {
-        let part = self.hold_part(sub, agent, parts, closed)?;
+    /// Offers a part of an open agent, as a claim of its own; `None` when it cannot be had.
+    pub(crate) fn offer_part(&mut self, sub: SubAt, agent: AgentAt, parts: &[Part]) -> Option<OfferAt> {
+        let part = self.hold_part(sub, agent, parts, false)?;
         self.agents.entry_mut(agent).partial += 1;
         Some(self.put_out(sub, agent, Held::Part(Box::new(part))))
     }

@@ -1,7 +1,9 @@
 //! Roles: the tree of who is charged, with weights.
 
+use crate::allocator::amounts::Amounts;
 use crate::allocator::error::AllocatorError;
 use crate::allocator::order::{NodeId, Weight};
+use crate::allocator::quota::UNBOUNDED;
 use crate::allocator::{Allocator, Event};
 use crate::ids::RoleId;
 use crate::ledger::Limit;
@@ -42,6 +44,9 @@ pub(crate) struct Role {
     pub(crate) parent: Option<RoleId>,
     pub(crate) weight_milli: u32,
     pub(crate) cpu: CpuKind,
+    /// What it is guaranteed, and at most allowed.
+    pub(crate) guarantee: Amounts,
+    pub(crate) limit: Amounts,
     /// Subscriptions and roles below it.
     pub(crate) children: u32,
 }
@@ -66,7 +71,8 @@ impl Allocator {
             self.roles.resize(role.index() + 1, None);
         }
         let RoleSpec { parent, weight_milli, cpu } = spec;
-        self.roles[role.index()] = Some(Role { node, parent, weight_milli, cpu, children: 0 });
+        self.roles[role.index()] =
+            Some(Role { node, parent, weight_milli, cpu, guarantee: Amounts::ZERO, limit: UNBOUNDED, children: 0 });
         if let Some(parent) = spec.parent {
             self.count_child(parent, 1);
         }

@@ -2,10 +2,10 @@
 
 use crate::allocator::Allocator;
 use crate::allocator::agents::{AgentAt, NO_OFFER};
-use crate::allocator::amounts::MAX_RESOURCES;
 use crate::allocator::error::AllocatorError;
 use crate::attributes::Attributes;
 use crate::ids::AgentId;
+use crate::reason::Resource;
 use crate::shape::Shape;
 use crate::shard::AgentState;
 
@@ -71,8 +71,10 @@ impl Allocator {
 
     /// Tells the order what the cluster has.
     fn tell_totals(&mut self) {
-        for place in 0..MAX_RESOURCES {
+        for (place, resource) in self.local.table().resources().into_iter().enumerate() {
             self.order.set_total(place, self.totals.0[place]);
+            // Which number or item one has says little of how much.
+            self.order.exclude(place, matches!(resource, Resource::Range(_) | Resource::Set(_)));
         }
     }
 

@@ -111,6 +111,16 @@ impl Table {
         self.ledger().resources().iter().collect()
     }
 
+    /// The place of a resource in [`Amounts`], given if it has none yet.
+    pub(crate) fn place_of(&self, resource: Resource) -> Result<usize, TableError> {
+        if let Some(place) = self.resource_place(resource) {
+            return Ok(place);
+        }
+        let _topology = self.topology();
+        self.number(&[resource])?;
+        Ok(self.resource_place(resource).unwrap_or_default())
+    }
+
     /// The place of a resource in [`Amounts`].
     pub(crate) fn resource_place(&self, resource: Resource) -> Option<usize> {
         self.ledger().resources().place(resource)

@@ -49,8 +49,17 @@ impl Order {
 
     /// The neediest subscription of those that take part.
     pub(crate) fn pick(&mut self) -> Option<NodeId> {
+        self.pick_from(ROOT)
+    }
+
+    /// The neediest of those that take part below a role.
+    pub(crate) fn pick_below(&mut self, role: NodeId) -> Option<NodeId> {
+        self.pick_from(self.index(role))
+    }
+
+    fn pick_from(&mut self, from: u32) -> Option<NodeId> {
         self.settle();
-        let mut at = ROOT;
+        let mut at = from;
         while self.nodes[at as usize].kind != Kind::Subscription {
             at = self.nodes[at as usize].neediest;
             if at == NONE {
