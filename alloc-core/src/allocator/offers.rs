@@ -317,6 +317,7 @@ impl Allocator {
     /// Ends an offer that nobody can accept any more.
     pub(crate) fn withdraw_offer(&mut self, at: OfferAt) {
         let Some(offer) = self.end_offer(at) else { return };
+        self.agents.mark(offer.agent);
         if let Some(framework) = self.subscriptions.get(offer.sub).map(|sub| sub.framework) {
             self.tell(Event::Withdrawn { framework, offer: offer.id });
         }

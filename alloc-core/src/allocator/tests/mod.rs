@@ -3,6 +3,7 @@
 mod answers;
 mod hoarding;
 mod offering;
+mod quota;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
