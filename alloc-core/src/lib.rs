@@ -6,6 +6,7 @@
 //! - **Claim**: PUs, pool shares, memory and [extras](Extras) (devices, ports, disk, …) of one agent that an [`Owner`] holds
 //!   and a role is charged for. It can be split, merged, resized, transferred, released, and
 //!   restored after a restart.
+//! - **Role**: who is charged, up to [limits](Limit) of each [`Resource`]. Roles may be under others, which are charged too.
 //! - **Member**: a part of a claim with CPU of its own, exclusive or shared. Most claims have one.
 //! - **Pool**: the cores of a NUMA node that shared claims run on. Cores join and leave it as shared claims come and go.
 //! - **Refused** is a no, with figures; **contended** means that others were in flight: ask again.

@@ -40,7 +40,7 @@ impl Outcome {
 pub struct Grant {
     /// The claim.
     pub claim: ClaimId,
-    /// What its role is charged for it.
+    /// CPU and ordinary memory that its role, and those above, are charged for it; extras are charged beside.
     pub charged: Quantities,
     /// Pools gained or lost cores: read [`Table::pool_orders`](crate::Table::pool_orders).
     pub pools_changed: bool,

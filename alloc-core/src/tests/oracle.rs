@@ -10,7 +10,7 @@ use super::fitting::{FreeCore, fit};
 use super::oracle_extras::{Stuff, huge};
 use meros_alloc_core::{
     CoreKind, CoreSpec, Cpus, Level, Locality, MILLI_PER_PU, MemoryHold, MemoryLocality, NumaNodeId, NumaNodeMemory,
-    PAGE_BYTES, Placement, PoolOrder, PoolShare, PuId, Quantities, Request, RoleId, ShapeSpec, Smt,
+    PAGE_BYTES, Placement, PoolOrder, PoolShare, PuId, Request, RoleId, ShapeSpec, Smt,
 };
 
 type Pu = u16;
@@ -112,12 +112,6 @@ impl Oracle {
         let held: u64 =
             held.filter(|memory| memory.numa_node.index() == numa_node).map(|memory| memory.mem_bytes).sum();
         self.spec.numa_nodes[numa_node].mem_bytes / PAGE_BYTES * PAGE_BYTES - held
-    }
-
-    pub(super) fn charged(&self) -> Quantities {
-        self.claims
-            .values()
-            .fold(Quantities::default(), |sum, known| sum.checked_add(known.placement.quantities()).unwrap())
     }
 
     fn have(&self, leaving_is_free: bool) -> Have {

@@ -67,8 +67,8 @@ impl Rest<'_> {
     }
 
     fn charged(&self) -> Quantities {
-        let each = self.agents.iter().map(|agent| self.oracle(agent).charged());
-        each.fold(Quantities::default(), |sum, charged| sum.checked_add(charged).unwrap())
+        let claims = self.agents.iter().flat_map(|agent| self.oracle(agent).claims.into_values());
+        claims.fold(Quantities::default(), |sum, known| sum.checked_add(known.placement.quantities()).unwrap())
     }
 
     /// What is free is what the claims leave.
