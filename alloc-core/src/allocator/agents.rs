@@ -178,6 +178,10 @@ impl Agents {
         dirty
     }
 
+    pub(crate) fn dirty(&self) -> &[AgentAt] {
+        &self.dirty
+    }
+
     pub(crate) fn has_dirty(&self) -> bool {
         !self.dirty.is_empty()
     }

@@ -8,6 +8,7 @@ use crate::allocator::amounts::Amounts;
 use crate::allocator::frameworks::SubAt;
 use crate::ids::{AgentId, ClaimId, Owner, RoleId};
 use crate::outcome::Released;
+use crate::standing::{Standing, StandingSet};
 
 /// Mixes a claim's id: nobody chooses ids, and no order is taken from the map.
 #[derive(Clone, Copy, Debug, Default)]
@@ -39,16 +40,24 @@ pub(crate) enum CountedFor {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Counted {
     pub(crate) of: CountedFor,
+    pub(crate) role: RoleId,
     pub(crate) amounts: Amounts,
+    pub(crate) standing: Standing,
+    /// The number of its creation.
+    pub(crate) born: u64,
 }
 
 /// All claims that were made through the allocator.
 #[derive(Debug, Default)]
-pub(crate) struct Claims(HashMap<ClaimId, Counted, BuildHasherDefault<Mixer>>);
+pub(crate) struct Claims(HashMap<ClaimId, Counted, BuildHasherDefault<Mixer>>, u64);
 
 impl Claims {
     pub(crate) fn len(&self) -> usize {
         self.0.len()
+    }
+
+    pub(crate) fn get(&self, claim: ClaimId) -> Option<&Counted> {
+        self.0.get(&claim)
     }
 
     /// In no order.
@@ -85,15 +94,16 @@ impl Allocator {
 
     /// A claim has become larger or smaller.
     pub(crate) fn count_again(&mut self, claim: ClaimId) {
-        if let Some(Counted { of, amounts }) = self.claims.0.remove(&claim) {
-            self.refund(of, &amounts);
+        if let Some(of) = self.claims.0.get(&claim).map(|counted| counted.of) {
+            self.uncount_claim(claim);
             self.count_claim(claim, of);
         }
     }
 
     fn uncount_claim(&mut self, claim: ClaimId) {
-        if let Some(Counted { of, amounts }) = self.claims.0.remove(&claim) {
+        if let Some(Counted { of, amounts, standing, born, .. }) = self.claims.0.remove(&claim) {
             self.refund(of, &amounts);
+            self.reclaims.remove(claim, standing, born);
         }
     }
 
@@ -108,11 +118,33 @@ impl Allocator {
 
 impl Allocator {
     /// Counts a claim that was just made.
-    pub(crate) fn count_claim(&mut self, claim: ClaimId, of: CountedFor) -> Amounts {
-        let amounts = self.amounts_of(claim);
-        self.charge(of, &amounts);
-        self.claims.0.insert(claim, Counted { of, amounts });
-        amounts
+    pub(crate) fn count_claim(&mut self, claim: ClaimId, of: CountedFor) {
+        let Some(counted) = self.counted(claim, of) else { return };
+        self.charge(of, &counted.amounts);
+        self.reclaims.add(claim, counted.standing, counted.born);
+        self.claims.0.insert(claim, counted);
+    }
+
+    fn counted(&mut self, claim: ClaimId, of: CountedFor) -> Option<Counted> {
+        let table = self.local.table();
+        let mut parts = Vec::new();
+        let seen = table.read(claim, |part| parts.push(part))?;
+        let amounts = table.charge_places(seen.place.shape()).sum(parts.into_iter());
+        self.claims.1 += 1;
+        Some(Counted { of, role: seen.place.role(), amounts, standing: seen.place.standing(), born: self.claims.1 })
+    }
+
+    /// Changes how a claim stands.
+    pub fn set_standing(&mut self, claim: ClaimId, owner: Owner, standing: Standing) -> StandingSet {
+        let set = self.table().set_standing(claim, owner, standing);
+        if set == StandingSet::Set
+            && let Some(counted) = self.claims.0.get_mut(&claim)
+        {
+            self.reclaims.remove(claim, counted.standing, counted.born);
+            counted.standing = standing;
+            self.reclaims.add(claim, standing, counted.born);
+        }
+        set
     }
 
     /// What a claim holds.

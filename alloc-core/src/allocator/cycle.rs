@@ -36,6 +36,7 @@ impl Allocator {
         self.batch = batch;
         self.order.end_skip();
         self.take_over();
+        self.reclaim();
         made
     }
 
@@ -155,6 +156,13 @@ impl Allocator {
             if !self.agents.has_dirty() {
                 return;
             }
+        }
+    }
+
+    /// Looks at the agents on which something changed, which a cycle will do again.
+    pub(crate) fn look_ahead(&mut self) {
+        for at in self.agents.dirty().to_vec() {
+            self.look(at);
         }
     }
 

@@ -25,6 +25,15 @@ pub enum AllocatorError {
     NoSuchAgent(AgentId),
     /// A weight is zero, or above a million.
     NoWeight,
+    /// What the role asks for is promised to others as their guarantees.
+    Guaranteed(RoleId),
+    /// The role has more than its share, and a poorer one waits; its credit is spent.
+    Credit {
+        /// Which role.
+        role: RoleId,
+        /// Which one waits.
+        poorer: RoleId,
+    },
     /// What exists already does not fit what is known of the agent.
     Restore(RestoreError),
 }
@@ -50,6 +59,13 @@ impl fmt::Display for AllocatorError {
             }
             Self::NoSuchAgent(agent) => write!(f, "agent {agent} is unknown: add it first"),
             Self::NoWeight => f.write_str("a weight is 0, or above 1,000,000: give 0.001 to 1,000,000"),
+            Self::Guaranteed(role) => {
+                write!(f, "what is free is guaranteed to others: role {role} waits, or asks for less")
+            }
+            Self::Credit { role, poorer } => write!(
+                f,
+                "role {role} has more than its share, and role {poorer}, which has less, waits: its credit is spent"
+            ),
             Self::Restore(error) => write!(f, "{error}"),
         }
     }

@@ -18,6 +18,7 @@ pub(crate) mod amounts;
 mod answer;
 mod bits;
 mod claims;
+mod credit;
 mod cycle;
 mod demand;
 mod error;
@@ -26,6 +27,7 @@ mod frameworks;
 mod offers;
 mod order;
 mod quota;
+mod reclaim;
 mod roles;
 mod rules;
 mod shown;
@@ -33,6 +35,7 @@ mod shown;
 mod tests;
 mod time;
 mod topology;
+mod unmet;
 mod validate;
 mod waits;
 mod ways;
@@ -40,7 +43,7 @@ mod ways;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use crate::ids::{FrameworkId, OfferId, RoleId};
+use crate::ids::{ClaimId, FrameworkId, OfferId, RoleId};
 use crate::local::{Caller, DesksFull, Local};
 use crate::outcome::Grant;
 use crate::shard::Door;
@@ -55,13 +58,16 @@ use frameworks::{Framework, Subscriptions};
 use offers::{OfferAt, Offers};
 use order::Order;
 use quota::Needs;
+use reclaim::Reclaims;
 use roles::Role;
+use unmet::Unmet;
 use waits::Waits;
 
 pub use answer::{Accepted, InvalidOffers, Operation};
 pub use error::AllocatorError;
 pub use frameworks::Subscription;
 pub use offers::OfferView;
+pub use reclaim::Disruption;
 pub use roles::{CpuKind, RoleSpec};
 pub use rules::Rules;
 pub use waits::WaitId;
@@ -83,6 +89,20 @@ pub enum Event {
         framework: FrameworkId,
         /// Which.
         offer: OfferId,
+    },
+    /// A claim is to end, so that a role comes to its share; its owner has until then.
+    Reclaim {
+        /// Which.
+        claim: ClaimId,
+        /// For which role.
+        for_role: RoleId,
+        /// When its grace ends, in milliseconds.
+        until_ms: u64,
+    },
+    /// A claim that was to end has not, and its grace is over.
+    Overdue {
+        /// Which.
+        claim: ClaimId,
     },
     /// A request that waited is placed.
     Placed {
@@ -111,6 +131,8 @@ pub struct Allocator {
     claims: Claims,
     demand: Demand,
     waits: Waits,
+    unmet: Unmet,
+    reclaims: Reclaims,
     /// What all agents have when they are empty.
     totals: Amounts,
     /// Agents whose window ends, oldest first.
@@ -148,6 +170,8 @@ impl Allocator {
             claims: Claims::default(),
             demand: Demand::default(),
             waits: Waits::default(),
+            unmet: Unmet::default(),
+            reclaims: Reclaims::default(),
             totals: Amounts::ZERO,
             gathering: VecDeque::new(),
             aging: VecDeque::new(),

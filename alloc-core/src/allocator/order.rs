@@ -109,6 +109,13 @@ impl Order {
         self.gauge.share(&self.nodes[at].near, &self.far[at], Inverse::ONE)
     }
 
+    /// The dominant share of the cluster that so much is.
+    pub(crate) fn share_of(&self, used: &Amounts) -> Share {
+        let near = core::array::from_fn(|at| used.0[at]);
+        let far = core::array::from_fn(|at| used.0[NEAR + at]);
+        self.gauge.share(&near, &far, Inverse::ONE)
+    }
+
     /// Its dominant share by its weight: what it is ordered by among its siblings.
     pub(crate) fn share_by_weight(&self, node: NodeId) -> Share {
         self.share_at(self.index(node))

@@ -4,6 +4,7 @@ use crate::allocator::amounts::Amounts;
 use crate::allocator::error::AllocatorError;
 use crate::allocator::order::{NodeId, Weight};
 use crate::allocator::quota::UNBOUNDED;
+use crate::allocator::reclaim::Disruption;
 use crate::allocator::{Allocator, Event};
 use crate::ids::RoleId;
 use crate::ledger::Limit;
@@ -29,11 +30,13 @@ pub struct RoleSpec {
     pub weight_milli: u32,
     /// Which CPU its frameworks are offered.
     pub cpu: CpuKind,
+    /// How much of it may be taken back for others.
+    pub disruption: Disruption,
 }
 
 impl Default for RoleSpec {
     fn default() -> Self {
-        Self { parent: None, weight_milli: 1000, cpu: CpuKind::Any }
+        Self { parent: None, weight_milli: 1000, cpu: CpuKind::Any, disruption: Disruption::default() }
     }
 }
 
@@ -47,6 +50,9 @@ pub(crate) struct Role {
     /// What it is guaranteed, and at most allowed.
     pub(crate) guarantee: Amounts,
     pub(crate) limit: Amounts,
+    pub(crate) disruption: Disruption,
+    /// What it spent of its credit, in parts of a share.
+    pub(crate) credit_spent: u64,
     /// Subscriptions and roles below it.
     pub(crate) children: u32,
 }
@@ -70,9 +76,18 @@ impl Allocator {
         if self.roles.len() <= role.index() {
             self.roles.resize(role.index() + 1, None);
         }
-        let RoleSpec { parent, weight_milli, cpu } = spec;
-        self.roles[role.index()] =
-            Some(Role { node, parent, weight_milli, cpu, guarantee: Amounts::ZERO, limit: UNBOUNDED, children: 0 });
+        let RoleSpec { parent, weight_milli, cpu, disruption } = spec;
+        self.roles[role.index()] = Some(Role {
+            node,
+            parent,
+            weight_milli,
+            cpu,
+            guarantee: Amounts::ZERO,
+            limit: UNBOUNDED,
+            disruption,
+            credit_spent: 0,
+            children: 0,
+        });
         if let Some(parent) = spec.parent {
             self.count_child(parent, 1);
         }

@@ -30,7 +30,8 @@ impl Allocator {
             self.rules.offer_timeout_ms.zip(self.oldest()).map(|(timeout_ms, since_ms)| since_ms + timeout_ms);
         let filter = self.filters.next_deadline_ms();
         let over = self.take_over_at();
-        [window, grace, wait, timeout, filter, over].into_iter().flatten().min()
+        let reclaim = self.reclaim_at();
+        [window, grace, wait, timeout, filter, over, reclaim].into_iter().flatten().min()
     }
 
     /// When the oldest offer that was not rescinded was made.

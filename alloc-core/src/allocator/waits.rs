@@ -58,6 +58,8 @@ type Rank = (Reverse<u8>, WaitId);
 pub(crate) struct Waits {
     list: BTreeMap<Rank, Wait>,
     ranks: BTreeMap<WaitId, Rank>,
+    /// How many wait in each role.
+    of_role: BTreeMap<RoleId, u32>,
     next: u64,
     /// Whether all are to be tried everywhere: more than agents changed.
     pub(crate) try_all: bool,
@@ -90,8 +92,12 @@ impl Waits {
         self.list.values().any(|wait| !wait.is_pledged)
     }
 
-    fn remove(&mut self, wait: WaitId) -> Option<Wait> {
-        self.list.remove(&self.ranks.remove(&wait)?)
+    /// Ends a wait; whether it was its role's last.
+    fn remove(&mut self, wait: WaitId) -> Option<(RoleId, bool)> {
+        let role = self.list.remove(&self.ranks.remove(&wait)?)?.claimant.role;
+        let count = self.of_role.entry(role).or_default();
+        *count -= 1;
+        Some((role, *count == 0))
     }
 }
 
@@ -116,13 +122,24 @@ impl Allocator {
         let wait = Wait { claimant, request, policy, since_ms: self.now_ms, is_pledged: false };
         self.waits.list.insert(rank, wait);
         self.waits.ranks.insert(id, rank);
+        let count = self.waits.of_role.entry(claimant.role).or_default();
+        *count += 1;
+        if *count == 1
+            && let Some(node) = self.role(claimant.role).map(|role| role.node)
+        {
+            self.order.set_waiting(node, true);
+        }
         self.waits.try_all = true;
         Ok(id)
     }
 
     /// Ends a wait; false when it is over already.
     pub fn stop_waiting(&mut self, wait: WaitId) -> bool {
-        self.waits.remove(wait).is_some()
+        let Some((role, was_last)) = self.waits.remove(wait) else { return false };
+        if let Some(node) = self.role(role).map(|role| role.node).filter(|_| was_last) {
+            self.order.set_waiting(node, false);
+        }
+        true
     }
 
     /// How many requests wait.
@@ -174,7 +191,7 @@ impl Allocator {
 
     fn end_wait(&mut self, wait: WaitId, outcome: Outcome) -> bool {
         let Outcome::Granted(grant) = outcome else { return false };
-        self.waits.remove(wait);
+        self.stop_waiting(wait);
         self.tell(Event::Placed { wait, grant });
         true
     }

@@ -25,14 +25,17 @@ impl Allocator {
     /// Claims what is asked on one agent, all or nothing.
     ///
     /// # Errors
-    /// [`AllocatorError::NoSuchRole`]; [`AllocatorError::NotSubscribed`].
+    /// [`AllocatorError::NoSuchRole`]; [`AllocatorError::NotSubscribed`]; [`AllocatorError::Guaranteed`]; [`AllocatorError::Credit`].
     pub fn claim(&mut self, agent: AgentId, claimant: Claimant, request: &Request) -> Result<Outcome, AllocatorError> {
         let of = self.counted_for(claimant)?;
+        self.may_place(claimant.role, request)?;
         let holder = Holder { owner: claimant.owner, role: claimant.role };
         let outcome = self.local.caller().claim(agent, holder, Ask::Request(request));
         if let Outcome::Granted(grant) = outcome {
             self.count_claim(grant.claim, of);
             self.agents.mark(agent.get());
+        } else {
+            self.give_credit_back(claimant.role, request);
         }
         Ok(outcome)
     }
@@ -40,14 +43,17 @@ impl Allocator {
     /// Finds an agent for a request and claims there.
     ///
     /// # Errors
-    /// [`AllocatorError::NoSuchRole`]; [`AllocatorError::NotSubscribed`].
+    /// As [`Allocator::claim`].
     pub fn place(&mut self, claimant: Claimant, request: &Request, policy: Policy) -> Result<Placed, AllocatorError> {
         let of = self.counted_for(claimant)?;
+        self.may_place(claimant.role, request)?;
         let holder = Holder { owner: claimant.owner, role: claimant.role };
         let placed = self.local.place(holder, request, policy);
         if let Placed::Granted(grant) = placed {
             self.count_claim(grant.claim, of);
             self.agents.mark(grant.claim.agent().get());
+        } else {
+            self.give_credit_back(claimant.role, request);
         }
         Ok(placed)
     }

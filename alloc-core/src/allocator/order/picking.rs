@@ -24,6 +24,16 @@ impl Order {
         }
     }
 
+    /// Whether a role wants something besides what its subscriptions do: it counts among those who share.
+    pub(crate) fn set_waiting(&mut self, role: NodeId, waits: bool) {
+        let at = self.index(role);
+        let wanting = &mut self.aside(at).wanting;
+        *wanting = if waits { *wanting + 1 } else { *wanting - 1 };
+        if waits || *wanting == 0 {
+            self.want(at, waits);
+        }
+    }
+
     /// Takes a subscription out of the order until [`Self::end_skip`].
     pub(crate) fn skip(&mut self, leaf: NodeId) {
         let at = self.index(leaf);

@@ -4,6 +4,7 @@ mod answers;
 mod hoarding;
 mod offering;
 mod quota;
+mod reclaiming;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
