@@ -176,8 +176,8 @@ mod worth;
 pub use agent_snapshot::{AgentSnapshot, DomainFree, LeafFree, Unplanned};
 #[cfg(not(loom))]
 pub use allocator::{
-    Accepted, Allocator, AllocatorError, Claimant, CpuKind, Disruption, Event, InvalidOffers, OfferView, Operation,
-    RoleSpec, Rules, Subscription,
+    Accepted, Allocator, AllocatorError, Claimant, CpuKind, Disruption, Event, Hindrance, InvalidOffers, NearestOffer,
+    NoOffer, NotServed, OfferView, Operation, RoleSpec, Rules, Subscription, WaitId,
 };
 pub use attributes::{AttributeValue, Attributes, AttributesError, NumberSpan};
 pub use claim::Holder;

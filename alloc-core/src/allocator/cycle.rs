@@ -100,8 +100,7 @@ impl Allocator {
         let parts = shown::parts(&self.agents.snapshot(table, agent)?);
         let parts = shown::cut(places, &parts, &room.amounts);
         let amounts = places.sum(parts.iter().copied());
-        let subscriber = self.subscriptions.get(sub)?;
-        if !is_enough(subscriber.minimum.as_deref().unwrap_or(&self.rules.minimum), &amounts) {
+        if !self.is_minimum(self.subscriptions.get(sub)?, &amounts) {
             return None;
         }
         let offered = self.offer_part(sub, agent, &parts);
@@ -231,7 +230,18 @@ impl Allocator {
         if subscriber.cpu == CpuKind::Exclusive {
             amounts.0[CPU_MILLI] = u64::from(entry.exclusive_pus) * u64::from(crate::MILLI_PER_PU);
         }
-        is_enough(subscriber.minimum.as_deref().unwrap_or(&self.rules.minimum), &amounts)
+        self.is_minimum(subscriber, &amounts)
+    }
+
+    /// Whether so much is enough for a subscription.
+    pub(crate) fn is_minimum(&self, subscriber: &Subscriber, amounts: &Amounts) -> bool {
+        is_enough(subscriber.minimum.as_deref().unwrap_or(&self.rules.minimum), amounts)
+    }
+
+    /// What a subscription is offered at the least: all of one of these.
+    pub(crate) fn minima_of(&self, subscriber: &Subscriber) -> impl Iterator<Item = Amounts> + '_ {
+        let minima = subscriber.minimum.as_deref().unwrap_or(&self.rules.minimum).to_vec();
+        minima.into_iter().map(|least| Amounts::new(least.cpu_milli, least.mem_bytes.div_ceil(PAGE_BYTES)))
     }
 
     /// Something was released on an agent.

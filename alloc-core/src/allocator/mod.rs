@@ -22,6 +22,7 @@ mod credit;
 mod cycle;
 mod demand;
 mod error;
+mod explain;
 mod filters;
 mod frameworks;
 mod offers;
@@ -65,6 +66,7 @@ use waits::Waits;
 
 pub use answer::{Accepted, InvalidOffers, Operation};
 pub use error::AllocatorError;
+pub use explain::{Hindrance, NearestOffer, NoOffer, NotServed};
 pub use frameworks::Subscription;
 pub use offers::OfferView;
 pub use reclaim::Disruption;

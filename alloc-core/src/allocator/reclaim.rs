@@ -20,12 +20,10 @@ use crate::allocator::agents::AgentAt;
 use crate::allocator::amounts::Amounts;
 use crate::allocator::claims::Counted;
 use crate::allocator::credit::least;
-use crate::allocator::frameworks::SubAt;
 use crate::allocator::unmet::Wanting;
 use crate::allocator::{Event, amounts};
 use crate::ids::{ClaimId, RoleId};
 use crate::standing::Standing;
-use crate::{PAGE_BYTES, Quantities};
 
 /// How much of a role may be taken back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -164,7 +162,8 @@ impl Allocator {
             let step = self.reclaims.steps.entry(role).or_default();
             let demands = 1_u32 << (*step).min(STEPS_MAX);
             *step += 1;
-            let minimum = self.minimum_of(sub);
+            let minimum =
+                self.subscriptions.get(sub).and_then(|sub| self.minima_of(sub).next()).unwrap_or(Amounts::ZERO);
             // As long as it has too little: what is named counts as if it had it.
             let mut given = Amounts::ZERO;
             for _ in 0..demands {
@@ -182,13 +181,6 @@ impl Allocator {
         let mut used = self.order.used(node);
         used.add(given);
         self.order.share_of(&used) < self.order.entitlement(node) || given.is_zero()
-    }
-
-    /// The least that a subscription is offered.
-    fn minimum_of(&self, sub: SubAt) -> Amounts {
-        let minima = self.subscriptions.get(sub).and_then(|sub| sub.minimum.as_deref());
-        let of = |least: &Quantities| Amounts::new(least.cpu_milli, least.mem_bytes.div_ceil(PAGE_BYTES));
-        minima.unwrap_or(&self.rules.minimum).first().map_or(Amounts::ZERO, of)
     }
 
     /// Names claims of one agent that make room for so much. What they free together.

@@ -1,6 +1,7 @@
 //! The allocator by example: a small cluster, told as an operator would tell it.
 
 mod answers;
+mod explaining;
 mod hoarding;
 mod offering;
 mod quota;
