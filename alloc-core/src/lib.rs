@@ -74,7 +74,9 @@
 //! pool), `restore`, `place`, `siting` (placement on chosen agents: `attributes`, `facts`, `constraint`, `selection`, `mask`; and
 //! in company: `group`, `membership`, `company`), `standing`, `snapshot` with `agent_snapshot` and `claim_exact` (who searches on
 //! his own), `topology` (agents come and go), `why` and `explain`, `validate`. Beside them `extras`: huge pages, devices, disk,
-//! ports and the rest. `table`, `local` and `verbs` are the calls.
+//! ports and the rest. `table`, `local` and `verbs` are the calls. Who gets what of all that is `allocator`, with a reading order of its
+//! own: `order` (shares), `filters`, `agents` and `shown` (what there is to offer), `cycle` and `offers`, `answer`, `demand`, `waits` and
+//! `ways`, `quota`, `credit`, `unmet` and `reclaim`, `explain`, `time`, `validate`.
 //!
 //! Every rule is a pure function on a `Copy` value; every shared change is one read-modify-write that runs such a function.
 

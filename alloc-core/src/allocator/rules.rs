@@ -2,7 +2,7 @@
 
 use crate::Quantities;
 
-/// Times and thresholds. The default is what a cluster of long and short jobs is well served by.
+/// Times and thresholds. The default is what a cluster of long and short tasks is well served by.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rules {
     /// For so long nobody takes an offer from its framework, in milliseconds.

@@ -58,7 +58,8 @@ impl Allocator {
         Ok(placed)
     }
 
-    /// Restores a claim that exists already, exactly; past any limit. Pools come first: [`Table::restore_pool`](crate::Table::restore_pool).
+    /// Restores a claim that exists already, exactly; past any limit. Pools come first, by
+    /// [`Table::restore_pool`](crate::Table::restore_pool).
     ///
     /// # Errors
     /// [`AllocatorError::NoSuchRole`]; [`AllocatorError::NotSubscribed`]; [`AllocatorError::Restore`], and nothing is held then.
