@@ -214,6 +214,37 @@ fn windows_end_one_by_one_however_they_began() {
 }
 
 #[test]
+fn the_shorter_window_is_not_kept_waiting_by_the_longer() {
+    let mut cluster = Cluster::with_rules(Rules { offer_window_ms: 10, ..Rules::default() });
+    cluster.agents(2, 4, 8);
+    let role = cluster.role();
+    let framework = cluster.framework(1, role);
+    cluster.cycle();
+    for offer in cluster.offers_to(framework) {
+        cluster.accept(offer, &vec![Request::exclusive(1, 0); 4], 0);
+    }
+    cluster.after(1_000);
+    cluster.end(7);
+    assert_eq!(cluster.after(0), [(framework, A1)]);
+    let second_ends_ms = cluster.now_ms + 10;
+    assert_eq!(cluster.after(4), []);
+    cluster.end(3);
+    assert_eq!(cluster.after(0), [(framework, A0)]);
+    // Both come back, that of the later window first.
+    let [of_second, of_first] = cluster.offers_to(framework)[..] else { panic!("two offers") };
+    cluster.now_ms += 1;
+    let (first, second) =
+        if cluster.out[&of_first].2 == A0 { (of_first, of_second) } else { (of_second, of_first) };
+    cluster.decline(first, 0);
+    cluster.decline(second, 0);
+    assert_eq!(cluster.cycle(), []);
+    assert_eq!(cluster.allocator.next_deadline_ms(), Some(second_ends_ms));
+    cluster.now_ms = second_ends_ms;
+    assert_eq!(cluster.cycle(), [(framework, A1)]);
+    assert_eq!(cluster.after(4), [(framework, A0)]);
+}
+
+#[test]
 fn an_agent_that_went_within_its_window_is_offered_at_once_when_it_is_back() {
     let mut cluster = Cluster::with_rules(Rules { offer_window_ms: 100, ..Rules::default() });
     cluster.agent(4, 8);
