@@ -259,3 +259,29 @@ fn an_agent_that_went_within_its_window_is_offered_at_once_when_it_is_back() {
     cluster.allocator.return_agent(A0, Cluster::shape(4, 8), Attributes::default()).unwrap();
     assert_eq!(cluster.after(0), [(framework, A0)]);
 }
+
+#[test]
+fn a_wait_is_not_placed_on_an_agent_that_goes_away() {
+    for gone in [None, Some(AgentState::Inactive), Some(AgentState::Draining)] {
+        let mut cluster = Cluster::new();
+        cluster.agent(4, 8);
+        let role = cluster.role();
+        cluster.framework(1, role);
+        cluster.cycle();
+        let claimant = Claimant { owner: Owner::new(77), role, framework: None };
+        cluster.allocator.wait(claimant, Request::exclusive(2, GIB), Policy::Pack, cluster.now_ms).unwrap();
+        cluster.after(2_000);
+        assert!(matches!(cluster.events()[..], [Event::Rescinded { .. }]), "the offer is promised to it");
+        match gone {
+            None => cluster.allocator.remove_agent(A0).unwrap(),
+            Some(state) => cluster.allocator.set_agent_state(A0, state).unwrap(),
+        }
+        cluster.after(10);
+        assert!(matches!(cluster.events()[..], [Event::Withdrawn { .. }]), "{gone:?}: and not placed");
+        assert_eq!(cluster.allocator.waiting(), 1);
+        let next = cluster.agent(4, 8);
+        cluster.after(10);
+        let [Event::Placed { grant, .. }] = cluster.events()[..] else { panic!("placed on the next agent") };
+        assert_eq!(grant.claim.agent(), next);
+    }
+}
