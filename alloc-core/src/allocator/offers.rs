@@ -273,6 +273,9 @@ impl Allocator {
             Held::Whole => {
                 self.agents.entry_mut(offer.agent).whole = NO_OFFER;
                 self.table().open_after_offer(AgentId::new(offer.agent));
+                if !self.waits.is_empty() {
+                    self.agents.mark(offer.agent);
+                }
             }
             Held::Part(part) => {
                 self.agents.entry_mut(offer.agent).partial -= 1;

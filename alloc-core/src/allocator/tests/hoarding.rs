@@ -155,6 +155,24 @@ fn a_wait_that_fits_at_once_is_placed_in_the_next_cycle() {
 }
 
 #[test]
+fn a_declined_offer_goes_to_a_request_that_waits_first() {
+    let mut cluster = Cluster::new();
+    cluster.agent(4, 8);
+    let role = cluster.role();
+    let framework = cluster.framework(1, role);
+    cluster.cycle();
+    let who = claimant(&mut cluster, role);
+    let wait = cluster.allocator.wait(who, Request::exclusive(3, GIB), Policy::Pack, cluster.now_ms).unwrap();
+    assert_eq!(cluster.after(10), [], "all is offered, and no offer is old");
+    cluster.decline_all(0);
+    assert_eq!(cluster.after(10), [(framework, A0)]);
+    let [Event::Placed { wait: placed, .. }] = cluster.events()[..] else { panic!("it is placed") };
+    assert_eq!(placed, wait);
+    let left = cluster.offers_to(framework)[0];
+    assert_eq!(cluster.allocator.offer_view(left).unwrap().quantities.cpu_milli, 1_000);
+}
+
+#[test]
 fn what_was_declined_stays_declined_when_a_request_was_promised_it() {
     let mut cluster = Cluster::new();
     cluster.agent(4, 8);
