@@ -31,6 +31,8 @@ pub(crate) struct Entry {
     pub(crate) is_known: bool,
     pub(crate) is_open: bool,
     is_dirty: bool,
+    /// Whether it was looked at since it came.
+    is_seen: bool,
     /// The offer of all of it, by place; else [`NO_OFFER`].
     pub(crate) whole: u32,
     /// Offers of parts of it.
@@ -193,7 +195,9 @@ impl Agents {
         let Some(words) = table.words_of(agent) else { return false };
         let copy = &mut self.words[entry.words..entry.words + entry.len];
         let differs = copy_words(words, copy);
-        if differs || entry.version == 0 {
+        // What another left behind may be just what this one has.
+        if differs || !entry.is_seen {
+            entry.is_seen = true;
             let was_available = self.available.has(at);
             if was_available {
                 self.free.sub(&entry.content.amounts);
@@ -267,6 +271,7 @@ impl Default for Entry {
             is_known: false,
             is_open: false,
             is_dirty: false,
+            is_seen: false,
             whole: NO_OFFER,
             partial: 0,
             version: 0,

@@ -101,13 +101,17 @@ impl Allocator {
     }
 
     fn decline_at(&mut self, at: OfferAt, until_ms: Option<u64>) {
-        let Some(offer) = self.end_offer(at) else { return };
+        let Some((offer, promised)) = self.end_unserved(at) else { return };
         if let Some(until_ms) = until_ms {
             let content = match &offer.held {
                 Held::Whole => &self.agents.entry(offer.agent).content,
                 Held::Part(part) => &part.content,
             };
             self.filters.refuse(offer.sub, offer.agent, &content.as_shown(), self.now_ms, until_ms);
+        }
+        // Not before: what it takes was refused too.
+        if let Some(wait) = promised {
+            self.serve_pledged(wait, offer.agent);
         }
         self.forgive(offer.sub);
         self.came_back(offer.agent);
@@ -249,7 +253,7 @@ impl Allocator {
             // Its claim is part of the first one's.
             self.end_merged(other);
         }
-        let Some(offer) = self.end_offer(first) else { return };
+        let Some((offer, promised)) = self.end_unserved(first) else { return };
         let at = offer.agent;
         self.look(at);
         if let Some(until_ms) = self.refused_until(refuse_ms) {
@@ -258,6 +262,10 @@ impl Allocator {
                 Held::Part(part) => self.rest_of(*part, accepted),
             };
             self.filters.refuse(offer.sub, at, &refused.as_shown(), self.now_ms, until_ms);
+        }
+        // Not before: what it takes was refused too.
+        if let Some(wait) = promised {
+            self.serve_pledged(wait, at);
         }
         self.came_back(at);
     }

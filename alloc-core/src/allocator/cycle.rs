@@ -265,7 +265,10 @@ impl Allocator {
             entry.window_until_ms = now_ms + window_ms;
         } else {
             entry.is_gathering = true;
-            self.gathering.push_back((entry.window_until_ms, at));
+            let until_ms = entry.window_until_ms;
+            // Windows of several agents do not end in the order in which something came back a second time.
+            let behind = self.gathering.partition_point(|(other_ms, _)| *other_ms <= until_ms);
+            self.gathering.insert(behind, (until_ms, at));
             self.agents.put_available(at, false);
             return;
         }

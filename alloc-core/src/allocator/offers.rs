@@ -5,6 +5,7 @@ use crate::allocator::agents::{AgentAt, NO_OFFER};
 use crate::allocator::amounts::{Amounts, CPU_MILLI, PAGES};
 use crate::allocator::frameworks::SubAt;
 use crate::allocator::shown::Content;
+use crate::allocator::waits::WaitId;
 use crate::allocator::{Allocator, Event, shown};
 use crate::claim::Holder;
 use crate::claim_exact::ClaimedExact;
@@ -257,17 +258,29 @@ impl Allocator {
         true
     }
 
-    /// Ends an offer: what it held is free again, and its subscription has it no longer.
+    /// Ends an offer: what it held is free again, and its subscription has it no longer. A request that it was promised to is tried.
     pub(crate) fn end_offer(&mut self, at: OfferAt) -> Option<Offer> {
+        let (offer, promised) = self.end_unserved(at)?;
+        if let Some(wait) = promised {
+            self.serve_pledged(wait, offer.agent);
+        }
+        Some(offer)
+    }
+
+    /// The same, and the request that it was promised to, if any, is left to the caller.
+    pub(crate) fn end_unserved(&mut self, at: OfferAt) -> Option<(Offer, Option<WaitId>)> {
         let offer = self.offers.get(at)?;
         let amounts = self.content(offer).amounts;
         let offer = self.offers.remove(at)?;
-        let pledged = if offer.is_rescinded { self.end_pledge(offer.id, offer.sub) } else { None };
+        let promised = if offer.is_rescinded { self.end_pledge(offer.id, offer.sub) } else { None };
         self.uncount(&offer, &amounts);
         match &offer.held {
             Held::Whole => {
                 self.agents.entry_mut(offer.agent).whole = NO_OFFER;
                 self.table().open_after_offer(AgentId::new(offer.agent));
+                if !self.waits.is_empty() {
+                    self.agents.mark(offer.agent);
+                }
             }
             Held::Part(part) => {
                 self.agents.entry_mut(offer.agent).partial -= 1;
@@ -275,10 +288,7 @@ impl Allocator {
                 self.agents.mark(offer.agent);
             }
         }
-        if let Some(wait) = pledged {
-            self.serve_pledged(wait, offer.agent);
-        }
-        Some(offer)
+        Some((offer, promised))
     }
 
     /// Ends an offer whose claim has become part of another's.
@@ -316,7 +326,8 @@ impl Allocator {
 
     /// Ends an offer that nobody can accept any more.
     pub(crate) fn withdraw_offer(&mut self, at: OfferAt) {
-        let Some(offer) = self.end_offer(at) else { return };
+        // Who was promised it waits on: its agent is gone or closed.
+        let Some((offer, _)) = self.end_unserved(at) else { return };
         self.agents.mark(offer.agent);
         if let Some(framework) = self.subscriptions.get(offer.sub).map(|sub| sub.framework) {
             self.tell(Event::Withdrawn { framework, offer: offer.id });

@@ -48,7 +48,8 @@ impl Allocator {
     fn end_windows(&mut self) {
         while let Some(&(until_ms, at)) = self.gathering.front().filter(|(until_ms, _)| *until_ms <= self.now_ms) {
             self.gathering.pop_front();
-            if self.agents.get(at).is_some() {
+            // Or else the agent was removed meanwhile, and is perhaps back.
+            if self.agents.get(at).is_some_and(|entry| entry.is_gathering && entry.window_until_ms == until_ms) {
                 let entry = self.agents.entry_mut(at);
                 entry.is_gathering = false;
                 entry.window_until_ms = until_ms + self.rules.offer_window_ms;

@@ -1,8 +1,8 @@
 //! Who holds offers without an answer, and who waits for what they hold.
 
 use super::{Cluster, GIB};
-use crate::allocator::{Claimant, Event, Rules};
-use crate::{AgentId, FrameworkId, Outcome, Owner, Placed, Policy, Request, RoleId, Standing};
+use crate::allocator::{Claimant, Event, Rules, Subscription};
+use crate::{AgentId, Constraint, FrameworkId, Outcome, Owner, Placed, Policy, Request, RoleId, Standing};
 
 const A0: AgentId = AgentId::new(0);
 
@@ -152,4 +152,77 @@ fn a_wait_that_fits_at_once_is_placed_in_the_next_cycle() {
     assert!(matches!(cluster.events()[..], [Event::Placed { wait: placed, .. }] if placed == wait));
     let again = cluster.allocator.claim(A0, who, &Request::exclusive(1, 0)).unwrap();
     assert!(matches!(again, Outcome::Refused(_)));
+}
+
+#[test]
+fn a_declined_offer_goes_to_a_request_that_waits_first() {
+    let mut cluster = Cluster::new();
+    cluster.agent(4, 8);
+    let role = cluster.role();
+    let framework = cluster.framework(1, role);
+    cluster.cycle();
+    let who = claimant(&mut cluster, role);
+    let wait = cluster.allocator.wait(who, Request::exclusive(3, GIB), Policy::Pack, cluster.now_ms).unwrap();
+    assert_eq!(cluster.after(10), [], "all is offered, and no offer is old");
+    cluster.decline_all(0);
+    assert_eq!(cluster.after(10), [(framework, A0)]);
+    let [Event::Placed { wait: placed, .. }] = cluster.events()[..] else { panic!("it is placed") };
+    assert_eq!(placed, wait);
+    let left = cluster.offers_to(framework)[0];
+    assert_eq!(cluster.allocator.offer_view(left).unwrap().quantities.cpu_milli, 1_000);
+}
+
+#[test]
+fn what_was_declined_stays_declined_when_a_request_was_promised_it() {
+    let mut cluster = Cluster::new();
+    cluster.agent(4, 8);
+    let role = cluster.role();
+    let framework = cluster.framework(1, role);
+    cluster.cycle();
+    let who = claimant(&mut cluster, role);
+    cluster.allocator.wait(who, Request::exclusive(3, GIB), Policy::Pack, cluster.now_ms).unwrap();
+    cluster.after(2_000);
+    assert_eq!(rescinds(&mut cluster), [framework]);
+    cluster.decline_all(60_000);
+    cluster.cycle();
+    let [Event::Placed { grant, .. }] = cluster.events()[..] else { panic!("it is placed") };
+    assert!(matches!(cluster.allocator.release(grant.claim, who.owner), crate::Released::Released { .. }));
+    assert_eq!(cluster.after(1_000), [], "four cores were refused, and four are there again");
+    assert_eq!(cluster.after(60_000), [(framework, A0)]);
+}
+
+#[test]
+fn a_wait_that_ends_lets_the_offer_it_was_promised_go_to_another() {
+    let mut cluster = Cluster::new();
+    cluster.agent(4, 8);
+    let role = cluster.role();
+    let holder = cluster.framework(1, role);
+    cluster.cycle();
+    let who = claimant(&mut cluster, role);
+    let wait = cluster.allocator.wait(who, Request::exclusive(3, GIB), Policy::Pack, cluster.now_ms).unwrap();
+    cluster.after(2_000);
+    assert!(cluster.allocator.stop_waiting(wait));
+    assert_eq!(rescinds(&mut cluster), [holder]);
+    let other = cluster.framework(2, role);
+    assert_eq!(cluster.after(1_000), [(other, A0)]);
+}
+
+#[test]
+fn what_was_left_in_an_accept_stays_declined_when_a_request_was_promised_it() {
+    let mut cluster = Cluster::new();
+    cluster.agent(4, 8);
+    let role = cluster.role();
+    let framework = cluster.framework(1, role);
+    cluster.cycle();
+    let who = claimant(&mut cluster, role);
+    cluster.allocator.wait(who, Request::exclusive(2, GIB), Policy::Pack, cluster.now_ms).unwrap();
+    cluster.after(2_000);
+    assert_eq!(rescinds(&mut cluster), [framework]);
+    let offer = cluster.offers_to(framework)[0];
+    cluster.accept(offer, &[Request::exclusive(1, GIB)], 60_000);
+    let [Event::Placed { grant, .. }] = cluster.events()[..] else { panic!("it is placed in the rest") };
+    assert!(matches!(cluster.allocator.release(grant.claim, who.owner), crate::Released::Released { .. }));
+    assert_eq!(cluster.after(1_000), [], "three cores were refused, and three are there again");
+    cluster.end_last();
+    assert_eq!(cluster.after(1_000), [(framework, A0)], "and now there are four");
 }

@@ -1,5 +1,6 @@
 //! The allocator by example: a small cluster, told as an operator would tell it.
 
+mod agents;
 mod answers;
 mod explaining;
 mod hoarding;
@@ -13,7 +14,8 @@ use std::sync::Arc;
 use crate::allocator::{Accepted, Allocator, Event, InvalidOffers, Operation, RoleSpec, Rules, Subscription};
 use crate::attributes::Attributes;
 use crate::testing::Machine;
-use crate::{AgentId, Capacity, FrameworkId, OfferId, Outcome, Owner, Request, RoleId, Table};
+use crate::tests::machines::with_extras;
+use crate::{AgentId, Capacity, FrameworkId, OfferId, Outcome, Owner, Request, RoleId, Shape, Table};
 
 pub(crate) const GIB: u64 = 1 << 30;
 
@@ -46,8 +48,17 @@ impl Cluster {
     }
 
     pub(crate) fn agent_with(&mut self, cores: usize, mem_gib: u64, attributes: Attributes) -> AgentId {
-        let machine = Machine { cores, mem_bytes: mem_gib * GIB, ..Machine::default() };
-        self.allocator.add_agent(machine.shape(), attributes).unwrap()
+        self.allocator.add_agent(Self::shape(cores, mem_gib), attributes).unwrap()
+    }
+
+    /// The shape of such an agent.
+    pub(crate) fn shape(cores: usize, mem_gib: u64) -> Shape {
+        Machine { cores, mem_bytes: mem_gib * GIB, ..Machine::default() }.shape()
+    }
+
+    /// An agent with ports, devices, two NUMA nodes and more.
+    pub(crate) fn agent_with_extras(&mut self) -> AgentId {
+        self.allocator.add_agent(Shape::new(&with_extras()).unwrap(), Attributes::default()).unwrap()
     }
 
     /// So many such agents.
@@ -160,7 +171,12 @@ impl Cluster {
 
     /// Ends what was launched last.
     pub(crate) fn end_last(&mut self) {
-        let (claim, owner) = self.launched.pop().expect("something was launched");
+        self.end(self.launched.len() - 1);
+    }
+
+    /// Ends what was launched as the `at`th of what is not ended.
+    pub(crate) fn end(&mut self, at: usize) {
+        let (claim, owner) = self.launched.remove(at);
         assert!(matches!(self.allocator.release(claim, owner), crate::Released::Released { .. }));
     }
 
