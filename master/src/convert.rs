@@ -254,8 +254,51 @@ pub(crate) fn confirmed(
     Some((map.pool_position(confirmed.pool)?, u32::try_from(epoch).ok()?))
 }
 
-/// What a claim that is held for an offer adds up to, as the offer tells it.
-pub(crate) fn offer(held: &alloc_core::Placement, map: &AgentMap) -> wire::Offer {
+/// What a claim that is held for an offer adds up to, as the offer tells it. `name` tells the names of scalars, ranges and sets; what
+/// has none is left out.
+pub(crate) fn offer<'n>(
+    held: &alloc_core::Placement,
+    machine: &Machine,
+    map: &AgentMap,
+    name: impl Fn(alloc_core::NameId) -> Option<&'n str>,
+) -> wire::Offer {
+    let numa_nodes = offer_numa_nodes(held, map);
+    let extras = &held.extras;
+    let special = extras.special_memory.iter();
+    let special_memory = special.filter_map(|part| {
+        // A machine does not tell the kinds of its NUMA nodes.
+        let (numa_node, kind) = (map.numa_node(part.numa_node)?, String::new());
+        Some(wire::OfferSpecialMemory { numa_node, kind, mem_bytes: part.mem_bytes })
+    });
+    let named = |id| name(id).map(str::to_owned);
+    let scalars = extras.scalars.iter();
+    let scalars = scalars.filter_map(|part| Some(wire::OfferScalar { name: named(part.name)?, milli: part.milli }));
+    let ranges = extras.ranges.iter();
+    let ranges =
+        ranges.filter_map(|part| Some(wire::OfferRanges { name: named(part.name)?, spans: inclusive(&part.spans) }));
+    let sets = extras.sets.iter().filter_map(|part| {
+        let name = named(part.name)?;
+        let items = items(machine, &name, &part.spans);
+        (!items.is_empty()).then_some(wire::OfferSet { name, items })
+    });
+    wire::Offer {
+        exclusive_cores: numa_nodes.iter().map(|entry| entry.exclusive_cores).sum(),
+        exclusive_pus: numa_nodes.iter().map(|entry| entry.exclusive_pus).sum(),
+        pool_milli: numa_nodes.iter().map(|entry| entry.pool_milli).sum(),
+        mem_bytes: numa_nodes.iter().map(|entry| entry.mem_bytes).sum(),
+        numa_nodes,
+        disk_bytes: extras.disk_bytes,
+        huge_pages: extras.huge_pages.iter().flat_map(|part| huge_pages(part, map)).collect(),
+        special_memory: special_memory.collect(),
+        devices: extras.devices.iter().filter_map(|part| device(*part, machine)).collect(),
+        scalars: by_name(scalars, |part| &part.name),
+        ranges: by_name(ranges, |part| &part.name),
+        sets: by_name(sets, |part| &part.name),
+        ..wire::Offer::default()
+    }
+}
+
+fn offer_numa_nodes(held: &alloc_core::Placement, map: &AgentMap) -> Vec<wire::OfferNumaNode> {
     let mut numa_nodes: BTreeMap<u32, wire::OfferNumaNode> = BTreeMap::new();
     let mut last_core = None;
     for pu in &held.pus {
@@ -275,15 +318,113 @@ pub(crate) fn offer(held: &alloc_core::Placement, map: &AgentMap) -> wire::Offer
             numa_nodes.entry(os).or_default().mem_bytes += part.mem_bytes;
         }
     }
-    wire::Offer {
-        exclusive_cores: numa_nodes.values().map(|entry| entry.exclusive_cores).sum(),
-        exclusive_pus: numa_nodes.values().map(|entry| entry.exclusive_pus).sum(),
-        pool_milli: numa_nodes.values().map(|entry| entry.pool_milli).sum(),
-        mem_bytes: numa_nodes.values().map(|entry| entry.mem_bytes).sum(),
-        numa_nodes: numa_nodes
-            .into_iter()
-            .map(|(numa_node, entry)| wire::OfferNumaNode { numa_node, ..entry })
-            .collect(),
-        ..wire::Offer::default()
+    numa_nodes.into_iter().map(|(numa_node, entry)| wire::OfferNumaNode { numa_node, ..entry }).collect()
+}
+
+/// One entry for each size of which there are any.
+fn huge_pages(part: &alloc_core::NumaNodeHugePages, map: &AgentMap) -> impl Iterator<Item = wire::OfferHugePages> {
+    let (numa_node, all) = (map.numa_node(part.numa_node), part.pages);
+    alloc_core::HugeSize::ALL.into_iter().filter_map(move |size| {
+        let page_bytes = match size {
+            alloc_core::HugeSize::Mib2 => 2 << 20,
+            alloc_core::HugeSize::Gib1 => 1 << 30,
+        };
+        let pages = Some(all.get(size)).filter(|pages| *pages > 0)?;
+        Some(wire::OfferHugePages { numa_node: numa_node?, page_bytes, pages })
+    })
+}
+
+/// The core's devices are the machine's, by position.
+fn device(part: alloc_core::DeviceShare, machine: &Machine) -> Option<wire::OfferDevice> {
+    let device = machine.devices.get(part.device.index())?;
+    Some(wire::OfferDevice {
+        class: device.class.clone(),
+        name: device.name.clone(),
+        numa_node: device.numa_node,
+        free_milli: u32::from(part.milli),
+    })
+}
+
+fn inclusive(spans: &[alloc_core::Span]) -> Vec<wire::InclusiveRange> {
+    spans.iter().map(|span| wire::InclusiveRange { begin: span.first, end: span.last }).collect()
+}
+
+/// The core's items of a set are the machine's, by position; ascending as those are.
+fn items(machine: &Machine, set: &str, spans: &[alloc_core::Span]) -> Vec<String> {
+    let named = |resource: &&wire::Resource| resource.name == set;
+    let all = machine.resources.iter().filter(named).find_map(|resource| match &resource.value {
+        wire::ResourceValue::Set(items) => Some(items),
+        wire::ResourceValue::ScalarMilli(_) | wire::ResourceValue::Ranges(_) | wire::ResourceValue::Devices(_) => None,
+    });
+    let Some(all) = all else { return Vec::new() };
+    let held = spans.iter().flat_map(|span| span.first..=span.last);
+    held.map_while(|position| all.get(usize::try_from(position).ok()?)).cloned().collect()
+}
+
+/// The wire takes names in ascending order only; the core's numbers of them may run otherwise.
+fn by_name<T>(parts: impl Iterator<Item = T>, name: impl Fn(&T) -> &String) -> Vec<T> {
+    let mut parts: Vec<T> = parts.collect();
+    parts.sort_by(|a, b| name(a).cmp(name(b)));
+    parts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn machine() -> Machine {
+        let core = |pu| wire::MachineCore { pus: vec![pu], numa_node: Some(4), ..wire::MachineCore::default() };
+        let numa_node =
+            |os_index| wire::MachineNumaNode { os_index, mem_bytes: 1 << 30, ..wire::MachineNumaNode::default() };
+        let device =
+            |name: &str, numa_node| wire::MachineDevice { class: "gpu".to_owned(), name: name.to_owned(), numa_node };
+        let racks = wire::ResourceValue::Set(["a", "b", "c"].map(str::to_owned).to_vec());
+        Machine {
+            cores: vec![core(0), core(1)],
+            numa_nodes: vec![numa_node(4), numa_node(8)],
+            devices: vec![device("card0", Some(4)), device("card1", None)],
+            resources: vec![wire::Resource { name: "racks".to_owned(), value: racks, ..wire::Resource::default() }],
+            ..Machine::default()
+        }
+    }
+
+    fn held() -> alloc_core::PlacedExtras {
+        use alloc_core::{DeviceId, DeviceShare, HugePages, NameId, NumaNodeHugePages, NumaNodeId, Span};
+        let picked = |name, spans| alloc_core::Picked { name: NameId::new(name), spans };
+        alloc_core::PlacedExtras {
+            huge_pages: vec![NumaNodeHugePages {
+                numa_node: NumaNodeId::new(0),
+                pages: HugePages { mib2: 7, gib1: 0 },
+            }],
+            special_memory: vec![alloc_core::NumaNodeMemory { numa_node: NumaNodeId::new(1), mem_bytes: 4096 }],
+            devices: vec![DeviceShare { device: DeviceId::new(1), milli: 300 }],
+            disk_bytes: 8192,
+            scalars: [0, 1, 9].map(|name| alloc_core::ScalarAmount { name: NameId::new(name), milli: 5 }).to_vec(),
+            ranges: vec![picked(2, vec![Span { first: 5, last: 6 }, Span::one(9)])],
+            sets: vec![picked(3, vec![Span::one(0), Span { first: 2, last: u64::MAX }])],
+        }
+    }
+
+    #[test]
+    fn an_offer_has_the_machines_names_for_what_is_held() {
+        let machine = machine();
+        let map = AgentMap::new(&machine).expect("sound");
+        let held = alloc_core::Placement { extras: held(), ..alloc_core::Placement::default() };
+        let names = ["swap", "bandwidth", "ports", "racks"];
+        let offer = offer(&held, &machine, &map, |name| names.get(name.index()).copied());
+        let scalar = |name: &str| wire::OfferScalar { name: name.to_owned(), milli: 5 };
+        let spans = vec![wire::InclusiveRange { begin: 5, end: 6 }, wire::InclusiveRange { begin: 9, end: 9 }];
+        let (class, name) = ("gpu".to_owned(), "card1".to_owned());
+        let expected = wire::Offer {
+            disk_bytes: 8192,
+            huge_pages: vec![wire::OfferHugePages { numa_node: 4, page_bytes: 2 << 20, pages: 7 }],
+            special_memory: vec![wire::OfferSpecialMemory { numa_node: 8, kind: String::new(), mem_bytes: 4096 }],
+            devices: vec![wire::OfferDevice { class, name, numa_node: None, free_milli: 300 }],
+            scalars: vec![scalar("bandwidth"), scalar("swap")],
+            ranges: vec![wire::OfferRanges { name: "ports".to_owned(), spans }],
+            sets: vec![wire::OfferSet { name: "racks".to_owned(), items: vec!["a".to_owned(), "c".to_owned()] }],
+            ..wire::Offer::default()
+        };
+        assert_eq!(offer, expected);
     }
 }

@@ -13,6 +13,7 @@ use crate::event::{CloseCode, Event, Identity, StreamId};
 use crate::limits::Limits;
 use crate::link::Link;
 use crate::message::{Envelope, Message, StreamPurpose};
+use crate::offers::OffersWriter;
 use crate::secure::{ClientTls, Secure, ServerTls};
 
 /// Plaintext encrypted at a time.
@@ -123,6 +124,10 @@ impl Link for Connection {
 
     fn send(&mut self, envelope: &Envelope, message: &Message) -> Result<u64, SendError> {
         self.channel.send(envelope, message)
+    }
+
+    fn send_offers(&mut self, envelope: &Envelope, offers: &OffersWriter) -> Result<u64, SendError> {
+        self.channel.send_offers(envelope, offers)
     }
 
     fn open_stream(&mut self, purpose: &StreamPurpose) -> Result<StreamId, SendError> {

@@ -6,7 +6,7 @@
 //!    [`decode`].
 //! 3. [`link`]: the face of a connection (bytes in, events out), with [`event`], [`error`], [`limits`].
 //! 4. [`channel`]: frames, messages, streams, acknowledgements, heartbeats. [`version`]: who speaks with whom.
-//! 5. [`ids`]: where ids come from, by a seed.
+//! 5. [`offers`]: many offers at once, without plain Rust between. [`ids`]: where ids come from, by a seed.
 //! 6. [`authority`], [`secure`], [`connection`]: certificates, mutual TLS, and the channel inside it.
 //!
 //! There is no socket, no clock, no file and no thread here: callers pump bytes and tell the time. `src/generated.rs` comes from the
@@ -41,6 +41,7 @@ pub mod ids;
 pub mod limits;
 pub mod link;
 pub mod message;
+pub mod offers;
 pub mod secure;
 pub mod version;
 

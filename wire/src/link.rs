@@ -19,6 +19,7 @@
 use crate::error::{LinkError, SendError};
 use crate::event::{CloseCode, Event, StreamId};
 use crate::message::{Envelope, Message, StreamPurpose};
+use crate::offers::OffersWriter;
 
 /// One connection, without its transport. See the [module](self) for the rules.
 pub trait Link {
@@ -56,6 +57,12 @@ pub trait Link {
     /// # Errors
     /// [`SendError::NotOpen`], [`SendError::Closed`], [`SendError::Full`], [`SendError::TooLarge`]; nothing was sent then.
     fn send(&mut self, envelope: &Envelope, message: &Message) -> Result<u64, SendError>;
+
+    /// Sends the offers of a writer, which keeps them: as [`send`](Link::send) sends [`Message::Offers`].
+    ///
+    /// # Errors
+    /// As [`send`](Link::send).
+    fn send_offers(&mut self, envelope: &Envelope, offers: &OffersWriter) -> Result<u64, SendError>;
 
     /// Opens a byte stream.
     ///

@@ -53,7 +53,8 @@ fn describe(state: &State, id: OfferId, agent: AgentId, role: &str, claim: Claim
         hostname: known.machine.hostname.clone(),
         role: role.to_owned(),
         attributes: known.machine.attributes.clone(),
-        ..convert::offer(&held, &known.map)
+        // No scalar, range or set is registered with the core: see `convert::shape`.
+        ..convert::offer(&held, &known.machine, &known.map, |_| None)
     })
 }
 

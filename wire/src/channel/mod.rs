@@ -32,6 +32,7 @@ use crate::frame::{Control, Goaway};
 use crate::limits::Limits;
 use crate::link::Link;
 use crate::message::{Envelope, Message, StreamPurpose, Uuid};
+use crate::offers::OffersWriter;
 use crate::version::{OLDEST_WIRE_VERSION, WIRE_VERSION};
 
 /// So many messages taken are acknowledged at once.
@@ -299,7 +300,11 @@ impl Link for Channel {
     }
 
     fn send(&mut self, envelope: &Envelope, message: &Message) -> Result<u64, SendError> {
-        self.send_message(envelope, message)
+        self.send_numbered(envelope, |outbox, envelope, limit| outbox.message(envelope, message, limit))
+    }
+
+    fn send_offers(&mut self, envelope: &Envelope, offers: &OffersWriter) -> Result<u64, SendError> {
+        self.send_numbered(envelope, |outbox, envelope, limit| outbox.offers(envelope, offers, limit))
     }
 
     fn open_stream(&mut self, purpose: &StreamPurpose) -> Result<StreamId, SendError> {

@@ -3,6 +3,7 @@
 use crate::encode::Encoder;
 use crate::frame::{Control, LENGTH_BYTES};
 use crate::message::{Envelope, Message};
+use crate::offers::OffersWriter;
 
 /// Memory kept when everything is sent.
 const KEEP_BYTES: usize = 64 << 10;
@@ -25,12 +26,18 @@ impl Outbox {
         max_frame_bytes: usize,
     ) -> Result<(), usize> {
         let frame = self.encoder.message(envelope, message);
-        let size = frame.len() - LENGTH_BYTES;
-        if size > max_frame_bytes {
-            return Err(size);
-        }
-        self.bytes.extend_from_slice(frame);
-        Ok(())
+        append(&mut self.bytes, frame, max_frame_bytes)
+    }
+
+    /// The same for the offers of a writer.
+    pub(super) fn offers(
+        &mut self,
+        envelope: &Envelope,
+        offers: &OffersWriter,
+        max_frame_bytes: usize,
+    ) -> Result<(), usize> {
+        let frame = self.encoder.offers(envelope, offers);
+        append(&mut self.bytes, frame, max_frame_bytes)
     }
 
     /// Adds a frame of the channel's own.
@@ -64,4 +71,13 @@ impl Outbox {
             self.from = 0;
         }
     }
+}
+
+fn append(bytes: &mut Vec<u8>, frame: &[u8], max_frame_bytes: usize) -> Result<(), usize> {
+    let size = frame.len() - LENGTH_BYTES;
+    if size > max_frame_bytes {
+        return Err(size);
+    }
+    bytes.extend_from_slice(frame);
+    Ok(())
 }

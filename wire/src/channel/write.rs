@@ -2,13 +2,14 @@
 
 use std::borrow::Cow;
 
+use super::outbox::Outbox;
 use super::streams::window;
 use super::{ACKNOWLEDGE_EVERY, CONTROL_BYTES, Channel, PeerLimits, Phase, cut};
 use crate::error::{LinkError, SendError};
 use crate::event::{Event, StreamId};
 use crate::frame::{Control, Hello};
 use crate::link::Link;
-use crate::message::{Envelope, Message};
+use crate::message::Envelope;
 use crate::version::{OLDEST_WIRE_VERSION, WIRE_VERSION};
 
 /// Stream bytes go in frames of so many at most, so that messages pass between them.
@@ -53,11 +54,16 @@ impl Channel {
         Ok(peer)
     }
 
-    pub(super) fn send_message(&mut self, envelope: &Envelope, message: &Message) -> Result<u64, SendError> {
+    /// Numbers a message and lets `write` put its frame into the output, unless it says that it is too large.
+    pub(super) fn send_numbered(
+        &mut self,
+        envelope: &Envelope,
+        write: impl FnOnce(&mut Outbox, &Envelope, usize) -> Result<(), usize>,
+    ) -> Result<u64, SendError> {
         let limit = self.with_room()?.max_frame_bytes;
         let sequence = self.sequences.sent + 1;
         let stamped = self.stamp(Envelope { sequence, ..envelope.clone() });
-        self.outbox.message(&stamped, message, limit).map_err(|bytes| SendError::TooLarge { bytes, limit })?;
+        write(&mut self.outbox, &stamped, limit).map_err(|bytes| SendError::TooLarge { bytes, limit })?;
         self.sequences.sent = sequence;
         self.said();
         Ok(sequence)

@@ -148,13 +148,18 @@ fn value(resource: fb::Resource<'_>) -> Result<ResourceValue> {
 fn ranges(resource: fb::Resource<'_>) -> Result<Vec<InclusiveRange>> {
     let range = |range: &fb::InclusiveRangeV1| InclusiveRange { begin: range.begin(), end: range.end() };
     let ranges: Vec<_> = resource.ranges().unwrap_or_default().iter().map(range).collect();
+    ascending_ranges(&ranges, "ranges")?;
+    Ok(ranges)
+}
+
+pub(super) fn ascending_ranges(ranges: &[InclusiveRange], field: &str) -> Result<()> {
     if ranges.iter().any(|range| range.begin > range.end) {
-        return Err(DecodeError::invalid("ranges", "one ends before it begins"));
+        return Err(DecodeError::invalid(field, "one ends before it begins"));
     }
     if !ranges.is_sorted_by(|before, after| before.end < after.begin) {
-        return Err(DecodeError::invalid("ranges", "must ascend without overlapping"));
+        return Err(DecodeError::invalid(field, "must ascend without overlapping"));
     }
-    Ok(ranges)
+    Ok(())
 }
 
 fn device_share(share: fb::DeviceShare<'_>) -> Result<DeviceShare> {

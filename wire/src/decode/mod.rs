@@ -14,6 +14,7 @@ mod common;
 mod control;
 mod framework;
 mod machine;
+mod offers;
 mod operator;
 mod pod;
 mod status;
@@ -122,7 +123,7 @@ fn message(root: fb::Frame<'_>) -> Result<Message> {
         }
         Kind::Subscribe => Message::Subscribe(framework::subscribe(table!(root.payload_as_subscribe))),
         Kind::Subscribed => Message::Subscribed(framework::subscribed(table!(root.payload_as_subscribed))),
-        Kind::Offers => Message::Offers(framework::offers(table!(root.payload_as_offers))?),
+        Kind::Offers => Message::Offers(offers::offers(table!(root.payload_as_offers))?),
         Kind::Rescind => Message::Rescind(framework::rescind(table!(root.payload_as_rescind))),
         Kind::Accept => Message::Accept(framework::accept(table!(root.payload_as_accept))?),
         Kind::Decline => Message::Decline(framework::decline(table!(root.payload_as_decline))),

@@ -1,10 +1,12 @@
 //! Frames that no encoder of ours writes: what is refused, and under which field's name.
 
-use flatbuffers::{FlatBufferBuilder, ForwardsUOffset, UnionWIPOffset, Vector, WIPOffset};
+use flatbuffers::{FlatBufferBuilder, UnionWIPOffset, WIPOffset};
 
 use super::*;
 use crate::frame::Control;
 use crate::message::{StatusReason, Uuid};
+
+mod offers;
 
 type Builder = FlatBufferBuilder<'static>;
 
@@ -174,40 +176,6 @@ fn an_empty_piece_of_a_stream_is_no_frame() {
         )
         .to_vec();
     assert_eq!(frame(&bytes), Err(DecodeError::missing("bytes")));
-}
-
-fn offers(offers: &[fb::OfferV1], texts: &[&str], numa_nodes: usize) -> Vec<u8> {
-    let mut b = Builder::new();
-    let offers = b.create_vector(offers);
-    let texts: Vec<_> = texts.iter().map(|text| b.create_string(text)).collect();
-    let texts: WIPOffset<Vector<'_, ForwardsUOffset<&str>>> = b.create_vector(&texts);
-    let numa_nodes = b.create_vector(&vec![fb::OfferNumaNodeV1::default(); numa_nodes]);
-    let args =
-        fb::OffersArgs { offers: Some(offers), numa_nodes: Some(numa_nodes), attributes: None, texts: Some(texts) };
-    let offers = fb::Offers::create(&mut b, &args);
-    finish(b, fb::Payload::Offers, offers.as_union_value())
-}
-
-#[test]
-fn offers_take_what_is_theirs_and_no_more() {
-    let offer = |hostname, numa_nodes| fb::OfferV1::new(1, 2, 3, hostname, 0, 4, 5, numa_nodes, 0, 0);
-    let bytes = offers(&[offer(1, 0)], &["a"], 0);
-    assert_eq!(unreadable(&bytes), DecodeError::invalid("offers[0].hostname", "no text 1 among 1"));
-    let bytes = offers(&[offer(0, 2), offer(0, 2)], &["a"], 3);
-    assert_eq!(unreadable(&bytes), DecodeError::invalid("offers[1].numa_nodes", "2 where 1 are left"));
-    let bytes = offers(&[offer(0, 1)], &["a"], 3);
-    assert_eq!(unreadable(&bytes), DecodeError::invalid("offers", "NUMA nodes or attributes that belong to no offer"));
-}
-
-#[test]
-fn a_small_frame_cannot_come_to_much_text() {
-    let offer = fb::OfferV1::new(1, 2, 3, 0, 0, 0, 0, 0, 0, 0);
-    let text = "x".repeat(100_000);
-    let bytes = offers(&[offer; 1_000], &[&text], 0);
-    assert!(bytes.len() < 200_000);
-    assert!(
-        matches!(unreadable(&bytes), DecodeError::Invalid { problem, .. } if problem.contains("send fewer offers"))
-    );
 }
 
 #[test]

@@ -1,7 +1,5 @@
 //! Between a master and its frameworks.
 
-use std::collections::HashMap;
-
 use flatbuffers::WIPOffset;
 
 use super::Builder;
@@ -9,7 +7,7 @@ use super::common::{Items, items, pods, tables, text, texts, uuid};
 use super::pod::pod_spec;
 use super::status::status;
 use crate::generated::meros::wire as fb;
-use crate::message::{Accept, Decline, Kill, Offer, OfferId, Place, Reconcile, Rescind, Subscribe, Subscribed, Update};
+use crate::message::{Accept, Decline, Kill, OfferId, Place, Reconcile, Rescind, Subscribe, Subscribed, Update};
 
 pub(super) fn subscribe(b: &mut Builder, subscribe: &Subscribe) -> WIPOffset<fb::Subscribe<'static>> {
     let args = fb::SubscribeArgs {
@@ -25,74 +23,6 @@ pub(super) fn subscribe(b: &mut Builder, subscribe: &Subscribe) -> WIPOffset<fb:
 pub(super) fn subscribed(b: &mut Builder, subscribed: &Subscribed) -> WIPOffset<fb::Subscribed<'static>> {
     let args = fb::SubscribedArgs { framework: subscribed.framework.0, heartbeat_ms: subscribed.heartbeat_ms };
     fb::Subscribed::create(b, &args)
-}
-
-/// Each different text of a message once, numbered in the order of first use.
-#[derive(Default)]
-struct Texts<'a> {
-    numbers: HashMap<&'a str, u32>,
-    in_order: Vec<&'a str>,
-}
-
-impl<'a> Texts<'a> {
-    fn number(&mut self, text: &'a str) -> u32 {
-        let next = count(self.in_order.len());
-        *self.numbers.entry(text).or_insert_with(|| {
-            self.in_order.push(text);
-            next
-        })
-    }
-}
-
-/// A length as the schema counts. A message of four billion parts is far above any frame limit.
-fn count(length: usize) -> u32 {
-    u32::try_from(length).unwrap_or(u32::MAX)
-}
-
-pub(super) fn offers(b: &mut Builder, offers: &[Offer]) -> WIPOffset<fb::Offers<'static>> {
-    let mut texts = Texts::default();
-    let mut structs = Vec::with_capacity(offers.len());
-    let (mut numa_nodes, mut attributes) = (Vec::new(), Vec::new());
-    for offer in offers {
-        structs.push(offer_struct(offer, &mut texts));
-        numa_nodes.extend(offer.numa_nodes.iter().map(|part| {
-            fb::OfferNumaNodeV1::new(
-                part.mem_bytes,
-                part.numa_node,
-                part.exclusive_pus,
-                part.pool_milli,
-                part.exclusive_cores,
-            )
-        }));
-        attributes.extend(
-            offer
-                .attributes
-                .iter()
-                .map(|label| fb::OfferAttributeV1::new(texts.number(&label.key), texts.number(&label.value))),
-        );
-    }
-    let args = fb::OffersArgs {
-        offers: items(b, &structs),
-        numa_nodes: items(b, &numa_nodes),
-        attributes: items(b, &attributes),
-        texts: tables(b, &texts.in_order, |b, text| b.create_string(text)),
-    };
-    fb::Offers::create(b, &args)
-}
-
-fn offer_struct<'a>(offer: &'a Offer, texts: &mut Texts<'a>) -> fb::OfferV1 {
-    fb::OfferV1::new(
-        offer.offer.0,
-        offer.mem_bytes,
-        offer.agent.0,
-        texts.number(&offer.hostname),
-        texts.number(&offer.role),
-        offer.exclusive_pus,
-        offer.pool_milli,
-        count(offer.numa_nodes.len()),
-        count(offer.attributes.len()),
-        offer.exclusive_cores,
-    )
 }
 
 fn offer_ids(b: &mut Builder, offers: &[OfferId]) -> Items<fb::OfferIdV1> {

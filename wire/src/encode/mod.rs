@@ -7,6 +7,7 @@ mod common;
 mod control;
 mod framework;
 mod machine;
+mod offers;
 mod operator;
 mod pod;
 mod status;
@@ -18,6 +19,7 @@ use flatbuffers::{FlatBufferBuilder, UnionWIPOffset, WIPOffset};
 use crate::frame::Control;
 use crate::generated::meros::wire as fb;
 use crate::message::{Envelope, Message};
+use crate::offers::OffersWriter;
 
 /// Writes into one builder after the other's reset.
 type Builder = FlatBufferBuilder<'static>;
@@ -43,6 +45,14 @@ impl Encoder {
         self.builder.reset();
         let payload = payload_of(&mut self.builder, message);
         self.finish(envelope, payload)
+    }
+
+    /// A frame with the offers of a writer, its length prefix included: byte for byte what [`message`](Encoder::message) makes
+    /// of the same offers with the texts in the same order.
+    pub fn offers(&mut self, envelope: &Envelope, offers: &OffersWriter) -> &[u8] {
+        self.builder.reset();
+        let payload = offers::offers(&mut self.builder, offers).as_union_value();
+        self.finish(envelope, (fb::Payload::Offers, payload))
     }
 
     /// A frame with one of the channel's own payloads, its length prefix included.
@@ -76,7 +86,7 @@ fn payload_of(b: &mut Builder, message: &Message) -> Payload {
         Message::AcknowledgeStatus(it) => (Kind::AcknowledgeStatus, agent::acknowledge_status(b, it).as_union_value()),
         Message::Subscribe(it) => (Kind::Subscribe, framework::subscribe(b, it).as_union_value()),
         Message::Subscribed(it) => (Kind::Subscribed, framework::subscribed(b, it).as_union_value()),
-        Message::Offers(it) => (Kind::Offers, framework::offers(b, it).as_union_value()),
+        Message::Offers(it) => (Kind::Offers, offers::offers(b, &OffersWriter::of(it)).as_union_value()),
         Message::Rescind(it) => (Kind::Rescind, framework::rescind(b, it).as_union_value()),
         Message::Accept(it) => (Kind::Accept, framework::accept(b, it).as_union_value()),
         Message::Decline(it) => (Kind::Decline, framework::decline(b, it).as_union_value()),

@@ -1,7 +1,6 @@
 //! Between a master and its frameworks.
 
-use super::id::{AgentId, FrameworkId, OfferId, PodId};
-use super::machine::Label;
+use super::id::{FrameworkId, OfferId, PodId};
 use super::pod::PodSpec;
 use super::status::StatusUpdate;
 
@@ -27,46 +26,6 @@ pub struct Subscribed {
     pub framework: FrameworkId,
     /// How often each side is heard, at least.
     pub heartbeat_ms: u32,
-}
-
-/// Quantities of one agent, held for this framework until it answers.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Offer {
-    /// Which offer.
-    pub offer: OfferId,
-    /// Of which agent.
-    pub agent: AgentId,
-    /// The agent's name for itself.
-    pub hostname: String,
-    /// For which role.
-    pub role: String,
-    /// Whole free cores: as many pods of one core each can start.
-    pub exclusive_cores: u32,
-    /// Their PUs.
-    pub exclusive_pus: u32,
-    /// Room in shared pools as they are; whole free cores can join them.
-    pub pool_milli: u32,
-    /// Memory, in bytes.
-    pub mem_bytes: u64,
-    /// The same by NUMA node: what one task can use together.
-    pub numa_nodes: Vec<OfferNumaNode>,
-    /// The agent's attributes.
-    pub attributes: Vec<Label>,
-}
-
-/// The part of an offer in one NUMA node.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct OfferNumaNode {
-    /// OS number.
-    pub numa_node: u32,
-    /// Whole free cores.
-    pub exclusive_cores: u32,
-    /// Their PUs.
-    pub exclusive_pus: u32,
-    /// Room in its shared pool.
-    pub pool_milli: u32,
-    /// Memory, in bytes.
-    pub mem_bytes: u64,
 }
 
 /// Take offers of one agent, whole or in part, and start pods on them; the rest goes back.

@@ -8,6 +8,7 @@ pub mod envelope;
 pub mod framework;
 pub mod id;
 pub mod machine;
+pub mod offer;
 pub mod operator;
 pub mod order;
 pub mod pod;
@@ -16,11 +17,12 @@ pub mod status;
 pub mod stream;
 
 pub use envelope::{ClaimTag, Envelope, TraceContext};
-pub use framework::{
-    Accept, Decline, Kill, Offer, OfferNumaNode, Place, Reconcile, Rescind, Subscribe, Subscribed, Update,
-};
+pub use framework::{Accept, Decline, Kill, Place, Reconcile, Rescind, Subscribe, Subscribed, Update};
 pub use id::{AgentId, FrameworkId, OfferId, ParseUuidError, PodId, Uuid};
 pub use machine::{Label, Machine, MachineCore, MachineDevice, MachineNumaNode};
+pub use offer::{
+    Offer, OfferDevice, OfferHugePages, OfferNumaNode, OfferRanges, OfferScalar, OfferSet, OfferSpecialMemory,
+};
 pub use operator::{AgentView, FrameworkView, Listing, PodView, Query, Refusal, RefusalCode};
 pub use order::{
     AcknowledgeStatus, KillPod, Launch, PoolConfirmed, PoolOrder, Register, Registered, ReportStatus, RunningPod,

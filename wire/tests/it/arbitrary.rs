@@ -1,7 +1,7 @@
 //! Any message: one strategy for each mirror.
 
 use meros_wire::message::*;
-use proptest::collection::{btree_set, vec};
+use proptest::collection::{btree_map, btree_set, vec};
 use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -339,18 +339,58 @@ fn agent_message() -> impl Strategy<Value = Message> {
     ]
 }
 
+fn offer_numa_node() -> impl Strategy<Value = OfferNumaNode> {
+    any::<(u32, u32, u32, u32, u64)>().prop_map(|(numa_node, exclusive_cores, exclusive_pus, pool_milli, mem_bytes)| {
+        OfferNumaNode { numa_node, exclusive_cores, exclusive_pus, pool_milli, mem_bytes }
+    })
+}
+
+fn offer_device() -> impl Strategy<Value = OfferDevice> {
+    (text(), text(), option::of(0..u32::MAX), 1..=1_000_u32)
+        .prop_map(|(class, name, numa_node, free_milli)| OfferDevice { class, name, numa_node, free_milli })
+}
+
+/// What offers of an older writer do not have.
+fn offer_extras() -> impl Strategy<Value = Offer> {
+    let huge = (any::<u32>(), 0..64_u32, any::<u64>()).prop_map(|(numa_node, page, pages)| OfferHugePages {
+        numa_node,
+        page_bytes: 1 << page,
+        pages,
+    });
+    let special = (any::<u32>(), text(), any::<u64>()).prop_map(|(numa_node, kind, mem_bytes)| OfferSpecialMemory {
+        numa_node,
+        kind,
+        mem_bytes,
+    });
+    let some_ranges = ranges().prop_filter("at least one", |spans| !spans.is_empty());
+    let scalars = btree_map(text(), any::<u64>(), 0..3)
+        .prop_map(|all| all.into_iter().map(|(name, milli)| OfferScalar { name, milli }).collect());
+    let ranges = btree_map(text(), some_ranges, 0..3)
+        .prop_map(|all| all.into_iter().map(|(name, spans)| OfferRanges { name, spans }).collect());
+    let sets = btree_map(text(), btree_set(text(), 1..4), 0..3)
+        .prop_map(|all| all.into_iter().map(|(name, items)| OfferSet { name, items: Vec::from_iter(items) }).collect());
+    let parts = (vec(huge, 0..3), vec(special, 0..3), vec(offer_device(), 0..3), scalars, ranges, sets);
+    (any::<u64>(), parts, option::of(text()), any::<bool>()).prop_map(|(disk_bytes, parts, reserved_for, revocable)| {
+        Offer {
+            disk_bytes,
+            huge_pages: parts.0,
+            special_memory: parts.1,
+            devices: parts.2,
+            scalars: parts.3,
+            ranges: parts.4,
+            sets: parts.5,
+            reserved_for,
+            revocable,
+            ..Offer::default()
+        }
+    })
+}
+
 fn offer() -> impl Strategy<Value = Offer> {
-    let part = any::<(u32, u32, u32, u32, u64)>().prop_map(
-        |(numa_node, exclusive_cores, exclusive_pus, pool_milli, mem_bytes)| OfferNumaNode {
-            numa_node,
-            exclusive_cores,
-            exclusive_pus,
-            pool_milli,
-            mem_bytes,
-        },
-    );
-    (any::<(u64, u32)>(), text(), text(), any::<(u32, u32, u64)>(), vec(part, 0..3), labels()).prop_map(
-        |(ids, hostname, role, amounts, numa_nodes, attributes)| Offer {
+    let parts = (vec(offer_numa_node(), 0..3), labels());
+    let extras = option::of(offer_extras()).prop_map(Option::unwrap_or_default);
+    (any::<(u64, u32)>(), text(), text(), any::<(u32, u32, u64)>(), parts, extras).prop_map(
+        |(ids, hostname, role, amounts, (numa_nodes, attributes), extras)| Offer {
             offer: OfferId(ids.0),
             agent: AgentId(ids.1),
             hostname,
@@ -361,8 +401,13 @@ fn offer() -> impl Strategy<Value = Offer> {
             mem_bytes: amounts.2,
             numa_nodes,
             attributes,
+            ..extras
         },
     )
+}
+
+pub(crate) fn offers() -> impl Strategy<Value = Vec<Offer>> {
+    vec(offer(), 0..4)
 }
 
 fn offer_ids() -> impl Strategy<Value = Vec<OfferId>> {
@@ -393,7 +438,7 @@ fn framework_message() -> impl Strategy<Value = Message> {
     prop_oneof![
         subscribe().prop_map(Message::Subscribe),
         subscribed,
-        vec(offer(), 0..4).prop_map(Message::Offers),
+        offers().prop_map(Message::Offers),
         offer_ids().prop_map(|offers| Message::Rescind(Rescind { offers })),
         accept,
         decline,

@@ -11,6 +11,8 @@ mod golden;
 #[cfg(test)]
 mod hostile;
 #[cfg(test)]
+mod offers;
+#[cfg(test)]
 mod pair;
 #[cfg(test)]
 mod round_trip;

@@ -19,6 +19,8 @@ pub(crate) fn frames() -> Vec<(String, Frame<'static>)> {
         .collect();
     let empty = Payload::Message(Message::Offers(Vec::new()));
     frames.push(("offers-empty".to_owned(), Frame { envelope: Envelope::default(), payload: empty }));
+    let extras = Payload::Message(Message::Offers(vec![offer(9), offer_with_extras(10)]));
+    frames.push(("offers-extras".to_owned(), Frame { envelope: envelope(), payload: extras }));
     frames
 }
 
@@ -324,5 +326,29 @@ fn offer(number: u64) -> Offer {
         mem_bytes: 8 << 30,
         numa_nodes: vec![part, OfferNumaNode { numa_node: 1, ..OfferNumaNode::default() }],
         attributes: vec![label("zone", "west")],
+        ..Offer::default()
+    }
+}
+
+fn offer_with_extras(number: u64) -> Offer {
+    let huge = |page_bytes, pages| OfferHugePages { numa_node: 0, page_bytes, pages };
+    let device = |name: &str, numa_node, free_milli| OfferDevice {
+        class: "gpu".to_owned(),
+        name: name.to_owned(),
+        numa_node,
+        free_milli,
+    };
+    let spans = vec![InclusiveRange { begin: 31_000, end: 31_999 }, InclusiveRange { begin: 40_000, end: 40_000 }];
+    Offer {
+        disk_bytes: 1 << 40,
+        huge_pages: vec![huge(2 << 20, 512), huge(1 << 30, 4)],
+        special_memory: vec![OfferSpecialMemory { numa_node: 8, kind: "hbm".to_owned(), mem_bytes: 16 << 30 }],
+        devices: vec![device("0000:41:00.0", Some(0), 1_000), device("0000:61:00.0", None, 250)],
+        scalars: vec![OfferScalar { name: "bandwidth".to_owned(), milli: 2_500 }],
+        ranges: vec![OfferRanges { name: "ports".to_owned(), spans }],
+        sets: vec![OfferSet { name: "racks".to_owned(), items: vec!["a".to_owned(), "b".to_owned()] }],
+        reserved_for: Some("research".to_owned()),
+        revocable: true,
+        ..offer(number)
     }
 }
