@@ -97,9 +97,9 @@ impl Allocator {
             aging.retain(|(_, id)| self.offers.find(*id).is_some());
             self.aging = aging;
         }
-        let Some(timeout_ms) = self.rules.offer_timeout_ms else { return };
         while let Some(&(since_ms, id)) = self.aging.front() {
-            if self.is_out(id) && since_ms + timeout_ms > self.now_ms {
+            let is_due = self.rules.offer_timeout_ms.is_some_and(|timeout_ms| since_ms + timeout_ms <= self.now_ms);
+            if self.is_out(id) && !is_due {
                 return;
             }
             self.aging.pop_front();
