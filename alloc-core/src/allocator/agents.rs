@@ -95,6 +95,12 @@ impl Agents {
         &self.available
     }
 
+    /// The first that is available.
+    pub(crate) fn first_available(&self) -> Option<AgentAt> {
+        let (at, word) = (0..).zip(self.available.words()).find(|(_, word)| **word != 0)?;
+        Some(at * 64 + word.trailing_zeros())
+    }
+
     pub(crate) const fn count_available(&self) -> u32 {
         self.count
     }

@@ -43,6 +43,13 @@ impl Allocator {
     /// Chooses the next offers, as far as is known of their agents.
     fn choose(&mut self, batch: &mut Vec<OfferAt>) {
         while batch.len() < BATCH && self.agents.count_available() > 0 {
+            if let Some(agent) = self.single() {
+                match self.offer_single(agent) {
+                    Some(at) => batch.push(at),
+                    None => return,
+                }
+                continue;
+            }
             let Some(node) = self.order.pick() else { return };
             let sub = self.subscriptions.of_node(node);
             let room = self.room_of(sub);
@@ -86,7 +93,7 @@ impl Allocator {
     /// Offers what there is room for of an agent: all of it closes the agent; a part is cut out and becomes a claim, and the rest stays
     /// available.
     #[inline]
-    fn offer_within(&mut self, sub: SubAt, agent: AgentAt, room: &Room) -> Option<OfferAt> {
+    pub(crate) fn offer_within(&mut self, sub: SubAt, agent: AgentAt, room: &Room) -> Option<OfferAt> {
         if !room.is_charged && room.amounts.covers(&self.agents.entry(agent).content.amounts) {
             return Some(self.offer_whole(sub, agent));
         }

@@ -170,6 +170,12 @@ impl Allocator {
         Some(no)
     }
 
+    /// How many filters there are, and the bytes they take.
+    #[must_use]
+    pub fn filters(&self) -> (usize, usize) {
+        (self.filters.len(), self.filters.bytes())
+    }
+
     const fn not_served(&self, sub: &Subscriber) -> Option<NotServed> {
         if !sub.is_active {
             Some(NotServed::Inactive)

@@ -105,6 +105,11 @@ impl Subscriptions {
         self.of_node[node.index() as usize]
     }
 
+    /// Places, used or not.
+    pub(crate) const fn len(&self) -> usize {
+        self.list.len()
+    }
+
     pub(crate) fn iter(&self) -> impl Iterator<Item = (SubAt, &Subscriber)> {
         (0..).zip(&self.list).filter_map(|(at, subscriber)| Some((at, subscriber.as_ref()?)))
     }

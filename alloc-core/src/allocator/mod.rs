@@ -32,6 +32,7 @@ mod reclaim;
 mod roles;
 mod rules;
 mod shown;
+mod single;
 #[cfg(test)]
 mod tests;
 mod time;

@@ -27,17 +27,8 @@ pub(crate) struct Unmet {
 }
 
 impl Unmet {
-    /// Since when a role has too little.
-    pub(crate) fn since_ms(&self, role: RoleId) -> Option<u64> {
-        self.since_ms.get(&role).copied()
-    }
-
     pub(crate) fn oldest_ms(&self) -> Option<u64> {
         self.since_ms.values().copied().min()
-    }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.since_ms.is_empty()
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (RoleId, u64)> + '_ {
@@ -46,6 +37,12 @@ impl Unmet {
 }
 
 impl Allocator {
+    /// Since when a role has had too little, in milliseconds, while somebody in it wants more; as of the last cycle.
+    #[must_use]
+    pub fn unmet_since_ms(&self, role: RoleId) -> Option<u64> {
+        self.unmet.since_ms.get(&role).copied()
+    }
+
     /// Who wants more, by role.
     pub(crate) fn wanting(&self) -> BTreeMap<RoleId, Wanting> {
         let mut wanting: BTreeMap<RoleId, Wanting> = BTreeMap::new();

@@ -142,6 +142,12 @@ impl Allocator {
         true
     }
 
+    /// Since when a request waits, in milliseconds; `None` when it does not.
+    #[must_use]
+    pub fn waits_since_ms(&self, wait: WaitId) -> Option<u64> {
+        self.waits.get(wait).map(|wait| wait.since_ms)
+    }
+
     /// How many requests wait.
     #[must_use]
     pub fn waiting(&self) -> usize {

@@ -28,11 +28,12 @@ impl Order {
     }
 
     /// A subscription had one more allocation.
+    #[cfg(test)]
     pub(crate) fn count(&mut self, leaf: NodeId) {
         self.award(leaf, &Amounts::ZERO);
     }
 
-    /// A subscription uses so much more, by one more allocation: [`Self::charge`] and [`Self::count`] in one way up.
+    /// A subscription uses so much more, by one more allocation, in one way up.
     pub(crate) fn award(&mut self, leaf: NodeId, more: &Amounts) {
         let at = self.index(leaf);
         let parent = self.nodes[at as usize].parent;

@@ -147,3 +147,25 @@ fn a_role_of_exclusive_cores_is_not_offered_a_pool_alone() {
     assert_eq!(cluster.after(1000), [(one, A0)]);
     let _ = A1;
 }
+
+#[test]
+fn an_agent_that_nearly_all_filter_goes_to_the_neediest_of_the_others() {
+    let mut cluster = Cluster::new();
+    cluster.agent(4, 8);
+    let role = cluster.role();
+    for id in 0..80 {
+        cluster.framework(id, role);
+    }
+    for id in 0..80 {
+        let to = FrameworkId::new(id);
+        assert_eq!(cluster.after(1_000), [(to, A0)], "who had the fewest allocations, then the oldest");
+        let refuse_ms = if id % 20 == 7 { 0 } else { 3_600_000 };
+        cluster.decline_all(refuse_ms);
+    }
+    for id in [7, 27, 47, 67] {
+        let to = FrameworkId::new(id);
+        assert_eq!(cluster.after(1_000), [(to, A0)]);
+        cluster.decline_all(3_600_000);
+    }
+    assert_eq!(cluster.after(1_000), [], "by now all do");
+}
