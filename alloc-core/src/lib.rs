@@ -103,6 +103,8 @@ mod gang;
 mod group;
 mod growing;
 mod hold;
+#[cfg(not(loom))]
+mod idle;
 mod ids;
 mod index;
 mod invalid;
@@ -176,8 +178,8 @@ mod worth;
 pub use agent_snapshot::{AgentSnapshot, DomainFree, LeafFree, Unplanned};
 #[cfg(not(loom))]
 pub use allocator::{
-    Accepted, Allocator, AllocatorError, Claimant, CpuKind, Disruption, Event, InvalidOffers, OfferView, Operation,
-    RoleSpec, Rules, Subscription,
+    Accepted, Allocator, AllocatorError, Claimant, CpuKind, Disruption, Event, InvalidOffers, NoReservation, OfferView,
+    Operation, ReservationId, ReservationKind, ReservationView, RoleSpec, Rules, Subscription,
 };
 pub use attributes::{AttributeValue, Attributes, AttributesError, NumberSpan};
 pub use claim::Holder;

@@ -25,9 +25,13 @@ mod error;
 mod filters;
 mod frameworks;
 mod offers;
+mod operations;
 mod order;
 mod quota;
 mod reclaim;
+mod reservations;
+mod reserved;
+mod reserving;
 mod roles;
 mod rules;
 mod shown;
@@ -59,6 +63,7 @@ use offers::{OfferAt, Offers};
 use order::Order;
 use quota::Needs;
 use reclaim::Reclaims;
+use reservations::Reservations;
 use roles::Role;
 use unmet::Unmet;
 use waits::Waits;
@@ -68,6 +73,7 @@ pub use error::AllocatorError;
 pub use frameworks::Subscription;
 pub use offers::OfferView;
 pub use reclaim::Disruption;
+pub use reservations::{NoReservation, ReservationId, ReservationKind, ReservationView};
 pub use roles::{CpuKind, RoleSpec};
 pub use rules::Rules;
 pub use waits::WaitId;
@@ -104,6 +110,12 @@ pub enum Event {
         /// Which.
         claim: ClaimId,
     },
+    /// A reservation is smaller than it was, because what a claim in it gave up could not be held again; or larger, because
+    /// what such a claim got beside it could not be split off.
+    ReservationChanged {
+        /// Which.
+        reservation: ReservationId,
+    },
     /// A request that waited is placed.
     Placed {
         /// Which.
@@ -128,6 +140,7 @@ pub struct Allocator {
     needs: Needs,
     filters: Filters,
     offers: Offers,
+    reservations: Reservations,
     claims: Claims,
     demand: Demand,
     waits: Waits,
@@ -167,6 +180,7 @@ impl Allocator {
             needs: Needs::default(),
             filters: Filters::default(),
             offers: Offers::default(),
+            reservations: Reservations::default(),
             claims: Claims::default(),
             demand: Demand::default(),
             waits: Waits::default(),
