@@ -103,7 +103,6 @@ mod gang;
 mod group;
 mod growing;
 mod hold;
-#[cfg(not(loom))]
 mod idle;
 mod ids;
 mod index;

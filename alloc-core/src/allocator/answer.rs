@@ -6,8 +6,9 @@ use crate::allocator::Allocator;
 use crate::allocator::agents::AgentAt;
 use crate::allocator::claims::CountedFor;
 use crate::allocator::frameworks::SubAt;
+use crate::allocator::no_reservation::NoReservation;
 use crate::allocator::offers::{Held, HeldPart, OFFERER, Offer, OfferAt};
-use crate::allocator::reservations::{NoReservation, ReservationId};
+use crate::allocator::reservations::ReservationId;
 use crate::allocator::shown::Content;
 use crate::claim::{Ask, Holder};
 use crate::ids::{AgentId, ClaimId, FrameworkId, OfferId, Owner, RoleId};
@@ -131,7 +132,8 @@ impl Allocator {
             return;
         }
         if let Some(until_ms) = until_ms {
-            let content = offer.held.part().map_or(&self.agents.entry(offer.agent).content, |part| &part.content);
+            let content =
+                offer.held.part().map_or_else(|| &self.agents.entry(offer.agent).content, |part| &part.content);
             self.filters.refuse(offer.sub, offer.agent, &content.as_shown(), self.now_ms, until_ms);
         }
         self.came_back(offer.agent);

@@ -10,6 +10,8 @@
 //! stay as they are, and nobody but the offer's holder takes any of them. Where something comes back meanwhile, or a quota leaves
 //! room for a part only, an offer is a claim that holds just what it shows.
 //!
+//! **A reservation** ([`Allocator::reserve`]) sets parts of an agent aside for a role: they are offered to it and those below only.
+//!
 //! **A cycle** ([`Allocator::offer`]) goes on until nobody wants what is left: the neediest subscription gets the next agent that it
 //! does not filter. It looks at what changed, and at available agents by bitmaps, never at all agents.
 
@@ -24,6 +26,7 @@ mod demand;
 mod error;
 mod filters;
 mod frameworks;
+mod no_reservation;
 mod offers;
 mod operations;
 mod order;
@@ -71,9 +74,10 @@ use waits::Waits;
 pub use answer::{Accepted, InvalidOffers, Operation};
 pub use error::AllocatorError;
 pub use frameworks::Subscription;
+pub use no_reservation::NoReservation;
 pub use offers::OfferView;
 pub use reclaim::Disruption;
-pub use reservations::{NoReservation, ReservationId, ReservationKind, ReservationView};
+pub use reservations::{ReservationId, ReservationKind, ReservationView};
 pub use roles::{CpuKind, RoleSpec};
 pub use rules::Rules;
 pub use waits::WaitId;
