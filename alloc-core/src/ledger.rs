@@ -33,10 +33,11 @@
 //! Rule 6: in flight for a role (rule 4) is who is in flight for any role of its subtree.
 //!
 //! A top role costs what it did without trees: that a role has no parent is told by its way. Files: `role` and `account` (the words),
-//! `path` (the tree), `extra` (the other resources), `resources` and `places` (which there are, and which part is of which).
+//! `path` (the tree), `moving` (up and down it), `extra` (the other resources), `resources` and `places` (which there are, and which part is of which).
 
 mod account;
 mod extra;
+mod moving;
 mod path;
 pub(crate) mod places;
 mod resources;

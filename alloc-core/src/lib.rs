@@ -105,6 +105,7 @@ mod gang;
 mod group;
 mod growing;
 mod hold;
+mod idle;
 mod ids;
 mod index;
 mod invalid;
@@ -179,7 +180,8 @@ pub use agent_snapshot::{AgentSnapshot, DomainFree, LeafFree, Unplanned};
 #[cfg(not(loom))]
 pub use allocator::{
     Accepted, Allocator, AllocatorError, Claimant, CpuKind, Disruption, Event, Hindrance, InvalidOffers, NearestOffer,
-    NoOffer, NotServed, OfferView, Operation, RoleSpec, Rules, Subscription, WaitId,
+    NoOffer, NoReservation, NotServed, OfferView, Operation, ReservationId, ReservationKind, ReservationView, RoleSpec,
+    Rules, Subscription, WaitId,
 };
 pub use attributes::{AttributeValue, Attributes, AttributesError, NumberSpan};
 pub use claim::Holder;

@@ -387,7 +387,16 @@ impl OpenRecord<'_> {
     }
 
     pub(crate) fn set_standing(&mut self, standing: Standing) {
-        self.place = Place::new(standing, self.place.line(), self.place.shape(), self.place.role());
+        self.set_place(standing, self.place.role());
+    }
+
+    /// Who is charged is the caller's to see to.
+    pub(crate) fn set_role(&mut self, role: RoleId) {
+        self.set_place(self.place.standing(), role);
+    }
+
+    fn set_place(&mut self, standing: Standing, role: RoleId) {
+        self.place = Place::new(standing, self.place.line(), self.place.shape(), role);
         // Release: pairs with the Acquire in `Records::read`.
         self.head.place().store(self.place.pack(), Ordering::Release);
     }

@@ -189,7 +189,7 @@ impl Caller<'_> {
         merged.unwrap_or(Merged::Gone { claim: into })
     }
 
-    fn resize(&self, claim: ClaimId, owner: Owner, request: &Request) -> Outcome {
+    pub(crate) fn resize(&self, claim: ClaimId, owner: Owner, request: &Request) -> Outcome {
         let resized = self.at(claim.agent(), |hands, at| resize::resize(hands, at, claim, owner, request));
         resized.unwrap_or_else(|| Outcome::gone(claim.agent()))
     }

@@ -6,13 +6,15 @@ use crate::allocator::Allocator;
 use crate::allocator::agents::AgentAt;
 use crate::allocator::claims::CountedFor;
 use crate::allocator::frameworks::SubAt;
+use crate::allocator::no_reservation::NoReservation;
 use crate::allocator::offers::{Held, HeldPart, OFFERER, Offer, OfferAt};
+use crate::allocator::reservations::ReservationId;
 use crate::allocator::shown::Content;
 use crate::claim::{Ask, Holder};
-use crate::ids::{AgentId, ClaimId, FrameworkId, OfferId, Owner};
-use crate::outcome::{Grant, Merged, Outcome, Transferred};
+use crate::ids::{AgentId, ClaimId, FrameworkId, OfferId, Owner, RoleId};
+use crate::outcome::{Merged, Outcome};
+use crate::reason::Resource;
 use crate::request::Request;
-use crate::split::Piece;
 
 /// What is to be done with what an offer holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,13 +26,33 @@ pub enum Operation {
         /// What is wanted.
         request: Request,
     },
+    /// Reserves exactly so much of it.
+    Reserve {
+        /// For which role: the one in which it was offered.
+        role: RoleId,
+        /// The reservation that is refined, which is among the offers; `None`: of what is nobody's.
+        of: Option<ReservationId>,
+        /// How much of each resource, in its unit.
+        amounts: Vec<(Resource, u64)>,
+        /// The caller's: principal, labels.
+        tag: u64,
+    },
+    /// Makes what was reserved nobody's, or that of the reservation under it in the stack.
+    Unreserve {
+        /// Which, of those among the offers.
+        reservation: ReservationId,
+        /// How much of each resource, in its unit; empty: all that was offered of it.
+        amounts: Vec<(Resource, u64)>,
+    },
 }
 
 /// What came of an accept.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Accepted {
-    /// Operation by operation, in their order: each is tried against what those before have left.
+    /// Launch by launch, in their order: each is tried against what the operations before have left.
     pub outcomes: Vec<Outcome>,
+    /// Of each Reserve and Unreserve, in their order: the reservation that was made, or unreserved.
+    pub reservations: Vec<Result<ReservationId, NoReservation>>,
     /// Whether a pool of the agent changed: read [`Table::pool_orders`](crate::Table::pool_orders).
     pub pools_changed: bool,
 }
@@ -88,7 +110,7 @@ impl Allocator {
         unknown
     }
 
-    fn refused_until(&self, refuse_ms: Option<u64>) -> Option<u64> {
+    pub(crate) fn refused_until(&self, refuse_ms: Option<u64>) -> Option<u64> {
         let refuse_ms = refuse_ms.unwrap_or(self.rules.refuse_ms).min(self.rules.refuse_ms_max);
         (refuse_ms > 0).then(|| self.now_ms.saturating_add(refuse_ms))
     }
@@ -102,18 +124,22 @@ impl Allocator {
 
     fn decline_at(&mut self, at: OfferAt, until_ms: Option<u64>) {
         let Some((offer, promised)) = self.end_unserved(at) else { return };
+        self.forgive(offer.sub);
+        if let Held::Reserved(at, part) = &offer.held {
+            if let Some(until_ms) = until_ms {
+                self.refuse_reserved(offer.sub, *at, &part.content, until_ms);
+            }
+            return;
+        }
         if let Some(until_ms) = until_ms {
-            let content = match &offer.held {
-                Held::Whole => &self.agents.entry(offer.agent).content,
-                Held::Part(part) => &part.content,
-            };
+            let content =
+                offer.held.part().map_or_else(|| &self.agents.entry(offer.agent).content, |part| &part.content);
             self.filters.refuse(offer.sub, offer.agent, &content.as_shown(), self.now_ms, until_ms);
         }
         // Not before: what it takes was refused too.
         if let Some(wait) = promised {
             self.serve_pledged(wait, offer.agent);
         }
-        self.forgive(offer.sub);
         self.came_back(offer.agent);
     }
 
@@ -131,7 +157,11 @@ impl Allocator {
     ) -> Result<Accepted, InvalidOffers> {
         self.now_ms = self.now_ms.max(now_ms);
         let (first, others) = self.check(framework, offers).inspect_err(|_| self.drop_offers(framework, offers))?;
-        let mut accepted = Accepted { outcomes: Vec::with_capacity(operations.len()), pools_changed: false };
+        let all: Vec<OfferAt> = core::iter::once(first).chain(others.iter().copied()).collect();
+        if self.has_reserved(&all, operations) {
+            return self.accept_converting((framework, offers), &all, operations, refuse_ms);
+        }
+        let mut accepted = Accepted { outcomes: Vec::with_capacity(operations.len()), ..Accepted::default() };
         let of = self.offers.get(first).map(|offer| (offer.sub, offer.agent));
         let Some((sub, agent)) = of else { return Err(InvalidOffers::None) };
         match self.one_claim(first, &others) {
@@ -173,7 +203,7 @@ impl Allocator {
     }
 
     /// Ends those of the offers that are out to a framework, without a filter.
-    fn drop_offers(&mut self, framework: FrameworkId, offers: &[OfferId]) {
+    pub(crate) fn drop_offers(&mut self, framework: FrameworkId, offers: &[OfferId]) {
         for offer in offers {
             if let Some(at) = self.theirs(framework, *offer) {
                 self.decline_at(at, None);
@@ -210,19 +240,19 @@ impl Allocator {
     }
 
     /// What an offer holds, as a claim.
-    fn claim_of(&mut self, at: OfferAt) -> Option<ClaimId> {
+    pub(crate) fn claim_of(&mut self, at: OfferAt) -> Option<ClaimId> {
         if matches!(self.offers.get(at)?.held, Held::Whole) && !self.part_whole(at) {
             return None;
         }
         match &self.offers.get(at)?.held {
             Held::Part(part) => Some(part.claim),
-            Held::Whole => None,
+            Held::Whole | Held::Reserved(..) => None,
         }
     }
 
     /// Claims on an agent that is closed for this offer.
     fn launch_whole(&mut self, sub: SubAt, agent: AgentAt, operation: &Operation) -> Outcome {
-        let Operation::Launch { owner, request } = operation;
+        let Operation::Launch { owner, request } = operation else { return gone(agent) };
         let Some(role) = self.subscriptions.get(sub).map(|sub| sub.role) else { return gone(agent) };
         let holder = Holder { owner: *owner, role };
         let outcome = self.offer_door().claim(AgentId::new(agent), holder, Ask::Request(request));
@@ -231,16 +261,12 @@ impl Allocator {
 
     /// Claims a piece of a claim.
     fn launch_of(&mut self, sub: SubAt, claim: ClaimId, operation: &Operation) -> Outcome {
-        let Operation::Launch { owner, request } = operation;
-        let outcome = self.local.caller().split(claim, OFFERER, Piece::Request(request));
-        if let Outcome::Granted(Grant { claim, .. }) = outcome {
-            let moved = self.local.transfer(claim, OFFERER, *owner);
-            debug_assert_eq!(moved, Transferred::Transferred, "the claim was made by this call");
-        }
+        let Operation::Launch { owner, request } = operation else { return gone(claim.agent().get()) };
+        let outcome = self.launch_piece(claim, OFFERER, *owner, request);
         self.count_launch(sub, outcome)
     }
 
-    fn count_launch(&mut self, sub: SubAt, outcome: Outcome) -> Outcome {
+    pub(crate) fn count_launch(&mut self, sub: SubAt, outcome: Outcome) -> Outcome {
         if let Outcome::Granted(grant) = outcome {
             self.count_claim(grant.claim, CountedFor::Subscription(sub));
         }
@@ -259,7 +285,7 @@ impl Allocator {
         if let Some(until_ms) = self.refused_until(refuse_ms) {
             let refused = match offer.held {
                 Held::Whole => self.agents.entry(at).content.clone(),
-                Held::Part(part) => self.rest_of(*part, accepted),
+                Held::Part(part) | Held::Reserved(_, part) => self.rest_of(*part, accepted),
             };
             self.filters.refuse(offer.sub, at, &refused.as_shown(), self.now_ms, until_ms);
         }
@@ -283,16 +309,21 @@ impl Allocator {
 }
 
 impl Accepted {
-    fn add(&mut self, outcome: Outcome) {
+    pub(crate) fn add(&mut self, outcome: Outcome) {
+        self.note(outcome);
+        self.outcomes.push(outcome);
+    }
+
+    /// A launch changed pools, whatever came of it.
+    pub(crate) fn note(&mut self, outcome: Outcome) {
         self.pools_changed |= match outcome {
             Outcome::Granted(grant) => grant.pools_changed,
             Outcome::Contended(contended) => contended.pools_changed,
             Outcome::Refused(_) => false,
         };
-        self.outcomes.push(outcome);
     }
 }
 
-fn gone(agent: AgentAt) -> Outcome {
+pub(crate) fn gone(agent: AgentAt) -> Outcome {
     Outcome::Refused(crate::Refusal { agent: AgentId::new(agent), reason: crate::Reason::Gone })
 }

@@ -36,6 +36,15 @@ impl Bits {
     }
 }
 
+/// The set bits of a word, lowest first.
+pub(crate) fn ones(mut word: u64) -> impl Iterator<Item = u32> {
+    core::iter::from_fn(move || {
+        let bit = (word != 0).then(|| word.trailing_zeros())?;
+        word &= word - 1;
+        Some(bit)
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use crate::allocator::Allocator;
 use crate::allocator::amounts::Amounts;
 use crate::allocator::frameworks::SubAt;
+use crate::allocator::reservations::RESERVER;
 use crate::ids::{AgentId, ClaimId, Owner, RoleId};
 use crate::outcome::Released;
 use crate::standing::{Standing, StandingSet};
@@ -74,9 +75,17 @@ impl Claims {
 }
 
 impl Allocator {
-    /// Ends a claim; what it held is offered in the next cycle.
+    /// Ends a claim; what it held is offered in the next cycle. What was launched in a reservation comes back to that: its role stays
+    /// charged for it, and nothing is refunded.
     pub fn release(&mut self, claim: ClaimId, owner: Owner) -> Released {
-        let released = self.local.release(claim, owner);
+        if self.reservations.is_home(claim) {
+            return self.come_home(claim, owner);
+        }
+        let released = match self.local.release(claim, owner) {
+            // It came back to its reservation before.
+            Released::NotOwner { owner: RESERVER } => Released::Gone,
+            released => released,
+        };
         if matches!(released, Released::Released { .. } | Released::Gone) {
             self.uncount_claim(claim);
         }
@@ -100,7 +109,7 @@ impl Allocator {
         }
     }
 
-    fn uncount_claim(&mut self, claim: ClaimId) {
+    pub(crate) fn uncount_claim(&mut self, claim: ClaimId) {
         if let Some(Counted { of, amounts, standing, born, .. }) = self.claims.0.remove(&claim) {
             self.refund(of, &amounts);
             self.reclaims.remove(claim, standing, born);

@@ -42,7 +42,7 @@ impl Allocator {
 
     /// Chooses the next offers, as far as is known of their agents.
     fn choose(&mut self, batch: &mut Vec<OfferAt>) {
-        while batch.len() < BATCH && self.agents.count_available() > 0 {
+        while batch.len() < BATCH && (self.agents.count_available() > 0 || self.reservations.any_offerable()) {
             if let Some(agent) = self.single() {
                 match self.offer_single(agent) {
                     Some(at) => batch.push(at),
@@ -52,6 +52,10 @@ impl Allocator {
             }
             let Some(node) = self.order.pick() else { return };
             let sub = self.subscriptions.of_node(node);
+            if let Some(at) = self.offer_reserved(sub) {
+                batch.push(at);
+                continue;
+            }
             let room = self.room_of(sub);
             match self.next_agent(sub).and_then(|agent| self.offer_within(sub, agent, &room)) {
                 Some(at) => batch.push(at),
@@ -284,7 +288,7 @@ impl Allocator {
 }
 
 /// Whether amounts have all of one of the minima.
-fn is_enough(minima: &[Quantities], amounts: &Amounts) -> bool {
+pub(crate) fn is_enough(minima: &[Quantities], amounts: &Amounts) -> bool {
     let has = |minimum: &Quantities| {
         amounts.0[CPU_MILLI] >= minimum.cpu_milli && amounts.0[PAGES] >= minimum.mem_bytes.div_ceil(PAGE_BYTES)
     };

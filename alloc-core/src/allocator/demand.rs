@@ -99,8 +99,8 @@ impl Allocator {
             let Some(offer) = self.offers.get(at).filter(|offer| !offer.is_rescinded && offer.sub != sub) else {
                 continue;
             };
-            let (agent, holder, amounts) = (offer.agent, offer.sub, self.content(offer).amounts);
-            if !self.would_be_offered(sub, agent) {
+            let (holder, amounts) = (offer.sub, self.content(offer).amounts);
+            if !self.would_take(sub, offer) {
                 continue;
             }
             self.move_charge(holder, sub, &amounts);

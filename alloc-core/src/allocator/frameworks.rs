@@ -194,6 +194,7 @@ impl Allocator {
         self.end_offers_of(at);
         self.end_pledges_to(at);
         self.filters.remove_sub(at);
+        self.reservations.filters.remove_sub(at);
         let Some(subscriber) = self.subscriptions.remove(at) else { return };
         self.waiting.remove(&(subscriber.closed_until_ms, at));
         if let Some(role) = self.role(subscriber.role) {
@@ -241,7 +242,7 @@ impl Allocator {
             }
             if !active {
                 self.end_offers_of(at);
-                self.filters.revive(at);
+                self.drop_filters(at);
             }
             self.see_open(at);
         }
@@ -267,13 +268,18 @@ impl Allocator {
     /// [`AllocatorError::NoSuchFramework`]; [`AllocatorError::NotSubscribed`].
     pub fn revive(&mut self, framework: FrameworkId, role: RoleId) -> Result<(), AllocatorError> {
         let at = self.find_or(framework, role)?;
-        self.filters.revive(at);
+        self.drop_filters(at);
         self.forgive(at);
         if let Some(subscriber) = self.subscriptions.get_mut(at) {
             subscriber.suppressed = false;
         }
         self.see_open(at);
         Ok(())
+    }
+
+    fn drop_filters(&mut self, at: SubAt) {
+        self.filters.revive(at);
+        self.reservations.filters.revive(at);
     }
 
     /// Whoever answers has let nothing lapse.

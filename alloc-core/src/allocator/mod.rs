@@ -10,6 +10,8 @@
 //! stay as they are, and nobody but the offer's holder takes any of them. Where something comes back meanwhile, or a quota leaves
 //! room for a part only, an offer is a claim that holds just what it shows.
 //!
+//! **A reservation** ([`Allocator::reserve`]) sets parts of an agent aside for a role: they are offered to it and those below only.
+//!
 //! **A cycle** ([`Allocator::offer`]) goes on until nobody wants what is left: the neediest subscription gets the next agent that it
 //! does not filter. It looks at what changed, and at available agents by bitmaps, never at all agents.
 
@@ -25,10 +27,15 @@ mod error;
 mod explain;
 mod filters;
 mod frameworks;
+mod no_reservation;
 mod offers;
+mod operations;
 mod order;
 mod quota;
 mod reclaim;
+mod reservations;
+mod reserved;
+mod reserving;
 mod roles;
 mod rules;
 mod shown;
@@ -61,6 +68,7 @@ use offers::{OfferAt, Offers};
 use order::Order;
 use quota::Needs;
 use reclaim::Reclaims;
+use reservations::Reservations;
 use roles::Role;
 use unmet::Unmet;
 use waits::Waits;
@@ -69,8 +77,10 @@ pub use answer::{Accepted, InvalidOffers, Operation};
 pub use error::AllocatorError;
 pub use explain::{Hindrance, NearestOffer, NoOffer, NotServed};
 pub use frameworks::Subscription;
+pub use no_reservation::NoReservation;
 pub use offers::OfferView;
 pub use reclaim::Disruption;
+pub use reservations::{ReservationId, ReservationKind, ReservationView};
 pub use roles::{CpuKind, RoleSpec};
 pub use rules::Rules;
 pub use waits::WaitId;
@@ -107,6 +117,12 @@ pub enum Event {
         /// Which.
         claim: ClaimId,
     },
+    /// A reservation is smaller than it was, because what a claim in it gave up could not be held again; or larger, because
+    /// what such a claim got beside it could not be split off.
+    ReservationChanged {
+        /// Which.
+        reservation: ReservationId,
+    },
     /// A request that waited is placed.
     Placed {
         /// Which.
@@ -131,6 +147,7 @@ pub struct Allocator {
     needs: Needs,
     filters: Filters,
     offers: Offers,
+    reservations: Reservations,
     claims: Claims,
     demand: Demand,
     waits: Waits,
@@ -170,6 +187,7 @@ impl Allocator {
             needs: Needs::default(),
             filters: Filters::default(),
             offers: Offers::default(),
+            reservations: Reservations::default(),
             claims: Claims::default(),
             demand: Demand::default(),
             waits: Waits::default(),

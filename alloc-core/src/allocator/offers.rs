@@ -4,6 +4,7 @@ use crate::agent_snapshot::AgentSnapshot;
 use crate::allocator::agents::{AgentAt, NO_OFFER};
 use crate::allocator::amounts::{Amounts, CPU_MILLI, PAGES};
 use crate::allocator::frameworks::SubAt;
+use crate::allocator::reservations::{ReservationAt, ReservationId};
 use crate::allocator::shown::Content;
 use crate::allocator::waits::WaitId;
 use crate::allocator::{Allocator, Event, shown};
@@ -31,6 +32,23 @@ pub(crate) enum Held {
     Whole,
     /// A claim, what it shows, and words in which that alone is free.
     Part(Box<HeldPart>),
+    /// The same of a reservation.
+    Reserved(ReservationAt, Box<HeldPart>),
+}
+
+impl Held {
+    /// The reservation that it is of.
+    pub(crate) const fn reservation(&self) -> Option<ReservationAt> {
+        if let Self::Reserved(at, _) = self { Some(*at) } else { None }
+    }
+
+    /// What is held as a claim.
+    pub(crate) fn part(&self) -> Option<&HeldPart> {
+        match self {
+            Self::Whole => None,
+            Self::Part(part) | Self::Reserved(_, part) => Some(part),
+        }
+    }
 }
 
 /// An offer of a part of an agent.
@@ -38,6 +56,7 @@ pub(crate) enum Held {
 pub(crate) struct HeldPart {
     pub(crate) claim: ClaimId,
     pub(crate) content: Content,
+    pub(crate) parts: Box<[Part]>,
     pub(crate) words: Box<[u64]>,
 }
 
@@ -112,8 +131,13 @@ impl Offers {
         self.places(|offer| matches!(offer.held, Held::Whole))
     }
 
+    /// Those of an agent, reserved ones among them.
     pub(crate) fn of_agent(&self, agent: AgentAt) -> Vec<OfferAt> {
         self.places(|offer| offer.agent == agent)
+    }
+
+    pub(crate) fn of_reservation(&self, reservation: ReservationAt) -> Vec<OfferAt> {
+        self.places(|offer| offer.held.reservation() == Some(reservation))
     }
 
     fn of_sub(&self, sub: SubAt) -> Vec<OfferAt> {
@@ -143,15 +167,21 @@ pub struct OfferView<'a> {
     pub version: u64,
     /// CPU and memory of it.
     pub quantities: Quantities,
+    /// Which reservation it is of: what is launched of it comes back to that. `None`: of what is nobody's.
+    pub reservation: Option<ReservationId>,
     /// What it shows: an agent on which nothing else is free.
     pub agent: AgentSnapshot<'a>,
+    parts: Option<&'a [Part]>,
 }
 
 impl OfferView<'_> {
     /// Exactly what it holds.
     #[must_use]
     pub fn placement(&self) -> Placement {
-        exact::placement(self.agent.shape(), shown::parts(&self.agent).into_iter())
+        match self.parts {
+            Some(parts) => exact::placement(self.agent.shape(), parts.iter().copied()),
+            None => exact::placement(self.agent.shape(), shown::parts(&self.agent).into_iter()),
+        }
     }
 }
 
@@ -168,14 +198,17 @@ impl Allocator {
         let sub = self.subscriptions.get(offer.sub)?;
         let content = self.content(offer);
         let table = self.local.table();
-        let (agent, version) = match &offer.held {
-            Held::Whole => (self.agents.snapshot(table, offer.agent)?, self.agents.entry(offer.agent).version),
-            Held::Part(part) => (self.agents.snapshot_of(table, offer.agent, &part.words)?, 0),
+        let part = offer.held.part();
+        let (agent, version) = match part {
+            None => (self.agents.snapshot(table, offer.agent)?, self.agents.entry(offer.agent).version),
+            Some(part) => (self.agents.snapshot_of(table, offer.agent, &part.words)?, 0),
         };
         let quantities =
             Quantities { cpu_milli: content.amounts.0[CPU_MILLI], mem_bytes: content.amounts.0[PAGES] * PAGE_BYTES };
         let (framework, role) = (sub.framework, sub.role);
-        Some(OfferView { id: offer.id, framework, role, since_ms: offer.since_ms, version, quantities, agent })
+        let reservation = offer.held.reservation().and_then(|at| self.reservations.get(at)).map(|of| of.id);
+        let (id, since_ms, parts) = (offer.id, offer.since_ms, part.map(|part| &*part.parts));
+        Some(OfferView { id, framework, role, since_ms, version, quantities, reservation, agent, parts })
     }
 
     /// How many offers are out.
@@ -185,10 +218,7 @@ impl Allocator {
     }
 
     pub(crate) fn content<'a>(&'a self, offer: &'a Offer) -> &'a Content {
-        match &offer.held {
-            Held::Whole => &self.agents.entry(offer.agent).content,
-            Held::Part(part) => &part.content,
-        }
+        offer.held.part().map_or_else(|| &self.agents.entry(offer.agent).content, |part| &part.content)
     }
 
     /// Offers all that is free on an agent.
@@ -202,11 +232,11 @@ impl Allocator {
 
     /// Counts an offer for its subscription.
     #[inline]
-    fn put_out(&mut self, sub: SubAt, agent: AgentAt, held: Held) -> OfferAt {
+    pub(crate) fn put_out(&mut self, sub: SubAt, agent: AgentAt, held: Held) -> OfferAt {
         let since_ms = self.now_ms;
-        let amounts = match &held {
-            Held::Whole => &self.agents.entry(agent).content.amounts,
-            Held::Part(part) => &part.content.amounts,
+        let amounts = match held.part() {
+            None => &self.agents.entry(agent).content.amounts,
+            Some(part) => &part.content.amounts,
         };
         if let Some(sub) = self.subscriptions.get_mut(sub) {
             sub.out += 1;
@@ -238,7 +268,7 @@ impl Allocator {
         let ClaimedExact::Granted(grant) = caller.claim_exact(AgentId::new(agent), holder, choice) else { return None };
         let len = table.words_of(AgentId::new(agent))?.len();
         let words = shown::words(places.shape, len, parts);
-        Some(HeldPart { claim: grant.claim, content: shown::of_parts(places, parts), words })
+        Some(HeldPart { claim: grant.claim, content: shown::of_parts(places, parts), parts: parts.into(), words })
     }
 
     /// Makes an offer of all of an agent a claim of what it shows, and opens the agent for what came back meanwhile. False when the
@@ -287,6 +317,7 @@ impl Allocator {
                 let _released = self.local.release(part.claim, OFFERER);
                 self.agents.mark(offer.agent);
             }
+            Held::Reserved(at, part) => self.lay_back(*at, part.claim),
         }
         Some((offer, promised))
     }

@@ -11,6 +11,7 @@ use crate::allocator::Allocator;
 use crate::allocator::amounts::{Amounts, MAX_RESOURCES};
 use crate::allocator::error::AllocatorError;
 use crate::allocator::frameworks::SubAt;
+use crate::allocator::order::NodeId;
 use crate::ids::RoleId;
 use crate::reason::Resource;
 
@@ -149,7 +150,7 @@ impl Allocator {
         for at in (0..self.roles.len()).rev() {
             let Some(role) = self.roles[at] else { continue };
             let mut need = role.guarantee;
-            need.sub(&self.order.used(role.node));
+            need.sub(&self.had(RoleId::new(u16::try_from(at).unwrap_or(u16::MAX)), role.node));
             need = need.max(&of[at]);
             of[at] = need;
             match role.parent {
@@ -166,7 +167,7 @@ impl Allocator {
         let needing = roles.filter_map(|(id, role)| {
             let role = (*role)?;
             let mut need = role.guarantee;
-            need.sub(&self.order.used(role.node));
+            need.sub(&self.had(id, role.node));
             (!need.is_zero()).then_some((self.order.share_by_weight(role.node), id))
         });
         let mut needing: Vec<_> = needing.collect();
@@ -178,7 +179,14 @@ impl Allocator {
     pub(crate) fn need_of(&self, role: RoleId) -> Amounts {
         let Some(of) = self.role(role) else { return Amounts::ZERO };
         let mut need = of.guarantee;
-        need.sub(&self.order.used(of.node));
+        need.sub(&self.had(role, of.node));
         need
+    }
+
+    /// What a role has: what it uses, and what is reserved for it and nobody uses.
+    fn had(&self, role: RoleId, node: NodeId) -> Amounts {
+        let mut had = self.order.used(node);
+        had.add(&self.reservations.idle_of(role));
+        had
     }
 }

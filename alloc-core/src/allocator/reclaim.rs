@@ -213,7 +213,8 @@ impl Allocator {
         taken: &BTreeMap<RoleId, (u32, Amounts)>,
     ) -> Option<(RoleId, Amounts)> {
         let Counted { amounts, role: from, .. } = *self.claims.get(claim)?;
-        if from == role || self.reclaims.named.contains_key(&claim) {
+        // What ends in a reservation makes no room for others.
+        if from == role || self.reclaims.named.contains_key(&claim) || self.reservations.is_home(claim) {
             return None;
         }
         let (count, sum) = taken.get(&from).copied().unwrap_or_default();

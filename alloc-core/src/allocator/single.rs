@@ -5,6 +5,7 @@
 
 use crate::allocator::Allocator;
 use crate::allocator::agents::AgentAt;
+use crate::allocator::bits::ones;
 use crate::allocator::frameworks::SubAt;
 use crate::allocator::offers::OfferAt;
 use crate::allocator::order::NodeId;
@@ -16,7 +17,7 @@ impl Allocator {
     /// The agent, if it is the only one available and most filter it.
     #[inline]
     pub(crate) fn single(&self) -> Option<AgentAt> {
-        if self.agents.count_available() != 1 {
+        if self.agents.count_available() != 1 || self.reservations.any_offerable() {
             return None;
         }
         let agent = self.agents.first_available()?;
@@ -51,13 +52,4 @@ impl Allocator {
             sub.is_open(self.now_ms).then_some(sub.node)
         })
     }
-}
-
-/// The set bits of a word, lowest first.
-fn ones(mut word: u64) -> impl Iterator<Item = u32> {
-    core::iter::from_fn(move || {
-        let bit = (word != 0).then(|| word.trailing_zeros())?;
-        word &= word - 1;
-        Some(bit)
-    })
 }

@@ -14,6 +14,7 @@ impl Allocator {
         // Time does not go back.
         self.now_ms = self.now_ms.max(now_ms);
         self.filters.expire(self.now_ms, |_, _| ());
+        self.reservations.filters.expire(self.now_ms, |_, _| ());
         self.end_windows();
         self.end_waits();
         self.end_graces();
@@ -29,9 +30,10 @@ impl Allocator {
         let timeout =
             self.rules.offer_timeout_ms.zip(self.oldest()).map(|(timeout_ms, since_ms)| since_ms + timeout_ms);
         let filter = self.filters.next_deadline_ms();
+        let reserved = self.reservations.filters.next_deadline_ms();
         let over = self.take_over_at();
         let reclaim = self.reclaim_at();
-        [window, grace, wait, timeout, filter, over, reclaim].into_iter().flatten().min()
+        [window, grace, wait, timeout, filter, reserved, over, reclaim].into_iter().flatten().min()
     }
 
     /// When the oldest offer that was not rescinded was made.

@@ -62,6 +62,7 @@ impl Allocator {
         let Some(entry) = self.agents.get(at) else { return };
         let total = entry.total;
         self.withdraw(at);
+        self.forget_reserved(agent);
         self.totals.sub(&total);
         self.tell_totals();
         self.filters.remove_agent(at);
@@ -96,6 +97,7 @@ impl Allocator {
         self.table().set_state(agent, state)?;
         self.agents.entry_mut(at).is_open = open;
         self.agents.put_available(at, false);
+        self.see_reserved_on(at);
         self.agents.mark(at);
         Ok(())
     }
@@ -107,6 +109,9 @@ impl Allocator {
     pub fn set_attributes(&mut self, agent: AgentId, attributes: Attributes) -> Result<(), AllocatorError> {
         self.table().set_attributes(agent, attributes)?;
         self.filters.remove_agent(agent.get());
+        for at in self.reservations.of_agent(agent.get()).to_vec() {
+            self.reservations.filters.remove_agent(at);
+        }
         self.select_agent(agent.get());
         Ok(())
     }
@@ -119,7 +124,7 @@ impl Allocator {
     /// Ends all offers of an agent without waiting for an answer.
     fn withdraw(&mut self, at: AgentAt) {
         let entry = self.agents.entry(at);
-        if entry.whole == NO_OFFER && entry.partial == 0 {
+        if entry.whole == NO_OFFER && entry.partial == 0 && self.reservations.of_agent(at).is_empty() {
             return;
         }
         for offer in self.offers.of_agent(at) {

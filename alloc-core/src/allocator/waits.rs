@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use crate::allocator::agents::AgentAt;
 use crate::allocator::demand::Pledge;
 use crate::allocator::error::AllocatorError;
-use crate::allocator::offers::OfferAt;
+use crate::allocator::offers::{Offer, OfferAt};
 use crate::allocator::ways::Claimant;
 use crate::allocator::{Allocator, Event};
 use crate::ids::{AgentId, RoleId};
@@ -220,7 +220,8 @@ impl Allocator {
                 continue;
             }
             let fits = |at: &OfferAt| {
-                let out = self.offers.get(*at).is_some_and(|offer| !offer.is_rescinded);
+                let is_free = |offer: &Offer| !offer.is_rescinded && offer.held.reservation().is_none();
+                let out = self.offers.get(*at).is_some_and(is_free);
                 out && self.view(*at).is_some_and(|view| view.agent.fits(&request))
             };
             match old.iter().copied().find(fits) {

@@ -79,7 +79,11 @@ impl Allocator {
 
     /// Makes a claim hold what the request says, as [`Table::resize`](crate::Table::resize).
     pub fn resize(&mut self, claim: ClaimId, owner: Owner, request: &Request) -> Outcome {
-        let outcome = self.table().resize(claim, owner, request);
+        let outcome = if self.reservations.is_home(claim) {
+            self.resize_at_home(claim, owner, request)
+        } else {
+            self.table().resize(claim, owner, request)
+        };
         if matches!(outcome, Outcome::Granted(_)) {
             self.count_again(claim);
             self.came_back_to(claim.agent());

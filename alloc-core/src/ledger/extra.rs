@@ -58,7 +58,7 @@ impl Extras {
         raised.map(|_| ())
     }
 
-    fn lower(&self, id: RoleId, place: usize, amount: u64) {
+    pub(super) fn lower(&self, id: RoleId, place: usize, amount: u64) {
         // AcqRel, Relaxed on failure: as `raise`; it cannot fail.
         let _always =
             self.word(id, place).update(Ordering::AcqRel, Ordering::Relaxed, |used| Some(used.wrapping_sub(amount)));
@@ -89,7 +89,11 @@ impl Ledger {
         Ok(())
     }
 
-    fn raise_extra(&self, who: Who<'_>, (id, place, amount): (RoleId, usize, u64)) -> Result<(), ChargeError> {
+    pub(super) fn raise_extra(
+        &self,
+        who: Who<'_>,
+        (id, place, amount): (RoleId, usize, u64),
+    ) -> Result<(), ChargeError> {
         for round in 0..=ROUNDS {
             // To watch costs a look at every desk: only once the first try has failed.
             let watch = (round > 0).then(|| Watch::start(who.0));

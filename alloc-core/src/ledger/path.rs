@@ -60,7 +60,7 @@ impl Ledger {
     }
 
     /// Charges one level what needs no counter; false: it has to be charged in full.
-    fn charge_level(&self, desk: usize, (id, role): (RoleId, &Role), owed: [u64; 2]) -> bool {
+    pub(super) fn charge_level(&self, desk: usize, (id, role): (RoleId, &Role), owed: [u64; 2]) -> bool {
         if role.own_way() == BY_TALLY {
             self.account(desk, id).count(owed);
             return true;
@@ -68,7 +68,7 @@ impl Ledger {
         self.spend(desk, id, owed)
     }
 
-    fn refund_level(&self, desk: usize, (id, role): (RoleId, &Role), owed: [u64; 2]) {
+    pub(super) fn refund_level(&self, desk: usize, (id, role): (RoleId, &Role), owed: [u64; 2]) {
         match role.own_way() {
             BY_TALLY => self.account(desk, id).count(owed.map(u64::wrapping_neg)),
             BY_CREDIT => self.give_credit(desk, (id, role), owed),

@@ -7,6 +7,7 @@ mod hoarding;
 mod offering;
 mod quota;
 mod reclaiming;
+mod reserving;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -159,8 +160,8 @@ impl Cluster {
             })
             .collect();
         let accepted = self.allocator.accept(framework, offers, &launches, Some(refuse_ms), self.now_ms)?;
-        for (Operation::Launch { owner, .. }, outcome) in launches.iter().zip(&accepted.outcomes) {
-            if let Outcome::Granted(grant) = outcome {
+        for (operation, outcome) in launches.iter().zip(&accepted.outcomes) {
+            if let (Operation::Launch { owner, .. }, Outcome::Granted(grant)) = (operation, outcome) {
                 self.launched.push((grant.claim, *owner));
             }
         }
