@@ -208,6 +208,41 @@ fn a_wait_that_ends_lets_the_offer_it_was_promised_go_to_another() {
 }
 
 #[test]
+fn a_subscription_gets_the_only_old_offer_it_may_have_however_many_there_are() {
+    let mut cluster = Cluster::with_room(Rules { offer_timeout_ms: None, ..Rules::default() }, 700);
+    cluster.agents(600, 1, 1);
+    let role = cluster.role();
+    cluster.framework(1, role);
+    assert_eq!(cluster.cycle().len(), 600);
+    // Its offer is behind more others than are looked at in one go.
+    let last = AgentId::new(599);
+    let only = cluster.allocator.table().select([Constraint::AgentIn(vec![last])]).unwrap();
+    let picky = cluster.subscribe(2, role, Subscription { agents: Some(only), ..Subscription::default() });
+    for _ in 0..40 {
+        cluster.after(100);
+    }
+    assert_eq!(cluster.agents_of(picky), [last]);
+}
+
+#[test]
+fn those_who_want_nothing_that_is_out_are_not_in_the_way_of_who_does() {
+    let mut cluster = Cluster::new();
+    cluster.agent(1, 1);
+    let [role, busy] = [cluster.role(), cluster.role()];
+    let hoarder = cluster.framework(1, role);
+    assert_eq!(cluster.cycle(), [(hoarder, A0)]);
+    for id in 100..200 {
+        let none = cluster.allocator.table().select([Constraint::AgentIn(vec![AgentId::new(200)])]).unwrap();
+        cluster.subscribe(id, busy, Subscription { agents: Some(none), ..Subscription::default() });
+    }
+    let late = cluster.framework(2, busy);
+    for _ in 0..40 {
+        cluster.after(100);
+    }
+    assert_eq!(cluster.agents_of(late), [A0]);
+}
+
+#[test]
 fn what_was_left_in_an_accept_stays_declined_when_a_request_was_promised_it() {
     let mut cluster = Cluster::new();
     cluster.agent(4, 8);
