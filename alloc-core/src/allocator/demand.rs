@@ -45,6 +45,10 @@ impl Demand {
     pub(crate) fn pledged(&self) -> impl Iterator<Item = (&OfferId, &Pledge)> {
         self.pledges.iter()
     }
+
+    fn has_pledge(&self, sub: SubAt) -> bool {
+        self.pledges.values().any(|pledge| matches!(pledge, Pledge::Subscription(to, _) if *to == sub))
+    }
 }
 
 impl Allocator {
@@ -103,7 +107,7 @@ impl Allocator {
     }
 
     fn take_over_for(&mut self, sub: SubAt, old: &[OfferAt]) {
-        let mut has_one = false;
+        let mut has_one = self.demand.has_pledge(sub);
         for &at in old {
             let Some(offer) = self.offers.get(at).filter(|offer| !offer.is_rescinded && offer.sub != sub) else {
                 continue;

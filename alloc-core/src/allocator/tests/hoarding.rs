@@ -155,6 +155,20 @@ fn a_wait_that_fits_at_once_is_placed_in_the_next_cycle() {
 }
 
 #[test]
+fn looking_often_takes_no_more_from_a_hoarder_than_looking_once() {
+    let mut cluster = Cluster::new();
+    cluster.agents(8, 4, 8);
+    let role = cluster.role();
+    let hoarder = cluster.framework(1, role);
+    cluster.cycle();
+    let late = cluster.framework(2, role);
+    for _ in 0..40 {
+        cluster.after(100);
+    }
+    assert_eq!((cluster.agents_of(hoarder).len(), cluster.agents_of(late).len()), (4, 4));
+}
+
+#[test]
 fn a_declined_offer_goes_to_a_request_that_waits_first() {
     let mut cluster = Cluster::new();
     cluster.agent(4, 8);
