@@ -172,7 +172,7 @@ impl Allocator {
         self.order.set_open(subscriber.node, open);
     }
 
-    /// Takes a framework out of a role: its offers there are over, its claims stay as they are and count for the role.
+    /// Takes a framework out of a role: its offers and waits there are over, its claims stay as they are and count for the role.
     ///
     /// # Errors
     /// [`AllocatorError::NoSuchFramework`]; [`AllocatorError::NotSubscribed`].
@@ -191,6 +191,7 @@ impl Allocator {
         self.filters.remove_sub(at);
         let Some(subscriber) = self.subscriptions.remove(at) else { return };
         self.waiting.remove(&(subscriber.closed_until_ms, at));
+        self.waits.remove_of(subscriber.framework, subscriber.role);
         if let Some(role) = self.role(subscriber.role) {
             let (used, role) = (self.order.used(subscriber.node), role.node);
             self.order.refund(subscriber.node, &used);

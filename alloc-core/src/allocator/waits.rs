@@ -11,7 +11,7 @@ use crate::allocator::error::AllocatorError;
 use crate::allocator::offers::OfferAt;
 use crate::allocator::ways::Claimant;
 use crate::allocator::{Allocator, Event};
-use crate::ids::{AgentId, RoleId};
+use crate::ids::{AgentId, FrameworkId, RoleId};
 use crate::outcome::Outcome;
 use crate::place::Placed;
 use crate::request::{Policy, Request};
@@ -92,6 +92,15 @@ impl Waits {
 
     fn remove(&mut self, wait: WaitId) -> Option<Wait> {
         self.list.remove(&self.ranks.remove(&wait)?)
+    }
+
+    /// Ends the waits of a framework in a role.
+    pub(crate) fn remove_of(&mut self, framework: FrameworkId, role: RoleId) {
+        let is_of = |wait: &Wait| wait.claimant.framework == Some(framework) && wait.claimant.role == role;
+        let ids: Vec<WaitId> = self.iter().filter(|(_, wait)| is_of(wait)).map(|(id, _)| id).collect();
+        for id in ids {
+            self.remove(id);
+        }
     }
 }
 

@@ -206,6 +206,22 @@ fn what_was_declined_stays_declined_when_a_request_was_promised_it() {
 }
 
 #[test]
+fn a_framework_that_is_gone_waits_for_nothing() {
+    let mut cluster = Cluster::new();
+    cluster.agent(4, 8);
+    let role = cluster.role();
+    let [holder, leaving] = [1, 2].map(|id| cluster.framework(id, role));
+    assert_eq!(cluster.cycle(), [(holder, A0)]);
+    cluster.allocator.suppress(leaving, role).unwrap();
+    let who = Claimant { framework: Some(leaving), ..claimant(&mut cluster, role) };
+    cluster.allocator.wait(who, Request::exclusive(3, GIB), Policy::Pack, cluster.now_ms).unwrap();
+    cluster.allocator.unsubscribe(leaving, role).unwrap();
+    assert_eq!(cluster.allocator.waiting(), 0);
+    cluster.after(5_000);
+    assert_eq!(rescinds(&mut cluster), [], "nobody wants the holder's offer");
+}
+
+#[test]
 fn a_wait_that_ends_lets_the_offer_it_was_promised_go_to_another() {
     let mut cluster = Cluster::new();
     cluster.agent(4, 8);
