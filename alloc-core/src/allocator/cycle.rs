@@ -75,7 +75,9 @@ impl Allocator {
     fn look_at_changes(&mut self) {
         loop {
             let changed = self.agents.take_dirty();
-            changed.iter().for_each(|at| self.look(*at));
+            for &at in &changed {
+                self.look(at);
+            }
             self.serve_waits(&changed);
             if !self.agents.has_dirty() {
                 return;
@@ -84,20 +86,22 @@ impl Allocator {
     }
 
     /// Looks at an agent. Is all of it offered and something came back, the offer keeps what it shows, and the rest is offered too.
-    pub(crate) fn look(&mut self, at: AgentAt) {
-        let Some(entry) = self.agents.get(at) else { return };
+    /// Whether what is known of it now is what is free: else it is to be looked at once more.
+    pub(crate) fn look(&mut self, at: AgentAt) -> bool {
+        let Some(entry) = self.agents.get(at) else { return false };
         if entry.whole != NO_OFFER {
             let offer = entry.whole;
             if !self.agents.is_current(self.local.table(), at) && !self.part_whole(offer) {
                 self.withdraw_offer(offer);
             }
-            return;
+            return false;
         }
         if self.agents.look(self.local.table(), at) {
             let (filters, entry) = (&mut self.filters, self.agents.entry(at));
             filters.grew(at, &entry.content.as_shown(), |_| ());
         }
         self.see_available(at);
+        true
     }
 
     /// Whether an agent can be offered, as it is now.

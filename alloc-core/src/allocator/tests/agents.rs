@@ -34,10 +34,7 @@ fn an_agent_that_is_back_larger_is_offered_as_it_is() {
     cluster.allocator.remove_agent(A0).unwrap();
     cluster.allocator.return_agent(A0, Cluster::shape(16, 32), Attributes::default()).unwrap();
     assert_eq!(cluster.cycle(), [(framework, A0)]);
-    assert_eq!(
-        cluster.allocator.offer_view(cluster.offers_to(framework)[0]).unwrap().quantities.cpu_milli,
-        16_000
-    );
+    assert_eq!(cluster.allocator.offer_view(cluster.offers_to(framework)[0]).unwrap().quantities.cpu_milli, 16_000);
 }
 
 #[test]
@@ -162,10 +159,7 @@ fn agents_that_nobody_knows_have_no_state_and_cannot_go() {
     let mut cluster = Cluster::new();
     let role = cluster.role();
     cluster.framework(1, role);
-    assert_eq!(
-        cluster.allocator.set_agent_state(A1, AgentState::Active),
-        Err(AllocatorError::NoSuchAgent(A1))
-    );
+    assert_eq!(cluster.allocator.set_agent_state(A1, AgentState::Active), Err(AllocatorError::NoSuchAgent(A1)));
     assert_eq!(cluster.allocator.know(A1), Err(AllocatorError::NoSuchAgent(A1)));
     cluster.allocator.remove_agent(A1).unwrap_err();
     assert_eq!(cluster.cycle(), []);
@@ -233,8 +227,7 @@ fn the_shorter_window_is_not_kept_waiting_by_the_longer() {
     // Both come back, that of the later window first.
     let [of_second, of_first] = cluster.offers_to(framework)[..] else { panic!("two offers") };
     cluster.now_ms += 1;
-    let (first, second) =
-        if cluster.out[&of_first].2 == A0 { (of_first, of_second) } else { (of_second, of_first) };
+    let (first, second) = if cluster.out[&of_first].2 == A0 { (of_first, of_second) } else { (of_second, of_first) };
     cluster.decline(first, 0);
     cluster.decline(second, 0);
     assert_eq!(cluster.cycle(), []);
