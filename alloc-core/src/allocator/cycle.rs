@@ -108,7 +108,9 @@ impl Allocator {
     pub(crate) fn see_available(&mut self, at: AgentAt) {
         let Some(entry) = self.agents.get(at) else { return };
         let ready = entry.is_open && entry.whole == NO_OFFER && !entry.is_gathering;
-        let enough = ready && is_enough(&self.rules.minimum, &entry.content.amounts);
+        let amounts = &entry.content.amounts;
+        let enough =
+            ready && (is_enough(&self.rules.minimum, amounts) || is_enough(self.subscriptions.minima(), amounts));
         self.agents.put_available(at, enough);
     }
 
@@ -144,7 +146,8 @@ impl Allocator {
     /// Whether what an agent shows is enough for a subscription.
     #[inline]
     pub(crate) fn suits(&self, subscriber: &Subscriber, agent: AgentAt) -> bool {
-        if subscriber.minimum.is_none() && subscriber.cpu != CpuKind::Exclusive {
+        // Without minima of anybody's own, what is available has the rules' minimum.
+        if self.subscriptions.minima().len() == 0 && subscriber.cpu != CpuKind::Exclusive {
             return true;
         }
         let entry = self.agents.entry(agent);
@@ -188,10 +191,10 @@ impl Allocator {
 }
 
 /// Whether amounts have all of one of the minima.
-fn is_enough(minima: &[Quantities], amounts: &Amounts) -> bool {
+fn is_enough<'a>(minima: impl IntoIterator<Item = &'a Quantities>, amounts: &Amounts) -> bool {
     let has = |minimum: &Quantities| {
         amounts.0[CPU_MILLI] >= minimum.cpu_milli && amounts.0[PAGES] >= minimum.mem_bytes.div_ceil(PAGE_BYTES)
     };
     let any = amounts.0[CPU_MILLI] > 0 || amounts.0[PAGES] > 0;
-    any && minima.iter().any(has)
+    any && minima.into_iter().any(has)
 }

@@ -3,6 +3,7 @@
 mod agents;
 mod answers;
 mod hoarding;
+mod minimum;
 mod offering;
 
 use std::collections::BTreeMap;
