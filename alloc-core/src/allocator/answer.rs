@@ -7,7 +7,7 @@ use crate::allocator::agents::AgentAt;
 use crate::allocator::claims::CountedFor;
 use crate::allocator::frameworks::SubAt;
 use crate::allocator::no_reservation::NoReservation;
-use crate::allocator::offers::{Held, HeldPart, OFFERER, Offer, OfferAt};
+use crate::allocator::offers::{Held, OFFERER, Offer, OfferAt};
 use crate::allocator::reservations::ReservationId;
 use crate::allocator::shown::Content;
 use crate::claim::{Ask, Holder};
@@ -275,19 +275,22 @@ impl Allocator {
 
     /// Ends accepted offers; what is left of them is declined.
     fn give_back_rest(&mut self, first: OfferAt, others: &[OfferAt], refuse_ms: Option<u64>, accepted: &Accepted) {
+        let rest = self.rest_of(first, others, accepted);
         for &other in others {
             // Its claim is part of the first one's.
             self.end_merged(other);
         }
         let Some((offer, promised)) = self.end_unserved(first) else { return };
         let at = offer.agent;
-        self.look(at);
+        let is_current = self.look(at);
         if let Some(until_ms) = self.refused_until(refuse_ms) {
-            let refused = match offer.held {
-                Held::Whole => self.agents.entry(at).content.clone(),
-                Held::Part(part) | Held::Reserved(_, part) => self.rest_of(*part, accepted),
-            };
-            self.filters.refuse(offer.sub, at, &refused.as_shown(), self.now_ms, until_ms);
+            let now = &self.agents.entry(at).content;
+            let refused = rest.as_ref().unwrap_or(now).as_shown();
+            self.filters.refuse(offer.sub, at, &refused, self.now_ms, until_ms);
+            // Beside a part there may be more than was refused.
+            if is_current && !refused.covers(&now.as_shown()) {
+                self.filters.grew(at, &now.as_shown(), |_| ());
+            }
         }
         // Not before: what it takes was refused too.
         if let Some(wait) = promised {
@@ -298,13 +301,18 @@ impl Allocator {
 }
 
 impl Allocator {
-    /// What a part had beyond what was launched of it. Which numbers of a range were launched is not gone into: fewer are left.
-    fn rest_of(&self, part: HeldPart, accepted: &Accepted) -> Content {
-        let mut content = part.content;
-        for grant in accepted.outcomes.iter().filter_map(|outcome| outcome.granted()) {
-            content.amounts.sub(&self.amounts_of(grant.claim));
+    /// What parts had beyond what was launched of them; `None` for all of an agent, where it is what is free. Which numbers of a
+    /// range were launched is not gone into: fewer are left.
+    fn rest_of(&self, first: OfferAt, others: &[OfferAt], accepted: &Accepted) -> Option<Content> {
+        let Held::Part(part) = &self.offers.get(first)?.held else { return None };
+        let mut rest = part.content.clone();
+        for offer in others.iter().filter_map(|other| self.offers.get(*other)) {
+            rest.add(self.content(offer));
         }
-        content
+        for grant in accepted.outcomes.iter().filter_map(|outcome| outcome.granted()) {
+            rest.amounts.sub(&self.amounts_of(grant.claim));
+        }
+        Some(rest)
     }
 }
 

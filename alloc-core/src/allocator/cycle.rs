@@ -161,7 +161,9 @@ impl Allocator {
     fn look_at_changes(&mut self) {
         loop {
             let changed = self.agents.take_dirty();
-            changed.iter().for_each(|at| self.look(*at));
+            for &at in &changed {
+                self.look(at);
+            }
             self.serve_waits(&changed);
             if !self.agents.has_dirty() {
                 return;
@@ -177,27 +179,31 @@ impl Allocator {
     }
 
     /// Looks at an agent. Is all of it offered and something came back, the offer keeps what it shows, and the rest is offered too.
-    pub(crate) fn look(&mut self, at: AgentAt) {
-        let Some(entry) = self.agents.get(at) else { return };
+    /// Whether what is known of it now is what is free: else it is to be looked at once more.
+    pub(crate) fn look(&mut self, at: AgentAt) -> bool {
+        let Some(entry) = self.agents.get(at) else { return false };
         if entry.whole != NO_OFFER {
             let offer = entry.whole;
             if !self.agents.is_current(self.local.table(), at) && !self.part_whole(offer) {
                 self.withdraw_offer(offer);
             }
-            return;
+            return false;
         }
         if self.agents.look(self.local.table(), at) {
             let (filters, entry) = (&mut self.filters, self.agents.entry(at));
             filters.grew(at, &entry.content.as_shown(), |_| ());
         }
         self.see_available(at);
+        true
     }
 
     /// Whether an agent can be offered, as it is now.
     pub(crate) fn see_available(&mut self, at: AgentAt) {
         let Some(entry) = self.agents.get(at) else { return };
         let ready = entry.is_open && entry.whole == NO_OFFER && !entry.is_gathering;
-        let enough = ready && is_enough(&self.rules.minimum, &entry.content.amounts);
+        let amounts = &entry.content.amounts;
+        let enough =
+            ready && (is_enough(&self.rules.minimum, amounts) || is_enough(self.subscriptions.minima(), amounts));
         self.agents.put_available(at, enough);
     }
 
@@ -233,7 +239,8 @@ impl Allocator {
     /// Whether what an agent shows is enough for a subscription.
     #[inline]
     pub(crate) fn suits(&self, subscriber: &Subscriber, agent: AgentAt) -> bool {
-        if subscriber.minimum.is_none() && subscriber.cpu != CpuKind::Exclusive {
+        // Without minima of anybody's own, what is available has the rules' minimum.
+        if self.subscriptions.minima().len() == 0 && subscriber.cpu != CpuKind::Exclusive {
             return true;
         }
         let entry = self.agents.entry(agent);
@@ -288,10 +295,10 @@ impl Allocator {
 }
 
 /// Whether amounts have all of one of the minima.
-pub(crate) fn is_enough(minima: &[Quantities], amounts: &Amounts) -> bool {
+pub(crate) fn is_enough<'a>(minima: impl IntoIterator<Item = &'a Quantities>, amounts: &Amounts) -> bool {
     let has = |minimum: &Quantities| {
         amounts.0[CPU_MILLI] >= minimum.cpu_milli && amounts.0[PAGES] >= minimum.mem_bytes.div_ceil(PAGE_BYTES)
     };
     let any = amounts.0[CPU_MILLI] > 0 || amounts.0[PAGES] > 0;
-    any && minima.iter().any(has)
+    any && minima.into_iter().any(has)
 }

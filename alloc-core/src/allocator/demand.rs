@@ -16,7 +16,7 @@ use crate::allocator::offers::OfferAt;
 use crate::allocator::waits::WaitId;
 use crate::ids::OfferId;
 
-/// How many old offers, and how many who want them, are looked at in one go.
+/// How many old offers, and how many who want them, are looked at in one go. The next go looks at the next of them.
 const OLD_MOST: usize = 256;
 const HUNGRY_MOST: usize = 64;
 /// Between two goes, in milliseconds.
@@ -36,11 +36,18 @@ pub(crate) struct Demand {
     pledges: BTreeMap<OfferId, Pledge>,
     /// Not before then are old offers looked at again.
     again_ms: u64,
+    /// How many old offers, and how many who want them, the last goes have looked at.
+    seen_old: usize,
+    seen_hungry: usize,
 }
 
 impl Demand {
     pub(crate) fn pledged(&self) -> impl Iterator<Item = (&OfferId, &Pledge)> {
         self.pledges.iter()
+    }
+
+    fn has_pledge(&self, sub: SubAt) -> bool {
+        self.pledges.values().any(|pledge| matches!(pledge, Pledge::Subscription(to, _) if *to == sub))
     }
 }
 
@@ -56,17 +63,23 @@ impl Allocator {
         if self.demand.again_ms > self.now_ms || self.offers.len() == 0 {
             return;
         }
-        let old = self.old_offers();
-        if old.is_empty() {
+        let all_old = self.old_offers();
+        if all_old.is_empty() {
             return;
         }
         self.demand.again_ms = self.now_ms + PAUSE_MS;
-        self.take_over_for_waits(&old);
-        let mut hungry: Vec<SubAt> = self.hungry().collect();
-        self.sort_by_need(&mut hungry);
-        hungry.truncate(HUNGRY_MOST);
-        for sub in hungry {
-            self.take_over_for(sub, &old);
+        let (old, more_old) = some(&all_old, self.demand.seen_old, OLD_MOST);
+        self.take_over_for_waits(old);
+        let mut all_hungry: Vec<SubAt> = self.hungry().collect();
+        self.sort_by_need(&mut all_hungry);
+        let (hungry, more_hungry) = some(&all_hungry, self.demand.seen_hungry, HUNGRY_MOST);
+        for &sub in hungry {
+            self.take_over_for(sub, old);
+        }
+        // Everybody looks at every offer in turn: all offers, and then the next who are hungry.
+        self.demand.seen_old = more_old;
+        if more_old == 0 {
+            self.demand.seen_hungry = more_hungry;
         }
     }
 
@@ -83,7 +96,7 @@ impl Allocator {
     fn old_offers(&self) -> Vec<OfferAt> {
         let made_by = self.now_ms.checked_sub(self.rules.min_hold_ms);
         let old = self.aging.iter().take_while(|(since_ms, _)| made_by.is_some_and(|made_by| *since_ms <= made_by));
-        old.filter(|(_, id)| self.is_out(*id)).filter_map(|(_, id)| self.offers.find(*id)).take(OLD_MOST).collect()
+        old.filter(|(_, id)| self.is_out(*id)).filter_map(|(_, id)| self.offers.find(*id)).collect()
     }
 
     pub(crate) fn sort_by_need(&self, subs: &mut [SubAt]) {
@@ -94,7 +107,7 @@ impl Allocator {
     }
 
     fn take_over_for(&mut self, sub: SubAt, old: &[OfferAt]) {
-        let mut has_one = false;
+        let mut has_one = self.demand.has_pledge(sub);
         for &at in old {
             let Some(offer) = self.offers.get(at).filter(|offer| !offer.is_rescinded && offer.sub != sub) else {
                 continue;
@@ -173,4 +186,11 @@ impl Allocator {
             }
         }
     }
+}
+
+/// The next `most` behind those that were seen, from the front again when all were; and how many are seen then, 0 for all.
+fn some<T>(all: &[T], seen: usize, most: usize) -> (&[T], usize) {
+    let from = if seen < all.len() { seen } else { 0 };
+    let to = all.len().min(from + most);
+    (&all[from..to], if to < all.len() { to } else { 0 })
 }

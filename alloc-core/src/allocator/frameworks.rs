@@ -16,7 +16,7 @@ pub(crate) type SubAt = u32;
 /// How a framework is in a role.
 #[derive(Debug, Default)]
 pub struct Subscription {
-    /// An offer has at least all of one of these; `None`: as the rules say.
+    /// An offer has at least all of one of these, which may be less than the rules say; `None`: as the rules say.
     pub minimum: Option<Vec<Quantities>>,
     /// The agents it may be offered; `None`: all.
     pub agents: Option<Selection>,
@@ -67,6 +67,8 @@ pub(crate) struct Subscriptions {
     unused: Vec<SubAt>,
     /// By node of the order.
     of_node: Vec<SubAt>,
+    /// The minima of those who have some of their own, each once, and how many have it.
+    minima: Vec<(Quantities, u32)>,
 }
 
 impl Subscriptions {
@@ -87,7 +89,31 @@ impl Subscriptions {
     fn remove(&mut self, at: SubAt) -> Option<Subscriber> {
         let subscriber = self.list.get_mut(at as usize)?.take()?;
         self.unused.push(at);
+        for minimum in subscriber.minimum.iter().flatten() {
+            if let Some((_, count)) = self.minima.iter_mut().find(|(known, _)| known == minimum) {
+                *count -= 1;
+            }
+        }
+        self.minima.retain(|(_, count)| *count > 0);
         Some(subscriber)
+    }
+
+    /// Counts somebody's minima; whether one is new.
+    fn count_minima(&mut self, minima: &[Quantities]) -> bool {
+        let before = self.minima.len();
+        for minimum in minima {
+            match self.minima.iter_mut().find(|(known, _)| known == minimum) {
+                Some((_, count)) => *count += 1,
+                None => self.minima.push((*minimum, 1)),
+            }
+        }
+        self.minima.len() > before
+    }
+
+    /// The minima of those who have some of their own.
+    #[inline]
+    pub(crate) fn minima(&self) -> impl ExactSizeIterator<Item = &Quantities> {
+        self.minima.iter().map(|(minimum, _)| minimum)
     }
 
     #[inline]
@@ -149,9 +175,24 @@ impl Allocator {
         });
         known.subscribers.push(at);
         self.count_child(role, 1);
+        self.see_minima(at);
         self.select_all(at);
         self.see_open(at);
         Ok(())
+    }
+
+    /// Somebody came who may want what nobody wanted before.
+    fn see_minima(&mut self, at: SubAt) {
+        let Some(minima) = self.subscriptions.get(at).and_then(|subscriber| subscriber.minimum.clone()) else { return };
+        if self.subscriptions.count_minima(&minima) {
+            self.see_all_available();
+        }
+    }
+
+    fn see_all_available(&mut self) {
+        for agent in self.agents.known().collect::<Vec<_>>() {
+            self.see_available(agent);
+        }
     }
 
     /// The subscription of a framework in a role.
@@ -177,7 +218,7 @@ impl Allocator {
         self.order.set_open(subscriber.node, open);
     }
 
-    /// Takes a framework out of a role: its offers there are over, its claims stay as they are and count for the role.
+    /// Takes a framework out of a role: its offers and waits there are over, its claims stay as they are and count for the role.
     ///
     /// # Errors
     /// [`AllocatorError::NoSuchFramework`]; [`AllocatorError::NotSubscribed`].
@@ -196,7 +237,11 @@ impl Allocator {
         self.filters.remove_sub(at);
         self.reservations.filters.remove_sub(at);
         let Some(subscriber) = self.subscriptions.remove(at) else { return };
+        if subscriber.minimum.is_some() {
+            self.see_all_available();
+        }
         self.waiting.remove(&(subscriber.closed_until_ms, at));
+        self.waits.remove_of(subscriber.framework, subscriber.role);
         if let Some(role) = self.role(subscriber.role) {
             let (used, role) = (self.order.used(subscriber.node), role.node);
             self.order.refund(subscriber.node, &used);

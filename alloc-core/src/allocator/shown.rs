@@ -33,6 +33,12 @@ impl Content {
     pub(crate) fn as_shown(&self) -> Shown<'_> {
         Shown::new(&self.amounts, &self.bits)
     }
+
+    /// Adds what another part of the same agent has.
+    pub(crate) fn add(&mut self, more: &Self) {
+        self.amounts.add(&more.amounts);
+        self.bits.iter_mut().zip(&more.bits).for_each(|(own, more)| *own |= more);
+    }
 }
 
 /// A plan's parts.

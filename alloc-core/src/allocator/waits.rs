@@ -11,7 +11,7 @@ use crate::allocator::error::AllocatorError;
 use crate::allocator::offers::{Offer, OfferAt};
 use crate::allocator::ways::Claimant;
 use crate::allocator::{Allocator, Event};
-use crate::ids::{AgentId, RoleId};
+use crate::ids::{AgentId, FrameworkId, RoleId};
 use crate::outcome::Outcome;
 use crate::place::Placed;
 use crate::request::{Policy, Request};
@@ -98,6 +98,15 @@ impl Waits {
         let count = self.of_role.entry(role).or_default();
         *count -= 1;
         Some((role, *count == 0))
+    }
+
+    /// Ends the waits of a framework in a role.
+    pub(crate) fn remove_of(&mut self, framework: FrameworkId, role: RoleId) {
+        let is_of = |wait: &Wait| wait.claimant.framework == Some(framework) && wait.claimant.role == role;
+        let ids: Vec<WaitId> = self.iter().filter(|(_, wait)| is_of(wait)).map(|(id, _)| id).collect();
+        for id in ids {
+            self.remove(id);
+        }
     }
 }
 

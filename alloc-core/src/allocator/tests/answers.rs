@@ -78,3 +78,44 @@ fn offers_of_one_agent_are_accepted_together() {
     let accepted = cluster.accept_all(&both, &[Request::exclusive(4, 8 * GIB)], 0).unwrap();
     assert!(accepted.outcomes[0].granted().is_some(), "{accepted:?}");
 }
+
+#[test]
+fn what_is_left_of_offers_accepted_together_is_declined_together() {
+    let mut cluster = Cluster::new();
+    cluster.agent(4, 8);
+    let role = cluster.role();
+    let framework = cluster.framework(1, role);
+    two_offers(&mut cluster, framework);
+    let both = cluster.offers_to(framework);
+    cluster.accept_all(&both, &[], 60_000).unwrap();
+    assert_eq!(cluster.after(1_000), [], "all four cores were refused");
+}
+
+#[test]
+fn what_was_not_offered_is_not_filtered_by_what_was() {
+    let mut cluster = Cluster::new();
+    cluster.agent(4, 8);
+    let role = cluster.role();
+    let framework = cluster.framework(1, role);
+    cluster.cycle();
+    let offer = cluster.offers_to(framework)[0];
+    cluster.accept(offer, &[Request::exclusive(3, 7 * GIB)], 0);
+    cluster.after(1_000);
+    // Three cores come back while one is offered; the one is declined through an accept of nothing.
+    let offer = cluster.offers_to(framework)[0];
+    cluster.end_last();
+    cluster.accept(offer, &[], 60_000);
+    assert_eq!(cluster.after(1_000), [(framework, crate::AgentId::new(0))], "one core was refused, there are four");
+}
+
+/// Makes a framework hold two offers of the first agent, of one core and of three.
+fn two_offers(cluster: &mut Cluster, framework: FrameworkId) {
+    cluster.cycle();
+    let offer = cluster.offers_to(framework)[0];
+    cluster.accept(offer, &[Request::exclusive(3, GIB)], 0);
+    cluster.after(1_000);
+    cluster.now_ms += 1_000;
+    cluster.end_last();
+    cluster.cycle();
+    assert_eq!(cluster.offers_to(framework).len(), 2);
+}

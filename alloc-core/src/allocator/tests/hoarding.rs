@@ -155,6 +155,20 @@ fn a_wait_that_fits_at_once_is_placed_in_the_next_cycle() {
 }
 
 #[test]
+fn looking_often_takes_no_more_from_a_hoarder_than_looking_once() {
+    let mut cluster = Cluster::new();
+    cluster.agents(8, 4, 8);
+    let role = cluster.role();
+    let hoarder = cluster.framework(1, role);
+    cluster.cycle();
+    let late = cluster.framework(2, role);
+    for _ in 0..40 {
+        cluster.after(100);
+    }
+    assert_eq!((cluster.agents_of(hoarder).len(), cluster.agents_of(late).len()), (4, 4));
+}
+
+#[test]
 fn a_declined_offer_goes_to_a_request_that_waits_first() {
     let mut cluster = Cluster::new();
     cluster.agent(4, 8);
@@ -192,6 +206,22 @@ fn what_was_declined_stays_declined_when_a_request_was_promised_it() {
 }
 
 #[test]
+fn a_framework_that_is_gone_waits_for_nothing() {
+    let mut cluster = Cluster::new();
+    cluster.agent(4, 8);
+    let role = cluster.role();
+    let [holder, leaving] = [1, 2].map(|id| cluster.framework(id, role));
+    assert_eq!(cluster.cycle(), [(holder, A0)]);
+    cluster.allocator.suppress(leaving, role).unwrap();
+    let who = Claimant { framework: Some(leaving), ..claimant(&mut cluster, role) };
+    cluster.allocator.wait(who, Request::exclusive(3, GIB), Policy::Pack, cluster.now_ms).unwrap();
+    cluster.allocator.unsubscribe(leaving, role).unwrap();
+    assert_eq!(cluster.allocator.waiting(), 0);
+    cluster.after(5_000);
+    assert_eq!(rescinds(&mut cluster), [], "nobody wants the holder's offer");
+}
+
+#[test]
 fn a_wait_that_ends_lets_the_offer_it_was_promised_go_to_another() {
     let mut cluster = Cluster::new();
     cluster.agent(4, 8);
@@ -205,6 +235,41 @@ fn a_wait_that_ends_lets_the_offer_it_was_promised_go_to_another() {
     assert_eq!(rescinds(&mut cluster), [holder]);
     let other = cluster.framework(2, role);
     assert_eq!(cluster.after(1_000), [(other, A0)]);
+}
+
+#[test]
+fn a_subscription_gets_the_only_old_offer_it_may_have_however_many_there_are() {
+    let mut cluster = Cluster::with_room(Rules { offer_timeout_ms: None, ..Rules::default() }, 700);
+    cluster.agents(600, 1, 1);
+    let role = cluster.role();
+    cluster.framework(1, role);
+    assert_eq!(cluster.cycle().len(), 600);
+    // Its offer is behind more others than are looked at in one go.
+    let last = AgentId::new(599);
+    let only = cluster.allocator.table().select([Constraint::AgentIn(vec![last])]).unwrap();
+    let picky = cluster.subscribe(2, role, Subscription { agents: Some(only), ..Subscription::default() });
+    for _ in 0..40 {
+        cluster.after(100);
+    }
+    assert_eq!(cluster.agents_of(picky), [last]);
+}
+
+#[test]
+fn those_who_want_nothing_that_is_out_are_not_in_the_way_of_who_does() {
+    let mut cluster = Cluster::new();
+    cluster.agent(1, 1);
+    let [role, busy] = [cluster.role(), cluster.role()];
+    let hoarder = cluster.framework(1, role);
+    assert_eq!(cluster.cycle(), [(hoarder, A0)]);
+    for id in 100..200 {
+        let none = cluster.allocator.table().select([Constraint::AgentIn(vec![AgentId::new(200)])]).unwrap();
+        cluster.subscribe(id, busy, Subscription { agents: Some(none), ..Subscription::default() });
+    }
+    let late = cluster.framework(2, busy);
+    for _ in 0..40 {
+        cluster.after(100);
+    }
+    assert_eq!(cluster.agents_of(late), [A0]);
 }
 
 #[test]

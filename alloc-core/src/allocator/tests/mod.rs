@@ -4,6 +4,7 @@ mod agents;
 mod answers;
 mod explaining;
 mod hoarding;
+mod minimum;
 mod offering;
 mod quota;
 mod reclaiming;
@@ -37,8 +38,13 @@ impl Cluster {
     }
 
     pub(crate) fn with_rules(rules: Rules) -> Self {
+        Self::with_room(rules, 256)
+    }
+
+    /// A cluster with room for so many agents.
+    pub(crate) fn with_room(rules: Rules, agents: u32) -> Self {
         let shape = Machine { cores: 64, ..Machine::default() }.shape();
-        let table = Table::new(Capacity { roles: 256, shapes: 16, ..Capacity::for_agents(256, &shape) }).unwrap();
+        let table = Table::new(Capacity { roles: 256, shapes: 16, ..Capacity::for_agents(agents, &shape) }).unwrap();
         let allocator = Allocator::new(Arc::new(table), rules).unwrap();
         Self { allocator, now_ms: 1_000, out: BTreeMap::new(), next_owner: 1, launched: Vec::new() }
     }
