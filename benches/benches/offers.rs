@@ -1,195 +1,180 @@
+//! What a full cycle costs: every agent has something to offer, and each is offered once.
+//!
+//! Offers are written as finished structs of the wire ([`sharing`](meros_benches::sharing)). Rows are those of Mesos' figures: all
+//! frameworks in one role, and a role for each. Declining them again, one by one and without a filter, is counted apart. The first cycle
+//! is cold: all agents have changed, and what each shows is worked out and prepared in it. The cycle that finds nothing to offer is
+//! reported. Ids are numbers here: longer names of hosts lengthen the texts of the message, and nothing else.
+//!
+//! Times are a thread's own CPU time, medians of rounds. `ROW=n` and `ROUNDS=n` narrow it.
+
 use std::hint::black_box;
-use std::sync::Arc;
 
-use meros_alloc_core::*;
-use meros_benches::clock::{median, thread_cpu_ns};
+use meros_alloc_core::{FrameworkId, OfferId};
+use meros_benches::clock::{pin, thread_cpu_ns};
+use meros_benches::sharing::{Plan, Rounds, Sharing, Wire, decline_all, from_env, mesos};
+use meros_benches::{Reach, print_reach, print_where};
 
-const PORTS: NameId = NameId::new(0);
-
-fn shape() -> Shape {
-    let core = CoreSpec { pus: 1, l3: Some(0), numa_node: Some(NumaNodeId::new(0)), package: Some(0), kind: 0 };
-    Shape::new(&ShapeSpec {
-        cores: vec![core; 24],
-        numa_nodes: vec![NumaNodeSpec::ordinary(4096 << 20)],
-        disk_bytes: 4096 << 20,
-        ranges: vec![RangesSpec { name: PORTS, spans: vec![Span { first: 31000, last: 32000 }] }],
-        ..ShapeSpec::default()
-    })
-    .unwrap()
-}
-
-#[derive(Clone, Copy, Default)]
-#[repr(C)]
-struct OfferV1 {
-    offer: u64,
-    mem_bytes: u64,
-    agent: u32,
-    hostname: u32,
-    role: u32,
-    exclusive_pus: u32,
-    pool_milli: u32,
-    numa_nodes: u32,
-    attributes: u32,
-    exclusive_cores: u32,
-}
+/// A size, and how many offers Mesos makes per second of CPU time.
 #[derive(Clone, Copy)]
-#[repr(C)]
-struct Numa {
-    mem_bytes: u64,
-    numa_node: u32,
-    exclusive_pus: u32,
-    pool_milli: u32,
-    exclusive_cores: u32,
+struct Row {
+    plan: Plan,
+    mesos: f64,
+    /// Characters of a host's name.
+    name: usize,
 }
-#[derive(Clone, Copy)]
-#[repr(C)]
-struct Range {
-    name: u32,
-    first: u32,
-    last: u32,
-    pad: u32,
+
+/// Nanoseconds for each offer.
+struct Took {
+    cold: f64,
+    cycle: f64,
+    decline: f64,
+    /// Nanoseconds of a cycle that makes none.
+    idle: f64,
 }
-#[derive(Default, Clone)]
-struct Prepared {
-    version: u64,
-    offer: OfferV1,
-    numa: Vec<Numa>,
-    ranges: Vec<Range>,
-    disk: u64,
+
+const SHORT: usize = 8;
+const LONG: usize = 38;
+
+fn rows() -> Vec<Row> {
+    let one_role = |row: &mesos::OneRole, name| {
+        let plan = Plan { agents: row.agents, frameworks: row.frameworks, roles: 1 };
+        Row { plan, mesos: row.kilo_offers * 1000.0, name }
+    };
+    let role_each = mesos::ROLE_EACH.iter().map(|&(agents, frameworks, ms)| {
+        let plan = Plan { agents, frameworks, roles: frameworks };
+        Row { plan, mesos: f64::from(agents) * 1000.0 / ms, name: SHORT }
+    });
+    let one_roles = mesos::ONE_ROLE.iter().map(|row| one_role(row, SHORT));
+    one_roles.chain(role_each).chain([one_role(&mesos::LONG_IDS, LONG)]).collect()
 }
-#[derive(Default)]
-struct Wire {
-    offers: Vec<OfferV1>,
-    numa: Vec<Numa>,
-    ranges: Vec<Range>,
-    disks: Vec<u64>,
-    prepared: Vec<Prepared>,
+
+fn names(row: Row) -> Vec<Box<str>> {
+    (0..row.plan.agents).map(|at| format!("{at:0>width$}", width = row.name).into_boxed_str()).collect()
 }
-impl Wire {
-    #[inline]
-    fn write(&mut self, view: &OfferView<'_>) {
-        let at = view.agent.id().index();
-        if self.prepared.len() <= at {
-            self.prepared.resize(at + 1, Prepared::default());
-        }
-        let p = &mut self.prepared[at];
-        if p.version != view.version {
-            let placement = view.placement();
-            p.version = view.version;
-            p.offer.exclusive_pus = placement.pus.len() as u32;
-            p.offer.agent = at as u32;
-            p.offer.mem_bytes = view.quantities.mem_bytes;
-            p.numa = placement
-                .memory
-                .iter()
-                .map(|m| Numa {
-                    mem_bytes: m.mem_bytes,
-                    numa_node: 0,
-                    exclusive_pus: 8,
-                    pool_milli: 0,
-                    exclusive_cores: 8,
-                })
-                .collect();
-            p.ranges = placement.extras.ranges[0]
-                .spans
-                .iter()
-                .map(|s| Range { name: 0, first: s.first as u32, last: s.last as u32, pad: 0 })
-                .collect();
-            p.disk = placement.extras.disk_bytes;
-        }
-        self.offers.push(OfferV1 { offer: view.id.get(), role: u32::from(view.role.get()), ..p.offer });
-        self.numa.extend_from_slice(&p.numa);
-        self.ranges.extend_from_slice(&p.ranges);
-        self.disks.push(p.disk);
+
+/// A cycle; the nanoseconds it took, if it offered every agent once, as it is.
+fn cycle(
+    sharing: &mut Sharing,
+    wire: &mut Wire,
+    ids: &mut Vec<(FrameworkId, OfferId)>,
+    now_ms: u64,
+) -> Result<f64, String> {
+    wire.clear();
+    ids.clear();
+    let start = thread_cpu_ns();
+    let made = sharing.allocator.offer(now_ms, |view| {
+        wire.write(view);
+        ids.push((view.framework, view.id));
+    });
+    let took = (thread_cpu_ns() - start) as f64;
+    let mut seen = vec![false; sharing.plan.agents as usize];
+    let views = ids.iter().filter_map(|(_, id)| sharing.allocator.offer_view(*id));
+    views.for_each(|view| seen[view.agent.id().index()] = true);
+    let right = made == seen.len() && ids.len() == made && seen.into_iter().all(|seen| seen);
+    if right && wire.all_show(8, 2082, 3072, 16) {
+        Ok(took)
+    } else {
+        Err(format!("{made} offers, or not of each agent"))
     }
-    fn clear(&mut self) {
-        self.offers.clear();
-        self.numa.clear();
-        self.ranges.clear();
-        self.disks.clear();
+}
+
+fn measure(row: Row, rounds: usize) -> Result<Took, String> {
+    let (mut sharing, mut wire, mut ids) = (Sharing::new(row.plan)?, Wire::new(names(row)), Vec::new());
+    let each = |ns: f64| ns / f64::from(row.plan.agents);
+    let [mut cycles, mut declines, mut idles] = [(); 3].map(|()| Rounds::default());
+    for round in 0..=rounds {
+        let now_ms = round as u64 * 1000;
+        cycles.add(each(cycle(&mut sharing, &mut wire, &mut ids, now_ms)?));
+        if round == 0 {
+            sharing.allocator.validate()?;
+        }
+        let start = thread_cpu_ns();
+        let none = sharing.allocator.offer(now_ms + 1, |_| ());
+        idles.add((thread_cpu_ns() - start) as f64);
+        let start = thread_cpu_ns();
+        let unknown = decline_all(&mut sharing.allocator, &ids, Some(0), now_ms + 2);
+        declines.add(each((thread_cpu_ns() - start) as f64));
+        if none + unknown != 0 {
+            return Err(format!("{none} offers of nothing, {unknown} declined that were not out"));
+        }
     }
+    black_box(wire.bytes());
+    sharing.allocator.validate()?;
+    Ok(Took { cold: cycles.cold(), cycle: cycles.median(), decline: declines.median(), idle: idles.median() })
+}
+
+fn name(row: Row) -> String {
+    let Plan { agents, frameworks, roles } = row.plan;
+    let roles = if roles > 1 { ", a role each" } else { "" };
+    let names = if row.name == LONG { ", long names" } else { "" };
+    format!("{agents} x {frameworks}{roles}{names}")
+}
+
+fn print_row(row: Row, took: &Took) {
+    println!(
+        "{:<34} │ {:>6.0} {:>6.0} │ {:>7.2} │ {:>8.1} {:>6.0}× │ {:>6.0} │ {:>8.1}",
+        name(row),
+        took.cold,
+        took.cycle,
+        1000.0 / took.cycle,
+        row.mesos / 1000.0,
+        1e9 / took.cycle / row.mesos,
+        took.decline,
+        took.idle / 1000.0,
+    );
+}
+
+/// How much more an offer costs among 20,000 agents than among 1,000.
+fn growth(all: &[(Row, Took)]) -> Vec<Reach> {
+    let cost = |agents, frameworks| {
+        let is_it = |row: &Row| {
+            (row.plan.agents, row.plan.frameworks, row.plan.roles, row.name) == (agents, frameworks, 1, SHORT)
+        };
+        all.iter().find(|(row, _)| is_it(row)).map(|(_, took)| took.cycle)
+    };
+    let grown = [1, 50, 200, 1000].into_iter().filter_map(|frameworks| {
+        let ratio = cost(20_000, frameworks)? / cost(1_000, frameworks)?;
+        Some(Reach::at_most(
+            format!("an offer at 20,000 agents, times one at 1,000, {frameworks} frameworks"),
+            ratio,
+            2.0,
+        ))
+    });
+    grown.collect()
 }
 
 fn main() {
-    let ports: Vec<Span> = (0..16).map(|i| Span { first: 31000 + i * 50, last: 31000 + i * 50 + 20 }).collect();
-    let only: Option<usize> = std::env::var("ROW").ok().and_then(|r| r.parse().ok());
-    let rounds: usize = std::env::var("ROUNDS").ok().and_then(|r| r.parse().ok()).unwrap_or(7);
-    for (at, (n, f, r)) in [
-        (1000u32, 1u32, 1u32),
-        (1000, 50, 1),
-        (1000, 1000, 1),
-        (1000, 50, 50),
-        (1000, 1000, 1000),
-        (20000, 1, 1),
-        (20000, 50, 1),
-        (20000, 1000, 1),
-        (10000, 1000, 1000),
-    ] {
-        let shape = shape();
-        let table = Table::new(Capacity { roles: 2000, ..Capacity::for_agents(n, &shape) }).unwrap();
-        let mut a = Allocator::new(Arc::new(table), Rules { offer_timeout_ms: None, ..Rules::default() }).unwrap();
-        let roles: Vec<_> = (0..r).map(|_| a.add_role(RoleSpec::default()).unwrap()).collect();
-        let t0 = thread_cpu_ns();
-        for i in 0..n {
-            a.add_agent(shape.clone(), Attributes::default()).unwrap();
-            let _ = i;
-        }
-        let t1 = thread_cpu_ns();
-        for i in 0..f {
-            a.subscribe(FrameworkId::new(i), roles[(i % r) as usize], Subscription::default()).unwrap();
-        }
-        let t2 = thread_cpu_ns();
-        for i in 0..n {
-            let fw = i % f;
-            let request =
-                Request::exclusive(16, 2014 << 20).with_disk(1 << 30).with_range(PORTS, Pick::Exact(ports.clone()));
-            let claimant = Claimant {
-                owner: Owner::new(1),
-                role: roles[(fw % r) as usize],
-                framework: Some(FrameworkId::new(fw)),
-            };
-            assert!(matches!(a.claim(AgentId::new(i), claimant, &request), Ok(Outcome::Granted(_))));
-        }
-        let t3 = thread_cpu_ns();
-        let mut wire = Wire::default();
-        let (mut cycle, mut decl) = (vec![], vec![]);
-        let mut now = 0;
-        let mut ids: Vec<(FrameworkId, OfferId)> = vec![];
-        for round in 0..rounds {
-            now += 10_000;
-            ids.clear();
-            wire.clear();
-            let s = thread_cpu_ns();
-            let made = a.offer(now, |view| {
-                wire.write(view);
-                ids.push((view.framework, view.id));
-            });
-            let e = thread_cpu_ns();
-            assert_eq!(made as u32, n);
-            if round > 0 {
-                cycle.push((e - s) as f64 / f64::from(n));
-            }
-            let first = (e - s) / u64::from(n);
-            now += 1000;
-            let s = thread_cpu_ns();
-            for (fw, id) in &ids {
-                a.decline(*fw, &[*id], Some(0), now);
-            }
-            let e = thread_cpu_ns();
-            decl.push((e - s) as f64 / f64::from(n));
-            if round == 0 {
-                println!("first cycle {first}");
-            }
-        }
-        black_box(&wire.ranges);
-        println!(
-            "{n} x {f} r {r}: cycle {:.0} ns, decline {:.0}; add agent {} sub {} claim {}; ranges {}",
-            median(&mut cycle),
-            median(&mut decl),
-            (t1 - t0) / u64::from(n),
-            (t2 - t1) / u64::from(f),
-            (t3 - t2) / u64::from(n),
-            wire.ranges.len() / n as usize,
-        );
+    print_where();
+    mesos::print_origin();
+    let (only, rounds) = (from_env("ROW"), from_env("ROUNDS").unwrap_or(7));
+    if !pin(0) {
+        println!("the thread cannot be pinned: figures will be noisier");
     }
+    println!("                                   │ ns an offer   │ offers, │ Mesos,           │ ns a   │ idle");
+    println!("agents x frameworks                │   cold   warm │ M/CPU-s │ k/CPU-s    ratio │ decline│ cycle, µs");
+    let (mut ok, mut all) = (true, Vec::new());
+    for (_, row) in rows().into_iter().enumerate().filter(|(at, _)| only.is_none_or(|only| only == *at)) {
+        match measure(row, rounds) {
+            Ok(took) => {
+                print_row(row, &took);
+                all.push((row, took));
+            }
+            Err(error) => {
+                println!("{}: {error}", name(row));
+                ok = false;
+            }
+        }
+    }
+    let times = |(row, took): &(Row, Took)| {
+        Reach::at_least(
+            format!("offers a CPU-second, times Mesos, {}", name(*row)),
+            1e9 / took.cycle / row.mesos,
+            300.0,
+        )
+    };
+    let mut reached: Vec<Reach> = all.iter().map(times).collect();
+    let aim = reached.iter().filter(|reach| reach.value >= 1000.0).count();
+    println!("{aim} of {} rows reach 1,000×, which is the aim", reached.len());
+    reached.extend(growth(&all));
+    print_reach("offers", ok, &reached);
 }

@@ -10,6 +10,7 @@ pub mod cluster;
 pub mod numa_trace;
 pub mod openb;
 pub mod random;
+pub mod sharing;
 pub mod traces;
 pub mod yardstick;
 
