@@ -5,7 +5,7 @@
 //! several words does not: it may fail because of another that is undone in the end. Then it tries again a few times, and at last
 //! says `Contended`. It never takes what is not there, and a stalled thread hides its one claim in flight.
 
-use crate::allocator::amounts::Amounts;
+use crate::amounts::Amounts;
 use crate::desk::Watch;
 use crate::hold;
 use crate::ids::{ClaimId, Owner, RoleId};

@@ -3,7 +3,7 @@
 use core::fmt;
 use std::collections::BTreeMap;
 
-use crate::allocator::amounts::Amounts;
+use crate::amounts::Amounts;
 use crate::ids::{AgentId, RoleId};
 use crate::ledger::{ChargeError, ChargePlaces, Ledger};
 use crate::part::Part;

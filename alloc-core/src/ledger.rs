@@ -33,7 +33,8 @@
 //! Rule 6: in flight for a role (rule 4) is who is in flight for any role of its subtree.
 //!
 //! A top role costs what it did without trees: that a role has no parent is told by its way. Files: `role` and `account` (the words),
-//! `path` (the tree), `moving` (up and down it), `extra` (the other resources), `resources` and `places` (which there are, and which part is of which).
+//! `path` (the tree), `moving` (up and down it), `extra` (the other resources), `resources` and `places` (which there are, and which
+//! part is of which).
 
 mod account;
 mod extra;
@@ -47,7 +48,7 @@ use self::account::{Account, Credit};
 use self::extra::Extras;
 use self::role::{BY_CREDIT, BY_TALLY, Role, at_least_zero};
 use crate::PAGE_BYTES;
-use crate::allocator::amounts::{Amounts, CPU_MILLI, PAGES};
+use crate::amounts::{Amounts, CPU_MILLI, PAGES};
 use crate::desk::{Desks, Flight, Watch};
 use crate::ids::RoleId;
 use crate::reason::{OverLimit, Resource};

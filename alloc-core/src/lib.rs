@@ -86,7 +86,9 @@ extern crate self as meros_alloc_core;
 
 mod agent_snapshot;
 mod agents;
+#[cfg(not(loom))]
 mod allocator;
+mod amounts;
 mod attributes;
 mod bins;
 mod bitmaps;

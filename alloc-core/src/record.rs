@@ -18,7 +18,7 @@
 //! words ([`quick`](crate::quick)) knows it by heart, and writes its record when it is a claim already.
 //! Rule 5: a record names the block its words are in. So a claim outlives its agent's incarnation, and is released exactly.
 
-use crate::allocator::amounts::Amounts;
+use crate::amounts::Amounts;
 use crate::ids::{AgentId, Owner, RoleId};
 use crate::ledger::ChargePlaces;
 use crate::part::Part;

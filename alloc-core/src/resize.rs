@@ -9,7 +9,7 @@
 //! A refusal, or a panic, before 3 leaves the claim exactly as it was. What is given up is the claim's until then: a member may get
 //! what another one gives up, and nobody can take it in between.
 
-use crate::allocator::amounts::Amounts;
+use crate::amounts::Amounts;
 use crate::claim::TRIES;
 use crate::desk::Watch;
 use crate::ids::{ClaimId, Owner};

@@ -4,7 +4,7 @@
 //! Dropped before [`Taking::keep`], by a refusal half-way or a panic, it gives back exactly what was taken, and ends the flight
 //! that it announced (see [`desk`](crate::desk)). A release is the same guard started at the end.
 
-use crate::allocator::amounts::Amounts;
+use crate::amounts::Amounts;
 use crate::desk::Flight;
 use crate::leaf::PuState;
 use crate::ledger::ChargeError;

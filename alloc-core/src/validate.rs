@@ -6,7 +6,7 @@ use core::fmt;
 use std::collections::BTreeMap;
 
 use crate::MILLI_PER_PU;
-use crate::allocator::amounts::Amounts;
+use crate::amounts::Amounts;
 use crate::extras::truth::ExtraTruth;
 use crate::group::GroupId;
 use crate::ids::{AgentId, NumaNodeId, RoleId};

@@ -1,7 +1,7 @@
 //! What answers cost: accepting an offer with 1, 8 and 64 tasks, declining with a filter, and reviving a framework with 5,000 filters.
 //!
-//! Agents have 64 cores, of which a task takes one with 32 MiB; whatever an accept leaves is declined with a filter by it. Accepts are timed
-//! in runs of 256 agents, each run a cycle's offers. Times are a thread's own CPU time, medians of rounds.
+//! Agents have 64 cores, of which a task takes one with 32 MiB; whatever an accept leaves is declined with a filter by it. Accepts are
+//! timed in runs of 256 agents, each run a cycle's offers. Times are a thread's own CPU time, medians of rounds.
 
 use meros_alloc_core::{FrameworkId, OfferId, Operation, Owner, Request};
 use meros_benches::clock::{pin, thread_cpu_ns};

@@ -1,7 +1,7 @@
 //! What the share order costs: a role's tree of depth 3 (10 × 10 × 10), with 1,000 to 20,000 frameworks.
 //!
-//! No call of the public interface is an update of the order alone: an offer also closes an agent, a claim also changes the table, and either
-//! costs more than what is to be measured. So the order is timed where it is, by alloc-core's own test `order::tests::timing`, which this
+//! No call of the public interface is an update of the order alone: an offer also closes an agent, a claim also changes the table, and
+//! either costs more than what is to be measured. So the order is timed where it is, by alloc-core's own test `order::tests::timing`, which this
 //! bench has built for release and run, and whose table it reads: an update is the dearer one of charging and refunding a subscription with
 //! all that is above it; a pick is the walk to the neediest. Medians of 51 rounds of 4,000 in which all sizes take turns, wall time.
 //!
@@ -127,7 +127,7 @@ fn main() {
         println!("the thread cannot be pinned: figures will be noisier");
     }
     let table = order_table().unwrap_or_else(|error| error);
-    table.lines().filter(|line| line.contains(" nodes: ")).for_each(|line| println!("{line}"));
+    table.lines().filter(|line| line.contains(" branches: ")).for_each(|line| println!("{line}"));
     let mut ok = true;
     println!("1,000 roles of depth 3, {AGENTS} agents, through the allocator:");
     for frameworks in FRAMEWORKS {

@@ -3,7 +3,7 @@
 //! Offers are written as finished structs of the wire ([`sharing`](meros_benches::sharing)). Rows are those of Mesos' figures: all
 //! frameworks in one role, and a role for each. Declining them again, one by one and without a filter, is counted apart. The first cycle
 //! is cold: all agents have changed, and what each shows is worked out and prepared in it. The cycle that finds nothing to offer is
-//! reported. Ids are numbers here: longer names of hosts lengthen the texts of the message, and nothing else.
+//! reported. Ids are numbers here: longer names of machines lengthen the texts of the message, and nothing else.
 //!
 //! Times are a thread's own CPU time, medians of rounds. `ROW=n` and `ROUNDS=n` narrow it.
 
@@ -19,7 +19,7 @@ use meros_benches::{Reach, print_reach, print_where};
 struct Row {
     plan: Plan,
     mesos: f64,
-    /// Characters of a host's name.
+    /// Characters of a machine's name.
     name: usize,
 }
 

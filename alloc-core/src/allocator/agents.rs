@@ -9,9 +9,9 @@
 //! somebody. Only available agents are looked at in a cycle.
 
 use crate::agent_snapshot::AgentSnapshot;
-use crate::allocator::amounts::Amounts;
 use crate::allocator::bits::Bits;
 use crate::allocator::shown::{self, Content};
+use crate::amounts::Amounts;
 use crate::ids::AgentId;
 use crate::ledger::ChargePlaces;
 use crate::shard::{AgentState, Cell};

@@ -4,9 +4,9 @@ use core::hash::{BuildHasherDefault, Hasher};
 use std::collections::HashMap;
 
 use crate::allocator::Allocator;
-use crate::allocator::amounts::Amounts;
 use crate::allocator::frameworks::SubAt;
 use crate::allocator::reservations::RESERVER;
+use crate::amounts::Amounts;
 use crate::ids::{AgentId, ClaimId, Owner, RoleId};
 use crate::outcome::Released;
 use crate::standing::{Standing, StandingSet};
@@ -171,12 +171,12 @@ impl Allocator {
         match of {
             CountedFor::Subscription(sub) => {
                 if let Some(sub) = self.subscriptions.get(sub) {
-                    self.order.charge(sub.node, amounts);
+                    self.order.charge(sub.branch, amounts);
                 }
             }
             CountedFor::Role(role) => {
                 if let Some(role) = self.role(role) {
-                    self.order.charge_role(role.node, amounts);
+                    self.order.charge_role(role.branch, amounts);
                 }
             }
         }
@@ -186,12 +186,12 @@ impl Allocator {
         match of {
             CountedFor::Subscription(sub) => {
                 if let Some(sub) = self.subscriptions.get(sub) {
-                    self.order.refund(sub.node, amounts);
+                    self.order.refund(sub.branch, amounts);
                 }
             }
             CountedFor::Role(role) => {
                 if let Some(role) = self.role(role) {
-                    self.order.refund_role(role.node, amounts);
+                    self.order.refund_role(role.branch, amounts);
                 }
             }
         }

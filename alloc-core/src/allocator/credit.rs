@@ -8,9 +8,9 @@
 use core::cmp::Ordering;
 
 use crate::allocator::Allocator;
-use crate::allocator::amounts::Amounts;
 use crate::allocator::error::AllocatorError;
 use crate::allocator::order::Share;
+use crate::amounts::Amounts;
 use crate::ids::RoleId;
 use crate::request::Request;
 use crate::toll::Toll;
@@ -62,10 +62,10 @@ impl Allocator {
 
     /// A role that has too little, and less than this one, while somebody in it wants more.
     fn poorer_unmet(&self, role: RoleId) -> Option<RoleId> {
-        let node = self.role(role)?.node;
+        let branch = self.role(role)?.branch;
         let is_poorer = |other: &RoleId| {
-            let other = self.role(*other).map(|other| other.node);
-            other.is_some_and(|other| self.order.compare(other, node) == Ordering::Less)
+            let other = self.role(*other).map(|other| other.branch);
+            other.is_some_and(|other| self.order.compare(other, branch) == Ordering::Less)
         };
         let others = self.unmet.iter().map(|(other, _)| other).filter(|other| *other != role);
         others.filter(is_poorer).find(|other| !self.path(*other).any(|above| above == role))

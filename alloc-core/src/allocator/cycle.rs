@@ -1,12 +1,12 @@
 //! The cycle: what is available goes to whoever is neediest and wants it.
 
 use crate::allocator::agents::{AgentAt, NO_OFFER};
-use crate::allocator::amounts::{Amounts, CPU_MILLI, PAGES};
 use crate::allocator::frameworks::{SubAt, Subscriber};
 use crate::allocator::offers::{Held, OfferAt, OfferView};
 use crate::allocator::quota::Room;
 use crate::allocator::roles::CpuKind;
 use crate::allocator::{Allocator, shown};
+use crate::amounts::{Amounts, CPU_MILLI, PAGES};
 use crate::ids::AgentId;
 use crate::{PAGE_BYTES, Quantities};
 
@@ -50,8 +50,8 @@ impl Allocator {
                 }
                 continue;
             }
-            let Some(node) = self.order.pick() else { return };
-            let sub = self.subscriptions.of_node(node);
+            let Some(branch) = self.order.pick() else { return };
+            let sub = self.subscriptions.of_branch(branch);
             if let Some(at) = self.offer_reserved(sub) {
                 batch.push(at);
                 continue;
@@ -59,7 +59,7 @@ impl Allocator {
             let room = self.room_of(sub);
             match self.next_agent(sub).and_then(|agent| self.offer_within(sub, agent, &room)) {
                 Some(at) => batch.push(at),
-                None => self.order.skip(node),
+                None => self.order.skip(branch),
             }
         }
     }
@@ -70,12 +70,12 @@ impl Allocator {
             return;
         }
         for role in self.needing() {
-            let Some(node) = self.role(role).map(|role| role.node) else { continue };
+            let Some(branch) = self.role(role).map(|role| role.branch) else { continue };
             while let need = self.need_of(role)
                 && !need.is_zero()
-                && let Some(leaf) = self.order.pick_below(node)
+                && let Some(leaf) = self.order.pick_below(branch)
             {
-                let sub = self.subscriptions.of_node(leaf);
+                let sub = self.subscriptions.of_branch(leaf);
                 let limits = self.limits_of(sub);
                 let amounts = limits.amounts.min(&self.needed(&need));
                 let room = Room { amounts, is_charged: limits.is_charged };

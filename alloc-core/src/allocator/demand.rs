@@ -10,10 +10,10 @@ use std::collections::BTreeMap;
 
 use crate::allocator::Allocator;
 use crate::allocator::agents::AgentAt;
-use crate::allocator::amounts::Amounts;
 use crate::allocator::frameworks::SubAt;
 use crate::allocator::offers::OfferAt;
 use crate::allocator::waits::WaitId;
+use crate::amounts::Amounts;
 use crate::ids::OfferId;
 
 /// How many old offers, and how many who want them, are looked at in one go. The next go looks at the next of them.
@@ -101,7 +101,7 @@ impl Allocator {
 
     pub(crate) fn sort_by_need(&self, subs: &mut [SubAt]) {
         subs.sort_by(|one, other| match (self.subscriptions.get(*one), self.subscriptions.get(*other)) {
-            (Some(one), Some(other)) => self.order.compare(one.node, other.node),
+            (Some(one), Some(other)) => self.order.compare(one.branch, other.branch),
             _ => Ordering::Equal,
         });
     }
@@ -135,16 +135,16 @@ impl Allocator {
 
     fn move_charge(&mut self, from: SubAt, to: SubAt, amounts: &Amounts) {
         if let Some(from) = self.subscriptions.get(from) {
-            self.order.refund(from.node, amounts);
+            self.order.refund(from.branch, amounts);
         }
         if let Some(to) = self.subscriptions.get(to) {
-            self.order.charge(to.node, amounts);
+            self.order.charge(to.branch, amounts);
         }
     }
 
     fn is_needier(&self, one: SubAt, other: SubAt) -> bool {
         match (self.subscriptions.get(one), self.subscriptions.get(other)) {
-            (Some(one), Some(other)) => self.order.compare(one.node, other.node) == Ordering::Less,
+            (Some(one), Some(other)) => self.order.compare(one.branch, other.branch) == Ordering::Less,
             _ => false,
         }
     }

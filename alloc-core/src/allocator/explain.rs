@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 
 use crate::allocator::Allocator;
 use crate::allocator::agents::{AgentAt, NO_OFFER};
-use crate::allocator::amounts::{Amounts, CPU_MILLI, PAGES};
 use crate::allocator::frameworks::{SubAt, Subscriber};
+use crate::amounts::{Amounts, CPU_MILLI, PAGES};
 use crate::ids::{AgentId, FrameworkId, RoleId};
 
 /// What stands between a subscription and one agent, the last to be put aside first: the further down, the nearer it was.

@@ -5,7 +5,7 @@ use crate::allocator::Allocator;
 use crate::allocator::agents::AgentAt;
 use crate::allocator::bits::Bits;
 use crate::allocator::error::AllocatorError;
-use crate::allocator::order::NodeId;
+use crate::allocator::order::BranchId;
 use crate::allocator::roles::CpuKind;
 use crate::ids::{FrameworkId, RoleId};
 use crate::selection::Selection;
@@ -29,7 +29,7 @@ pub struct Subscription {
 pub(crate) struct Subscriber {
     pub(crate) framework: FrameworkId,
     pub(crate) role: RoleId,
-    pub(crate) node: NodeId,
+    pub(crate) branch: BranchId,
     pub(crate) cpu: CpuKind,
     pub(crate) minimum: Option<Box<[Quantities]>>,
     selection: Option<Box<Selection>>,
@@ -65,24 +65,24 @@ pub(crate) struct Framework {
 pub(crate) struct Subscriptions {
     list: Vec<Option<Subscriber>>,
     unused: Vec<SubAt>,
-    /// By node of the order.
-    of_node: Vec<SubAt>,
+    /// By branch of the order.
+    of_branch: Vec<SubAt>,
     /// The minima of those who have some of their own, each once, and how many have it.
     minima: Vec<(Quantities, u32)>,
 }
 
 impl Subscriptions {
     fn add(&mut self, subscriber: Subscriber) -> SubAt {
-        let node = subscriber.node.index() as usize;
+        let branch = subscriber.branch.index() as usize;
         let at = self.unused.pop().unwrap_or_else(|| {
             self.list.push(None);
             u32::try_from(self.list.len() - 1).unwrap_or(u32::MAX)
         });
         self.list[at as usize] = Some(subscriber);
-        if self.of_node.len() <= node {
-            self.of_node.resize(node + 1, u32::MAX);
+        if self.of_branch.len() <= branch {
+            self.of_branch.resize(branch + 1, u32::MAX);
         }
-        self.of_node[node] = at;
+        self.of_branch[branch] = at;
         at
     }
 
@@ -127,8 +127,8 @@ impl Subscriptions {
     }
 
     #[inline]
-    pub(crate) fn of_node(&self, node: NodeId) -> SubAt {
-        self.of_node[node.index() as usize]
+    pub(crate) fn of_branch(&self, branch: BranchId) -> SubAt {
+        self.of_branch[branch.index() as usize]
     }
 
     /// Places, used or not.
@@ -156,12 +156,12 @@ impl Allocator {
         if self.find(framework, role).is_some() {
             return Err(AllocatorError::Subscribed(framework, role));
         }
-        let node = self.order.add_subscription(of.node);
+        let branch = self.order.add_subscription(of.branch);
         let known = self.frameworks.entry(framework).or_insert(Framework { is_active: true, subscribers: Vec::new() });
         let at = self.subscriptions.add(Subscriber {
             framework,
             role,
-            node,
+            branch,
             cpu: of.cpu,
             minimum: subscription.minimum.map(Vec::into_boxed_slice),
             selection: subscription.agents.map(Box::new),
@@ -215,7 +215,7 @@ impl Allocator {
     pub(crate) fn see_open(&mut self, at: SubAt) {
         let Some(subscriber) = self.subscriptions.get(at) else { return };
         let open = subscriber.is_open(self.now_ms);
-        self.order.set_open(subscriber.node, open);
+        self.order.set_open(subscriber.branch, open);
     }
 
     /// Takes a framework out of a role: its offers and waits there are over, its claims stay as they are and count for the role.
@@ -243,12 +243,12 @@ impl Allocator {
         self.waiting.remove(&(subscriber.closed_until_ms, at));
         self.waits.remove_of(subscriber.framework, subscriber.role);
         if let Some(role) = self.role(subscriber.role) {
-            let (used, role) = (self.order.used(subscriber.node), role.node);
-            self.order.refund(subscriber.node, &used);
+            let (used, role) = (self.order.used(subscriber.branch), role.branch);
+            self.order.refund(subscriber.branch, &used);
             self.order.charge_role(role, &used);
         }
         self.claims.disown(at, subscriber.role);
-        self.order.remove(subscriber.node);
+        self.order.remove(subscriber.branch);
         self.count_child(subscriber.role, -1);
     }
 

@@ -16,7 +16,6 @@
 //! does not filter. It looks at what changed, and at available agents by bitmaps, never at all agents.
 
 mod agents;
-pub(crate) mod amounts;
 mod answer;
 mod bits;
 mod claims;
@@ -58,8 +57,8 @@ use crate::outcome::Grant;
 use crate::shard::Door;
 use crate::table::Table;
 
+use crate::amounts::Amounts;
 use agents::{AgentAt, Agents};
-use amounts::Amounts;
 use claims::Claims;
 use demand::Demand;
 use filters::Filters;

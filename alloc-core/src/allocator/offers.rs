@@ -2,12 +2,12 @@
 
 use crate::agent_snapshot::AgentSnapshot;
 use crate::allocator::agents::{AgentAt, NO_OFFER};
-use crate::allocator::amounts::{Amounts, CPU_MILLI, PAGES};
 use crate::allocator::frameworks::SubAt;
 use crate::allocator::reservations::{ReservationAt, ReservationId};
 use crate::allocator::shown::Content;
 use crate::allocator::waits::WaitId;
 use crate::allocator::{Allocator, Event, shown};
+use crate::amounts::{Amounts, CPU_MILLI, PAGES};
 use crate::claim::Holder;
 use crate::claim_exact::ClaimedExact;
 use crate::exact;
@@ -240,7 +240,7 @@ impl Allocator {
         };
         if let Some(sub) = self.subscriptions.get_mut(sub) {
             sub.out += 1;
-            self.order.award(sub.node, amounts);
+            self.order.award(sub.branch, amounts);
         }
         let offer = Offer { id: OfferId::new(0), sub, agent, since_ms, is_rescinded: false, held };
         let at = self.offers.add(offer);
@@ -335,7 +335,7 @@ impl Allocator {
     fn uncount(&mut self, offer: &Offer, amounts: &Amounts) {
         if let Some(sub) = self.subscriptions.get_mut(offer.sub) {
             sub.out -= 1;
-            self.order.refund(sub.node, amounts);
+            self.order.refund(sub.branch, amounts);
         }
     }
 

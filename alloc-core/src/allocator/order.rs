@@ -12,39 +12,39 @@
 //! ([`charging`]). When the cluster's totals change, all keys do: they are made anew once, before the next pick ([`picking`]). How the
 //! tree grows and shrinks is in [`growing`].
 
+mod branch;
 mod charging;
 mod growing;
-mod node;
 mod picking;
 mod share;
 #[cfg(test)]
 mod tests;
 mod tournament;
 
-pub(crate) use node::NodeId;
+pub(crate) use branch::BranchId;
 pub(crate) use share::{Share, Weight};
 
 use core::cmp::Ordering;
 
-use crate::allocator::amounts::Amounts;
-use node::{Aside, Far, Kind, NEAR, NONE, Node, ROOT};
+use crate::amounts::Amounts;
+use branch::{Aside, Branch, Far, Kind, NEAR, NONE, ROOT};
 use share::{Gauge, Inverse};
 use tournament::{CLOSED, Tournaments};
 
 /// The share order.
 #[derive(Clone, Debug)]
 pub(crate) struct Order {
-    nodes: Vec<Node>,
-    /// What nodes use of resources that have no place in them.
+    branches: Vec<Branch>,
+    /// What branches use of resources that have no place in them.
     far: Vec<Far>,
     asides: Vec<Aside>,
-    /// Numbers of nodes that were removed.
+    /// Numbers of branches that were removed.
     free: Vec<u32>,
     tournaments: Tournaments,
     gauge: Gauge,
     /// Whether keys are of what the cluster had before.
     stale: bool,
-    /// How many nodes were ever created.
+    /// How many branches were ever created.
     created: u64,
     /// Who takes no part until the cycle ends.
     skipped: Vec<u32>,
@@ -54,7 +54,7 @@ impl Order {
     /// The root alone, and a cluster that has nothing.
     pub(crate) fn new() -> Self {
         let mut order = Self {
-            nodes: Vec::new(),
+            branches: Vec::new(),
             far: Vec::new(),
             asides: Vec::new(),
             free: Vec::new(),
@@ -69,7 +69,7 @@ impl Order {
     }
 
     /// The role above all.
-    pub(crate) fn root(&self) -> NodeId {
+    pub(crate) fn root(&self) -> BranchId {
         self.id(ROOT)
     }
 
@@ -83,15 +83,15 @@ impl Order {
         self.stale |= self.gauge.exclude(place, excluded);
     }
 
-    pub(crate) fn set_weight(&mut self, node: NodeId, weight: Weight) {
-        let at = self.index(node);
+    pub(crate) fn set_weight(&mut self, branch: BranchId, weight: Weight) {
+        let at = self.index(branch);
         let before = core::mem::replace(&mut self.aside(at).weight, weight);
-        self.node(at).inverse = weight.inverse();
+        self.branch(at).inverse = weight.inverse();
         if at == ROOT {
             return;
         }
-        if self.nodes[at as usize].active {
-            let parent = self.nodes[at as usize].parent;
+        if self.branches[at as usize].active {
+            let parent = self.branches[at as usize].parent;
             let milli = &mut self.aside(parent).active_milli;
             *milli = *milli - u64::from(before.milli()) + u64::from(weight.milli());
         }
@@ -99,14 +99,14 @@ impl Order {
     }
 
     /// What is used by it and below it.
-    pub(crate) fn used(&self, node: NodeId) -> Amounts {
-        self.used_at(self.index(node))
+    pub(crate) fn used(&self, branch: BranchId) -> Amounts {
+        self.used_at(self.index(branch))
     }
 
     /// Its dominant share of the cluster.
-    pub(crate) fn share(&self, node: NodeId) -> Share {
-        let at = self.index(node) as usize;
-        self.gauge.share(&self.nodes[at].near, &self.far[at], Inverse::ONE)
+    pub(crate) fn share(&self, branch: BranchId) -> Share {
+        let at = self.index(branch) as usize;
+        self.gauge.share(&self.branches[at].near, &self.far[at], Inverse::ONE)
     }
 
     /// The dominant share of the cluster that so much is.
@@ -117,37 +117,37 @@ impl Order {
     }
 
     /// Its dominant share by its weight: what it is ordered by among its siblings.
-    pub(crate) fn share_by_weight(&self, node: NodeId) -> Share {
-        self.share_at(self.index(node))
+    pub(crate) fn share_by_weight(&self, branch: BranchId) -> Share {
+        self.share_at(self.index(branch))
     }
 
     /// Its fair share of the cluster: by weights among those active on each level, who are those that want or use something, and
     /// itself.
-    pub(crate) fn entitlement(&self, node: NodeId) -> Share {
-        let (mut at, mut entitled) = (self.index(node), Share::ALL);
+    pub(crate) fn entitlement(&self, branch: BranchId) -> Share {
+        let (mut at, mut entitled) = (self.index(branch), Share::ALL);
         while at != ROOT {
-            let node = &self.nodes[at as usize];
+            let branch = &self.branches[at as usize];
             let milli = u64::from(self.asides[at as usize].weight.milli());
-            let others = self.asides[node.parent as usize].active_milli - if node.active { milli } else { 0 };
+            let others = self.asides[branch.parent as usize].active_milli - if branch.active { milli } else { 0 };
             entitled = entitled.portion(milli, others + milli);
-            at = node.parent;
+            at = branch.parent;
         }
         entitled
     }
 
-    fn id(&self, at: u32) -> NodeId {
-        NodeId::new(at, self.asides[at as usize].generation)
+    fn id(&self, at: u32) -> BranchId {
+        BranchId::new(at, self.asides[at as usize].generation)
     }
 
-    /// A node's number.
-    fn index(&self, node: NodeId) -> u32 {
-        let at = node.index();
-        debug_assert!(self.id(at) == node && self.nodes[at as usize].kind != Kind::Free, "{node:?} was removed");
+    /// A branch's number.
+    fn index(&self, branch: BranchId) -> u32 {
+        let at = branch.index();
+        debug_assert!(self.id(at) == branch && self.branches[at as usize].kind != Kind::Free, "{branch:?} was removed");
         at
     }
 
-    fn node(&mut self, at: u32) -> &mut Node {
-        &mut self.nodes[at as usize]
+    fn branch(&mut self, at: u32) -> &mut Branch {
+        &mut self.branches[at as usize]
     }
 
     fn aside(&mut self, at: u32) -> &mut Aside {
@@ -155,35 +155,35 @@ impl Order {
     }
 
     fn share_at(&self, at: u32) -> Share {
-        let node = &self.nodes[at as usize];
-        self.gauge.share(&node.near, &self.far[at as usize], node.inverse)
+        let branch = &self.branches[at as usize];
+        self.gauge.share(&branch.near, &self.far[at as usize], branch.inverse)
     }
 
     fn used_at(&self, at: u32) -> Amounts {
         let mut used = Amounts::ZERO;
         let (near, far) = used.0.split_at_mut(NEAR);
-        near.copy_from_slice(&self.nodes[at as usize].near);
+        near.copy_from_slice(&self.branches[at as usize].near);
         far.copy_from_slice(&self.far[at as usize]);
         used
     }
 
     /// Its key in its parent's tournament.
     fn key(&self, at: u32) -> u64 {
-        let node = &self.nodes[at as usize];
-        self.tournaments.key(self.nodes[node.parent as usize].block, node.seat)
+        let branch = &self.branches[at as usize];
+        self.tournaments.key(self.branches[branch.parent as usize].block, branch.seat)
     }
 
-    /// Enters a new key of a node; the least one among it and its siblings.
+    /// Enters a new key of a branch; the least one among it and its siblings.
     #[inline]
     fn enter(&mut self, at: u32, key: u64) -> u64 {
-        let Node { parent, seat, .. } = self.nodes[at as usize];
-        let before = |one, other| tie(&self.nodes, &self.asides, one, other).is_lt();
-        let (least, neediest) = self.tournaments.play(self.nodes[parent as usize].block, seat, key, before);
-        self.node(parent).neediest = if least == CLOSED { NONE } else { neediest };
+        let Branch { parent, seat, .. } = self.branches[at as usize];
+        let before = |one, other| tie(&self.branches, &self.asides, one, other).is_lt();
+        let (least, neediest) = self.tournaments.play(self.branches[parent as usize].block, seat, key, before);
+        self.branch(parent).neediest = if least == CLOSED { NONE } else { neediest };
         least
     }
 
-    /// Enters the key of a node that takes part, unless all are to be made anew.
+    /// Enters the key of a branch that takes part, unless all are to be made anew.
     #[inline]
     fn rekey(&mut self, at: u32) {
         if !self.stale && self.key(at) != CLOSED {
@@ -196,16 +196,16 @@ impl Order {
         if !core::mem::take(&mut self.stale) {
             return;
         }
-        let numbers = 0..u32::try_from(self.nodes.len()).unwrap_or(NONE);
+        let numbers = 0..u32::try_from(self.branches.len()).unwrap_or(NONE);
         for at in numbers.clone().skip(1) {
-            let Node { parent, seat, kind, .. } = self.nodes[at as usize];
-            let block = self.nodes[parent as usize].block;
+            let Branch { parent, seat, kind, .. } = self.branches[at as usize];
+            let block = self.branches[parent as usize].block;
             if kind != Kind::Free && self.tournaments.key(block, seat) != CLOSED {
                 self.tournaments.set_key(block, seat, self.share_at(at).parts());
             }
         }
         for at in numbers {
-            if self.nodes[at as usize].neediest != NONE {
+            if self.branches[at as usize].neediest != NONE {
                 self.play_all(at);
             }
         }
@@ -213,14 +213,14 @@ impl Order {
 
     /// Plays all matches among somebody's children.
     fn play_all(&mut self, at: u32) {
-        let before = |one, other| tie(&self.nodes, &self.asides, one, other).is_lt();
-        let (least, neediest) = self.tournaments.play_all(self.nodes[at as usize].block, before);
-        self.node(at).neediest = if least == CLOSED { NONE } else { neediest };
+        let before = |one, other| tie(&self.branches, &self.asides, one, other).is_lt();
+        let (least, neediest) = self.tournaments.play_all(self.branches[at as usize].block, before);
+        self.branch(at).neediest = if least == CLOSED { NONE } else { neediest };
     }
 }
 
 /// Who of two siblings of one share goes first: who had fewer allocations, or else the older. The age is seldom looked at, and lies apart.
-fn tie(nodes: &[Node], asides: &[Aside], one: u32, other: u32) -> Ordering {
+fn tie(branches: &[Branch], asides: &[Aside], one: u32, other: u32) -> Ordering {
     let [one, other] = [one, other].map(|at| at as usize);
-    nodes[one].count.cmp(&nodes[other].count).then_with(|| asides[one].age.cmp(&asides[other].age))
+    branches[one].count.cmp(&branches[other].count).then_with(|| asides[one].age.cmp(&asides[other].age))
 }

@@ -8,10 +8,10 @@
 //! what is left, but for the *headroom*: of what is available, as much stays as the others need.
 
 use crate::allocator::Allocator;
-use crate::allocator::amounts::{Amounts, MAX_RESOURCES};
 use crate::allocator::error::AllocatorError;
 use crate::allocator::frameworks::SubAt;
-use crate::allocator::order::NodeId;
+use crate::allocator::order::BranchId;
+use crate::amounts::{Amounts, MAX_RESOURCES};
 use crate::ids::RoleId;
 use crate::reason::Resource;
 
@@ -150,7 +150,7 @@ impl Allocator {
         for at in (0..self.roles.len()).rev() {
             let Some(role) = self.roles[at] else { continue };
             let mut need = role.guarantee;
-            need.sub(&self.had(RoleId::new(u16::try_from(at).unwrap_or(u16::MAX)), role.node));
+            need.sub(&self.had(RoleId::new(u16::try_from(at).unwrap_or(u16::MAX)), role.branch));
             need = need.max(&of[at]);
             of[at] = need;
             match role.parent {
@@ -167,8 +167,8 @@ impl Allocator {
         let needing = roles.filter_map(|(id, role)| {
             let role = (*role)?;
             let mut need = role.guarantee;
-            need.sub(&self.had(id, role.node));
-            (!need.is_zero()).then_some((self.order.share_by_weight(role.node), id))
+            need.sub(&self.had(id, role.branch));
+            (!need.is_zero()).then_some((self.order.share_by_weight(role.branch), id))
         });
         let mut needing: Vec<_> = needing.collect();
         needing.sort_unstable();
@@ -179,13 +179,13 @@ impl Allocator {
     pub(crate) fn need_of(&self, role: RoleId) -> Amounts {
         let Some(of) = self.role(role) else { return Amounts::ZERO };
         let mut need = of.guarantee;
-        need.sub(&self.had(role, of.node));
+        need.sub(&self.had(role, of.branch));
         need
     }
 
     /// What a role has: what it uses, and what is reserved for it and nobody uses.
-    fn had(&self, role: RoleId, node: NodeId) -> Amounts {
-        let mut had = self.order.used(node);
+    fn had(&self, role: RoleId, branch: BranchId) -> Amounts {
+        let mut had = self.order.used(branch);
         had.add(&self.reservations.idle_of(role));
         had
     }

@@ -16,12 +16,12 @@ use core::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use crate::allocator::Allocator;
+use crate::allocator::Event;
 use crate::allocator::agents::AgentAt;
-use crate::allocator::amounts::Amounts;
 use crate::allocator::claims::Counted;
 use crate::allocator::credit::least;
 use crate::allocator::unmet::Wanting;
-use crate::allocator::{Event, amounts};
+use crate::amounts::Amounts;
 use crate::ids::{ClaimId, RoleId};
 use crate::standing::Standing;
 
@@ -177,10 +177,10 @@ impl Allocator {
     }
 
     fn would_have_too_little(&self, role: RoleId, given: &Amounts) -> bool {
-        let Some(node) = self.role(role).map(|role| role.node) else { return false };
-        let mut used = self.order.used(node);
+        let Some(branch) = self.role(role).map(|role| role.branch) else { return false };
+        let mut used = self.order.used(branch);
         used.add(given);
-        self.order.share_of(&used) < self.order.entitlement(node) || given.is_zero()
+        self.order.share_of(&used) < self.order.entitlement(branch) || given.is_zero()
     }
 
     /// Names claims of one agent that make room for so much. What they free together.
@@ -228,11 +228,11 @@ impl Allocator {
         }
         let is_free_to = |id: RoleId| {
             let Some(of) = self.role(id) else { return false };
-            let mut left = self.order.used(of.node);
+            let mut left = self.order.used(of.branch);
             left.sub(&sum);
-            let had_too_much = self.order.share_of(&left) > self.order.entitlement(of.node);
+            let had_too_much = self.order.share_of(&left) > self.order.entitlement(of.branch);
             left.sub(&amounts);
-            had_too_much && left.covers(&of.guarantee.min(&self.order.used(of.node)))
+            had_too_much && left.covers(&of.guarantee.min(&self.order.used(of.branch)))
         };
         // Up to where both roles meet: above that they are in it together.
         let meets = |id: &RoleId| self.path(role).any(|other| other == *id);
@@ -260,7 +260,7 @@ impl Allocator {
     /// Names claims; what they free together.
     fn name(&mut self, for_role: RoleId, chosen: &[(ClaimId, RoleId, Amounts)]) -> Amounts {
         let until_ms = self.now_ms + self.rules.reclaim_grace_ms;
-        let mut freed = amounts::Amounts::ZERO;
+        let mut freed = Amounts::ZERO;
         for &(claim, from, amounts) in chosen {
             freed.add(&amounts);
             self.reclaims.named.insert(claim, Reclaim { until_ms, for_role, from, is_overdue: false });

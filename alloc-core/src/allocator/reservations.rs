@@ -18,11 +18,11 @@ use std::hash::BuildHasherDefault;
 
 use crate::allocator::Allocator;
 use crate::allocator::agents::AgentAt;
-use crate::allocator::amounts::Amounts;
 use crate::allocator::bits::Bits;
 use crate::allocator::claims::Mixer;
 use crate::allocator::filters::Filters;
 use crate::allocator::offers::HeldPart;
+use crate::amounts::Amounts;
 use crate::ids::{AgentId, ClaimId, Owner, RoleId};
 use crate::reason::Resource;
 

@@ -1,7 +1,6 @@
 //! Reserved: what reservations have idle is offered to their roles, and what was launched in them comes back.
 
 use crate::allocator::agents::AgentAt;
-use crate::allocator::amounts::{Amounts, CPU_MILLI};
 use crate::allocator::cycle::is_enough;
 use crate::allocator::frameworks::{SubAt, Subscriber};
 use crate::allocator::offers::{Held, HeldPart, Offer, OfferAt};
@@ -9,6 +8,7 @@ use crate::allocator::reservations::{Home, RESERVER, ReservationAt, Reserved};
 use crate::allocator::roles::CpuKind;
 use crate::allocator::shown::Content;
 use crate::allocator::{Allocator, Event, bits, shown};
+use crate::amounts::{Amounts, CPU_MILLI};
 use crate::claim::Holder;
 use crate::ids::{AgentId, ClaimId, Owner, RoleId};
 use crate::memory::Seat;

@@ -2,11 +2,11 @@
 
 use crate::allocator::Allocator;
 use crate::allocator::agents::NO_OFFER;
-use crate::allocator::amounts::Amounts;
 use crate::allocator::no_reservation::NoReservation;
 use crate::allocator::offers::{HeldPart, OFFERER, OfferAt};
 use crate::allocator::reservations::{RESERVER, ReservationAt, ReservationId, ReservationKind, Reserved};
 use crate::allocator::shown;
+use crate::amounts::Amounts;
 use crate::claim::Holder;
 use crate::claim_exact::ClaimedExact;
 use crate::exact;

@@ -1,11 +1,11 @@
 //! Roles: the tree of who is charged, with weights.
 
-use crate::allocator::amounts::Amounts;
 use crate::allocator::error::AllocatorError;
-use crate::allocator::order::{NodeId, Weight};
+use crate::allocator::order::{BranchId, Weight};
 use crate::allocator::quota::UNBOUNDED;
 use crate::allocator::reclaim::Disruption;
 use crate::allocator::{Allocator, Event};
+use crate::amounts::Amounts;
 use crate::ids::RoleId;
 use crate::ledger::Limit;
 
@@ -43,7 +43,7 @@ impl Default for RoleSpec {
 /// A role.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Role {
-    pub(crate) node: NodeId,
+    pub(crate) branch: BranchId,
     pub(crate) parent: Option<RoleId>,
     pub(crate) weight_milli: u32,
     pub(crate) cpu: CpuKind,
@@ -65,20 +65,20 @@ impl Allocator {
     pub fn add_role(&mut self, spec: RoleSpec) -> Result<RoleId, AllocatorError> {
         let weight = Weight::from_milli(spec.weight_milli).ok_or(AllocatorError::NoWeight)?;
         let above = match spec.parent {
-            Some(parent) => self.role(parent).ok_or(AllocatorError::NoSuchRole(parent))?.node,
+            Some(parent) => self.role(parent).ok_or(AllocatorError::NoSuchRole(parent))?.branch,
             None => self.order.root(),
         };
         let role = match spec.parent {
             Some(parent) => self.table().add_role_under(parent, Limit::default())?,
             None => self.table().add_role(Limit::default())?,
         };
-        let node = self.order.add_role(above, weight);
+        let branch = self.order.add_role(above, weight);
         if self.roles.len() <= role.index() {
             self.roles.resize(role.index() + 1, None);
         }
         let RoleSpec { parent, weight_milli, cpu, disruption } = spec;
         self.roles[role.index()] = Some(Role {
-            node,
+            branch,
             parent,
             weight_milli,
             cpu,
@@ -109,7 +109,7 @@ impl Allocator {
         let known = self.roles.get_mut(role.index()).and_then(Option::as_mut);
         let known = known.ok_or(AllocatorError::NoSuchRole(role))?;
         known.weight_milli = weight_milli;
-        self.order.set_weight(known.node, weight);
+        self.order.set_weight(known.branch, weight);
         Ok(())
     }
 

@@ -4,8 +4,8 @@
 //! is cut out of that plan, made a claim, and shown by words in which nothing else is free.
 
 use crate::agent_snapshot::AgentSnapshot;
-use crate::allocator::amounts::Amounts;
 use crate::allocator::filters::Shown;
+use crate::amounts::Amounts;
 use crate::extras::word::lowest_bits;
 use crate::extras::{ExtraWord, Millis};
 use crate::ids::NumaNodeId;

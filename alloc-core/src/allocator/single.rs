@@ -8,7 +8,7 @@ use crate::allocator::agents::AgentAt;
 use crate::allocator::bits::ones;
 use crate::allocator::frameworks::SubAt;
 use crate::allocator::offers::OfferAt;
-use crate::allocator::order::NodeId;
+use crate::allocator::order::BranchId;
 
 /// So many subscriptions are asked one by one as quickly.
 const MANY: u32 = 32;
@@ -26,21 +26,21 @@ impl Allocator {
 
     /// Offers it to the neediest of those who do not filter it.
     pub(crate) fn offer_single(&mut self, agent: AgentAt) -> Option<OfferAt> {
-        let mut asked: Vec<NodeId> = self.not_filtering(agent).collect();
-        while let Some(node) = self.order.pick_among(asked.iter().copied()) {
-            let sub = self.subscriptions.of_node(node);
+        let mut asked: Vec<BranchId> = self.not_filtering(agent).collect();
+        while let Some(branch) = self.order.pick_among(asked.iter().copied()) {
+            let sub = self.subscriptions.of_branch(branch);
             let room = self.room_of(sub);
             let offered = self.would_be_offered(sub, agent).then(|| self.offer_within(sub, agent, &room)).flatten();
             if offered.is_some() {
                 return offered;
             }
-            asked.retain(|other| *other != node);
+            asked.retain(|other| *other != branch);
         }
         None
     }
 
     /// Open subscriptions that do not filter an agent.
-    fn not_filtering(&self, agent: AgentAt) -> impl Iterator<Item = NodeId> + '_ {
+    fn not_filtering(&self, agent: AgentAt) -> impl Iterator<Item = BranchId> + '_ {
         let len = self.subscriptions.len();
         let column = self.filters.column(agent).chain(core::iter::repeat(0)).take(len.div_ceil(64));
         let open = column.enumerate().flat_map(move |(at, filtering)| {
@@ -49,7 +49,7 @@ impl Allocator {
         });
         open.filter_map(|at| {
             let sub = self.subscriptions.get(SubAt::try_from(at).ok()?)?;
-            sub.is_open(self.now_ms).then_some(sub.node)
+            sub.is_open(self.now_ms).then_some(sub.branch)
         })
     }
 }

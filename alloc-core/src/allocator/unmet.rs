@@ -6,9 +6,9 @@
 use std::collections::BTreeMap;
 
 use crate::allocator::Allocator;
-use crate::allocator::amounts::Amounts;
 use crate::allocator::frameworks::SubAt;
 use crate::allocator::waits::WaitId;
+use crate::amounts::Amounts;
 use crate::ids::RoleId;
 
 /// Who in a role wants more.
@@ -86,16 +86,16 @@ impl Allocator {
 
     /// Whether a role has less than its fair share, or than it or a role above it is guaranteed.
     pub(crate) fn has_too_little(&self, role: RoleId) -> bool {
-        let Some(node) = self.role(role).map(|role| role.node) else { return false };
-        self.order.share(node) < self.order.entitlement(node)
+        let Some(branch) = self.role(role).map(|role| role.branch) else { return false };
+        self.order.share(branch) < self.order.entitlement(branch)
             || self.path(role).any(|role| !self.need_of(role).is_zero())
     }
 
     /// Whether a role has more than its fair share, and would have with so much more.
     pub(crate) fn has_too_much(&self, role: RoleId, more: &Amounts) -> bool {
-        let Some(node) = self.role(role).map(|role| role.node) else { return false };
-        let mut used = self.order.used(node);
+        let Some(branch) = self.role(role).map(|role| role.branch) else { return false };
+        let mut used = self.order.used(branch);
         used.add(more);
-        self.order.share_of(&used) > self.order.entitlement(node)
+        self.order.share_of(&used) > self.order.entitlement(branch)
     }
 }

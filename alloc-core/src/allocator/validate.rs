@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 
 use crate::allocator::Allocator;
 use crate::allocator::agents::NO_OFFER;
-use crate::allocator::amounts::Amounts;
 use crate::allocator::claims::CountedFor;
 use crate::allocator::demand::Pledge;
 use crate::allocator::offers::Held;
 use crate::allocator::reservations::RESERVER;
+use crate::amounts::Amounts;
 use crate::claim::Holder;
 use crate::ids::{AgentId, RoleId};
 use crate::shard::AgentState;
@@ -60,12 +60,12 @@ impl Allocator {
                     sum.sub(amounts);
                 }
             }
-            if sum != self.order.used(sub.node) {
+            if sum != self.order.used(sub.branch) {
                 return Err(format!(
                     "{} in {} has {sum:?}, and the order says {:?}",
                     sub.framework,
                     sub.role,
-                    self.order.used(sub.node)
+                    self.order.used(sub.branch)
                 ));
             }
         }

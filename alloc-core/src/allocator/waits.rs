@@ -134,9 +134,9 @@ impl Allocator {
         let count = self.waits.of_role.entry(claimant.role).or_default();
         *count += 1;
         if *count == 1
-            && let Some(node) = self.role(claimant.role).map(|role| role.node)
+            && let Some(branch) = self.role(claimant.role).map(|role| role.branch)
         {
-            self.order.set_waiting(node, true);
+            self.order.set_waiting(branch, true);
         }
         self.waits.try_all = true;
         Ok(id)
@@ -145,8 +145,8 @@ impl Allocator {
     /// Ends a wait; false when it is over already.
     pub fn stop_waiting(&mut self, wait: WaitId) -> bool {
         let Some((role, was_last)) = self.waits.remove(wait) else { return false };
-        if let Some(node) = self.role(role).map(|role| role.node).filter(|_| was_last) {
-            self.order.set_waiting(node, false);
+        if let Some(branch) = self.role(role).map(|role| role.branch).filter(|_| was_last) {
+            self.order.set_waiting(branch, false);
         }
         true
     }

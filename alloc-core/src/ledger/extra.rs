@@ -5,7 +5,7 @@
 //! caused it; what was raised before a no is lowered again, and an undo is counted.
 
 use super::{ChargeError, Ledger, PLACES, ROUNDS, Who, over};
-use crate::allocator::amounts::Amounts;
+use crate::amounts::Amounts;
 use crate::desk::Watch;
 use crate::ids::RoleId;
 use crate::sync::{Ordering, Word64, Words, Zeroed, zeroed};

@@ -3,7 +3,7 @@
 
 use super::role::Role;
 use super::{ChargeError, Ledger, PLACES, Who};
-use crate::allocator::amounts::Amounts;
+use crate::amounts::Amounts;
 use crate::ids::RoleId;
 use crate::sync;
 

@@ -2,7 +2,7 @@
 
 use super::resources::Resources;
 use crate::MILLI_PER_PU;
-use crate::allocator::amounts::{Amounts, CPU_MILLI, PAGES};
+use crate::amounts::{Amounts, CPU_MILLI, PAGES};
 use crate::extras::exact::what;
 use crate::extras::{ExtraWord, Millis};
 use crate::ids::NumaNodeId;

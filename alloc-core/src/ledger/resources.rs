@@ -1,11 +1,11 @@
 //! Resources: what is counted, numbered as machines and limits bring it. A number is a *place* in
-//! [`Amounts`](crate::allocator::amounts::Amounts).
+//! [`Amounts`](crate::amounts::Amounts).
 //!
 //! Place 0 is CPU and place 1 memory. Places are given under the table's lock and never change, so they are read without it.
 
 use std::sync::OnceLock;
 
-use crate::allocator::amounts::{CPU_MILLI, MAX_RESOURCES, PAGES};
+use crate::amounts::{CPU_MILLI, MAX_RESOURCES, PAGES};
 use crate::reason::Resource;
 
 /// The most resources of a table. Few under loom, which makes every counter of every run anew.

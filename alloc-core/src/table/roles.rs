@@ -1,7 +1,7 @@
 //! Roles of a table: a tree of who is charged, and their limits.
 
 use crate::Quantities;
-use crate::allocator::amounts::Amounts;
+use crate::amounts::Amounts;
 use crate::ids::RoleId;
 use crate::ledger::{Limit, MAX_ROLE_LEVELS, PLACES};
 use crate::reason::Resource;

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use super::{AGENT, ROLE, holder, table};
-use crate::allocator::amounts::Amounts;
+use crate::amounts::Amounts;
 use crate::desk::Desks;
 use crate::index::{Index, Span};
 use crate::leaf::{self, PuState};

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use super::ROLE;
-use crate::allocator::amounts::Amounts;
+use crate::amounts::Amounts;
 use crate::desk::Desks;
 use crate::ids::RoleId;
 use crate::ledger::{ChargeError, Ledger};

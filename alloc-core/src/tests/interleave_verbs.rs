@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{AGENT, ROLE, granted, holder};
-use crate::allocator::amounts::Amounts;
+use crate::amounts::Amounts;
 use crate::desk::Desks;
 use crate::ledger::{ChargeError, Ledger};
 use crate::sync::{both, model, model_bounded};

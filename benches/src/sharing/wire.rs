@@ -1,6 +1,6 @@
 //! Offers as finished structs of the wire: the bytes of `OfferV1` and of the vectors beside it in `wire/schema/framework.fbs`.
 //!
-//! What an agent shows is made into structs when its [`OfferView::version`] changes, and copied for each offer. The host's name is a
+//! What an agent shows is made into structs when its [`OfferView::version`] changes, and copied for each offer. The machine's name is a
 //! text of the message and copied with the offer; roles' names are there once for all messages. So long names cost what they are long.
 
 use meros_alloc_core::OfferView;
@@ -77,7 +77,7 @@ pub struct Wire {
     extras: Vec<Extras>,
     numa_nodes: Vec<NumaNode>,
     ranges: Vec<Range>,
-    /// All hosts' names, and where each ends.
+    /// All machines' names, and where each ends.
     texts: Vec<u8>,
     ends: Vec<u32>,
     names: Vec<Box<str>>,
@@ -156,7 +156,7 @@ impl Prepared {
         };
         let numa_nodes: Vec<NumaNode> = placement.memory.iter().map(part).collect();
         let named = placement.extras.ranges.iter();
-        let spans = named.flat_map(|of| of.spans.iter().map(move |span| (u32::from(of.name.get()), span)));
+        let spans = named.flat_map(|of| of.spans.iter().map(move |span| (of.name.get(), span)));
         let ranges: Vec<Range> =
             spans.map(|(name, span)| Range { begin: span.first, end: span.last, name, spare: 0 }).collect();
         let head = Head {

@@ -1,6 +1,6 @@
 //! What an offer shows, or a refusal names: amounts, and the bits of what is told apart one by one (ports, names of sets).
 
-use crate::allocator::amounts::Amounts;
+use crate::amounts::Amounts;
 
 /// Amounts and bits of somebody else's, both without the zeros at their end, so that what is equal has one form.
 #[derive(Clone, Copy, Debug)]

@@ -4,7 +4,7 @@ mod model;
 mod timing;
 
 use super::*;
-use crate::allocator::amounts::Amounts;
+use crate::amounts::Amounts;
 
 /// So much CPU and memory.
 pub(super) fn much(cpu_milli: u64, pages: u64) -> Amounts {

@@ -1,12 +1,12 @@
 //! Growing: roles and subscriptions come and go.
 
 use crate::allocator::order::Order;
-use crate::allocator::order::node::{Aside, Far, Kind, NONE, Node, NodeId, ROOT};
+use crate::allocator::order::branch::{Aside, Branch, BranchId, Far, Kind, NONE, ROOT};
 use crate::allocator::order::share::Weight;
 use crate::allocator::order::tournament::Block;
 
 impl Order {
-    pub(crate) fn add_role(&mut self, parent: NodeId, weight: Weight) -> NodeId {
+    pub(crate) fn add_role(&mut self, parent: BranchId, weight: Weight) -> BranchId {
         let parent = self.index(parent);
         let Aside { own, roles, children, .. } = self.asides[parent as usize];
         if own == NONE && roles == 0 && (children > 0 || !self.used_at(parent).is_zero()) {
@@ -19,7 +19,7 @@ impl Order {
     }
 
     /// One more subscription of a role, which is not open yet.
-    pub(crate) fn add_subscription(&mut self, role: NodeId) -> NodeId {
+    pub(crate) fn add_subscription(&mut self, role: BranchId) -> BranchId {
         let home = self.home(self.index(role));
         let leaf = self.create(Kind::Subscription, home, Weight::ONE);
         self.seat(leaf);
@@ -27,10 +27,10 @@ impl Order {
     }
 
     /// Removes a subscription, or a role that has neither subscriptions nor child roles. What it still uses is refunded.
-    pub(crate) fn remove(&mut self, node: NodeId) {
-        let at = self.index(node);
+    pub(crate) fn remove(&mut self, branch: BranchId) {
+        let at = self.index(branch);
         if at == ROOT || !self.is_empty(at) {
-            debug_assert!(false, "{node:?} has children, or is the root");
+            debug_assert!(false, "{branch:?} has children, or is the root");
             return;
         }
         let own = self.asides[at as usize].own;
@@ -42,7 +42,7 @@ impl Order {
     }
 
     fn remove_at(&mut self, at: u32) {
-        let Node { parent, kind, block, .. } = self.nodes[at as usize];
+        let Branch { parent, kind, block, .. } = self.branches[at as usize];
         self.refund_at(at, &self.used_at(at));
         if kind == Kind::Subscription {
             self.set_open_at(at, false);
@@ -53,7 +53,7 @@ impl Order {
         if kind == Kind::Role {
             self.aside(parent).roles -= 1;
         }
-        self.node(at).kind = Kind::Free;
+        self.branch(at).kind = Kind::Free;
         let generation = &mut self.aside(at).generation;
         *generation = generation.wrapping_add(1);
         self.free.push(at);
@@ -74,30 +74,30 @@ impl Order {
         }
     }
 
-    /// A node for what a role has beside child roles: what it has now, if it has none yet.
+    /// A branch for what a role has beside child roles: what it has now, if it has none yet.
     fn make_own(&mut self, role: u32) -> u32 {
         let own = self.create(Kind::Own, role, Weight::ONE);
         let Aside { age, own_count, roles, .. } = self.asides[role as usize];
         self.aside(own).age = age;
         self.aside(role).own = own;
-        self.node(own).count = own_count;
+        self.branch(own).count = own_count;
         if roles == 0 {
             self.move_all(role, own);
         }
         self.seat(own);
         self.follow_active(own);
-        if self.nodes[own as usize].neediest != NONE {
+        if self.branches[own as usize].neediest != NONE {
             self.enter(own, self.share_at(own).parts());
         }
         own
     }
 
-    /// Moves what a role has to its own node. The role stays as open and as active as it was.
+    /// Moves what a role has to its own branch. The role stays as open and as active as it was.
     fn move_all(&mut self, role: u32, own: u32) {
-        let (theirs, empty) = (self.nodes[role as usize], self.nodes[own as usize].block);
-        let Node { near, block, neediest, wants, .. } = theirs;
-        *self.node(own) = Node { near, block, neediest, wants, ..self.nodes[own as usize] };
-        *self.node(role) = Node { block: empty, neediest: NONE, ..theirs };
+        let (theirs, empty) = (self.branches[role as usize], self.branches[own as usize].block);
+        let Branch { near, block, neediest, wants, .. } = theirs;
+        *self.branch(own) = Branch { near, block, neediest, wants, ..self.branches[own as usize] };
+        *self.branch(role) = Branch { block: empty, neediest: NONE, ..theirs };
         self.far[own as usize] = self.far[role as usize];
         let Aside { active_milli, children, wanting, .. } = self.asides[role as usize];
         *self.aside(own) = Aside { active_milli, children, wanting, ..self.asides[own as usize] };
@@ -105,55 +105,55 @@ impl Order {
             Aside { active_milli: 0, children: 0, wanting: u32::from(wants), ..self.asides[role as usize] };
         for seat in 0..children {
             let child = self.tournaments.child(block, seat);
-            self.node(child).parent = own;
+            self.branch(child).parent = own;
             self.aside(child).depth += 1;
         }
     }
 
-    /// A node that has no seat yet.
+    /// A branch that has no seat yet.
     pub(super) fn create(&mut self, kind: Kind, parent: u32, weight: Weight) -> u32 {
         let block = if kind == Kind::Subscription { Block::NONE } else { self.tournaments.open() };
-        let node = Node::new(kind, parent, weight, block);
+        let branch = Branch::new(kind, parent, weight, block);
         let depth = self.asides.get(parent as usize).map_or(0, |parent| parent.depth + 1);
         let aside = |generation| Aside::new(self.created, depth, weight, generation);
         if let Some(at) = self.free.pop() {
             self.asides[at as usize] = aside(self.asides[at as usize].generation);
-            *self.node(at) = node;
+            *self.branch(at) = branch;
             self.created += 1;
             return at;
         }
-        let at = u32::try_from(self.nodes.len()).unwrap_or(NONE);
-        assert!(at < NodeId::MOST, "more roles and subscriptions than 2^24");
+        let at = u32::try_from(self.branches.len()).unwrap_or(NONE);
+        assert!(at < BranchId::MOST, "more roles and subscriptions than 2^24");
         self.asides.push(aside(0));
         self.far.push(Far::default());
-        self.nodes.push(node);
+        self.branches.push(branch);
         self.created += 1;
         at
     }
 
-    /// Gives a node a seat in its parent's block, without a part in the tournament.
+    /// Gives a branch a seat in its parent's block, without a part in the tournament.
     fn seat(&mut self, at: u32) {
-        let parent = self.nodes[at as usize].parent;
-        let (mut block, seat) = (self.nodes[parent as usize].block, self.asides[parent as usize].children);
+        let parent = self.branches[at as usize].parent;
+        let (mut block, seat) = (self.branches[parent as usize].block, self.asides[parent as usize].children);
         if seat == block.seats() {
             block = self.tournaments.grown(block);
-            self.node(parent).block = block;
+            self.branch(parent).block = block;
             self.play_all(parent);
         }
         self.tournaments.sit(block, seat, at);
-        self.node(at).seat = seat;
+        self.branch(at).seat = seat;
         self.aside(parent).children += 1;
     }
 
-    /// Takes a node that takes no part from its seat, which the last child then has.
+    /// Takes a branch that takes no part from its seat, which the last child then has.
     fn unseat(&mut self, at: u32) {
-        let Node { parent, seat, .. } = self.nodes[at as usize];
-        let (block, children) = (self.nodes[parent as usize].block, self.asides[parent as usize].children);
+        let Branch { parent, seat, .. } = self.branches[at as usize];
+        let (block, children) = (self.branches[parent as usize].block, self.asides[parent as usize].children);
         let last = self.tournaments.child(block, children - 1);
         let key = self.tournaments.key(block, children - 1);
         self.enter(last, super::CLOSED);
         self.tournaments.sit(block, seat, last);
-        self.node(last).seat = seat;
+        self.branch(last).seat = seat;
         self.enter(last, key);
         self.aside(parent).children -= 1;
     }

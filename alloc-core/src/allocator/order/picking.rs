@@ -2,20 +2,20 @@
 
 use core::cmp::Ordering;
 
-use crate::allocator::order::node::{Kind, NONE, NodeId, ROOT};
+use crate::allocator::order::branch::{BranchId, Kind, NONE, ROOT};
 use crate::allocator::order::tournament::CLOSED;
 use crate::allocator::order::{Order, tie};
 
 impl Order {
     /// Whether a subscription takes part.
-    pub(crate) fn set_open(&mut self, leaf: NodeId, open: bool) {
+    pub(crate) fn set_open(&mut self, leaf: BranchId, open: bool) {
         self.set_open_at(self.index(leaf), open);
     }
 
     pub(super) fn set_open_at(&mut self, at: u32, open: bool) {
-        debug_assert_eq!(self.nodes[at as usize].kind, Kind::Subscription, "who takes part");
-        let node = &self.nodes[at as usize];
-        let (was_open, skipped) = (node.wants, node.skipped);
+        debug_assert_eq!(self.branches[at as usize].kind, Kind::Subscription, "who takes part");
+        let branch = &self.branches[at as usize];
+        let (was_open, skipped) = (branch.wants, branch.skipped);
         if open != was_open {
             self.want(at, open);
             if !skipped {
@@ -25,7 +25,7 @@ impl Order {
     }
 
     /// Whether a role wants something besides what its subscriptions do: it counts among those who share.
-    pub(crate) fn set_waiting(&mut self, role: NodeId, waits: bool) {
+    pub(crate) fn set_waiting(&mut self, role: BranchId, waits: bool) {
         let at = self.index(role);
         let wanting = &mut self.aside(at).wanting;
         *wanting = if waits { *wanting + 1 } else { *wanting - 1 };
@@ -35,10 +35,10 @@ impl Order {
     }
 
     /// Takes a subscription out of the order until [`Self::end_skip`].
-    pub(crate) fn skip(&mut self, leaf: NodeId) {
+    pub(crate) fn skip(&mut self, leaf: BranchId) {
         let at = self.index(leaf);
-        let node = self.node(at);
-        if !core::mem::replace(&mut node.skipped, true) {
+        let branch = self.branch(at);
+        if !core::mem::replace(&mut branch.skipped, true) {
             self.skipped.push(at);
             self.show(at, false);
         }
@@ -48,9 +48,9 @@ impl Order {
     pub(crate) fn end_skip(&mut self) {
         let mut skipped = core::mem::take(&mut self.skipped);
         for at in skipped.drain(..) {
-            let node = self.node(at);
+            let branch = self.branch(at);
             // Or else it was removed meanwhile, and its number perhaps used again.
-            if core::mem::take(&mut node.skipped) && node.wants && node.kind == Kind::Subscription {
+            if core::mem::take(&mut branch.skipped) && branch.wants && branch.kind == Kind::Subscription {
                 self.show(at, true);
             }
         }
@@ -58,20 +58,20 @@ impl Order {
     }
 
     /// The neediest subscription of those that take part.
-    pub(crate) fn pick(&mut self) -> Option<NodeId> {
+    pub(crate) fn pick(&mut self) -> Option<BranchId> {
         self.pick_from(ROOT)
     }
 
     /// The neediest of those that take part below a role.
-    pub(crate) fn pick_below(&mut self, role: NodeId) -> Option<NodeId> {
+    pub(crate) fn pick_below(&mut self, role: BranchId) -> Option<BranchId> {
         self.pick_from(self.index(role))
     }
 
-    fn pick_from(&mut self, from: u32) -> Option<NodeId> {
+    fn pick_from(&mut self, from: u32) -> Option<BranchId> {
         self.settle();
         let mut at = from;
-        while self.nodes[at as usize].kind != Kind::Subscription {
-            at = self.nodes[at as usize].neediest;
+        while self.branches[at as usize].kind != Kind::Subscription {
+            at = self.branches[at as usize].neediest;
             if at == NONE {
                 return None;
             }
@@ -80,18 +80,18 @@ impl Order {
     }
 
     /// The one of these subscriptions that would be picked if they alone took part.
-    pub(crate) fn pick_among(&self, leaves: impl IntoIterator<Item = NodeId>) -> Option<NodeId> {
+    pub(crate) fn pick_among(&self, leaves: impl IntoIterator<Item = BranchId>) -> Option<BranchId> {
         leaves.into_iter().min_by(|one, other| self.compare(*one, *other))
     }
 
     /// Who of two subscriptions is needier: the lesser one. Where their ways to the root meet, the keys decide.
-    pub(crate) fn compare(&self, one: NodeId, other: NodeId) -> Ordering {
+    pub(crate) fn compare(&self, one: BranchId, other: BranchId) -> Ordering {
         let [mut one, mut other] = [one, other].map(|leaf| self.index(leaf));
         if one == other {
             return Ordering::Equal;
         }
         let depth = |at: u32| self.asides[at as usize].depth;
-        let parent = |at: u32| self.nodes[at as usize].parent;
+        let parent = |at: u32| self.branches[at as usize].parent;
         while depth(one) > depth(other) {
             one = parent(one);
         }
@@ -102,19 +102,19 @@ impl Order {
             (one, other) = (parent(one), parent(other));
         }
         let shares = self.share_at(one).cmp(&self.share_at(other));
-        shares.then_with(|| tie(&self.nodes, &self.asides, one, other))
+        shares.then_with(|| tie(&self.branches, &self.asides, one, other))
     }
 
     /// Counts a subscription among those that want something, or no more, and all above.
     fn want(&mut self, leaf: u32, wants: bool) {
         let mut at = leaf;
-        while self.nodes[at as usize].wants != wants {
-            self.node(at).wants = wants;
+        while self.branches[at as usize].wants != wants {
+            self.branch(at).wants = wants;
             self.follow_active(at);
             if at == ROOT {
                 return;
             }
-            at = self.nodes[at as usize].parent;
+            at = self.branches[at as usize].parent;
             let wanting = &mut self.aside(at).wanting;
             *wanting = if wants { *wanting + 1 } else { *wanting - 1 };
             if !wants && *wanting > 0 {
@@ -129,7 +129,7 @@ impl Order {
         loop {
             let key = if shown { self.share_at(at).parts() } else { CLOSED };
             let least = self.enter(at, key);
-            at = self.nodes[at as usize].parent;
+            at = self.branches[at as usize].parent;
             if at == ROOT || (self.key(at) == CLOSED) == (least == CLOSED) {
                 return;
             }

@@ -7,8 +7,8 @@
 
 use core::array;
 
-use crate::allocator::amounts::{Amounts, MAX_RESOURCES};
-use crate::allocator::order::node::{Far, NEAR};
+use crate::allocator::order::branch::{Far, NEAR};
+use crate::amounts::{Amounts, MAX_RESOURCES};
 
 /// A share of the cluster, by weight or not, in parts of 2^46. More than the cluster can be in use: its total falls when agents go.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -37,7 +37,7 @@ impl Share {
     }
 }
 
-/// How much more than others a node may have for the same place in the order: in thousandths, from 0.001 to 1,000,000.
+/// How much more than others a branch may have for the same place in the order: in thousandths, from 0.001 to 1,000,000.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Weight(u32);
 
@@ -108,7 +108,7 @@ impl Counted {
 /// What the cluster has, and what of it counts in a share.
 #[derive(Clone, Debug)]
 pub(super) struct Gauge {
-    /// In a node itself, all: what does not count has a reciprocal of 0. No loop over them ends here or there.
+    /// In a branch itself, all: what does not count has a reciprocal of 0. No loop over them ends here or there.
     near: [Counted; NEAR],
     /// Those that count of the others.
     far: Vec<Counted>,

@@ -34,19 +34,19 @@ fn weight(milli: u32) -> Weight {
 }
 
 /// A role at the top.
-fn role(order: &mut Order, milli: u32) -> NodeId {
+fn role(order: &mut Order, milli: u32) -> BranchId {
     order.add_role(order.root(), weight(milli))
 }
 
 /// An open subscription.
-fn open(order: &mut Order, role: NodeId) -> NodeId {
+fn open(order: &mut Order, role: BranchId) -> BranchId {
     let leaf = order.add_subscription(role);
     order.set_open(leaf, true);
     leaf
 }
 
 /// Gives one task after the other to the neediest, and tells to whom.
-fn fill<const N: usize>(order: &mut Order, leaves: [NodeId; N], task: [Amounts; N], tasks: usize) -> Vec<usize> {
+fn fill<const N: usize>(order: &mut Order, leaves: [BranchId; N], task: [Amounts; N], tasks: usize) -> Vec<usize> {
     let mut given = Vec::new();
     for _ in 0..tasks {
         let leaf = order.pick().unwrap();
@@ -193,7 +193,7 @@ fn who_is_closed_or_skipped_is_not_picked() {
 }
 
 #[test]
-fn a_number_that_is_used_again_is_another_node() {
+fn a_number_that_is_used_again_is_another_branch() {
     let mut order = cluster(100, 100);
     let any = role(&mut order, 1000);
     let [a, b] = [open(&mut order, any), open(&mut order, any)];

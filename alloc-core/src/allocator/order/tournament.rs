@@ -1,4 +1,4 @@
-//! Tournament: who is neediest among the children of a node, by matches of two whose winners meet again.
+//! Tournament: who is neediest among the children of a branch, by matches of two whose winners meet again.
 //!
 //! Every parent has a block of seats, a power of two, for its children. A block is seats' keys in one array, and in another, twice as
 //! long, who won each match (a seat's number; 1 is the final, match m is between the winners of 2m and 2m + 1) and then who sits where.

@@ -119,3 +119,30 @@ fn two_offers(cluster: &mut Cluster, framework: FrameworkId) {
     cluster.cycle();
     assert_eq!(cluster.offers_to(framework).len(), 2);
 }
+
+#[test]
+fn devices_ports_and_disk_are_offered_launched_and_filtered_like_cores() {
+    use crate::tests::machines::{GPU, PORTS};
+    use crate::{DeviceAmount, DeviceLocality, Pick, Resource, Span};
+    let mut cluster = Cluster::new();
+    cluster.agent_with_extras();
+    let role = cluster.role();
+    let framework = cluster.framework(1, role);
+    cluster.cycle();
+    let offer = cluster.offers_to(framework)[0];
+    let shown = cluster.allocator.offer_view(offer).unwrap().placement();
+    assert_eq!(
+        (shown.extras.devices.len(), shown.extras.disk_bytes, shown.extras.ranges[0].spans.len()),
+        (5, 100 * 4096, 2)
+    );
+    let port = Span { first: 31_007, last: 31_007 };
+    let request = Request::exclusive(2, 0)
+        .with_devices(GPU, DeviceAmount::Whole(2), DeviceLocality::Required)
+        .with_range(PORTS, Pick::Exact(vec![port]));
+    let outcomes = cluster.accept(offer, &[request.clone(), request], 60_000);
+    assert!(matches!(outcomes[..], [Outcome::Granted(_), Outcome::Refused(_)]), "there is one such port: {outcomes:?}");
+    assert_eq!(cluster.allocator.table().role_used_of(role, Resource::Devices(GPU)), Some(2_000));
+    assert_eq!(cluster.after(1_000), [], "what is left is filtered");
+    cluster.end_last();
+    assert_eq!(cluster.after(1_000).len(), 1, "with the port there is more than was refused");
+}

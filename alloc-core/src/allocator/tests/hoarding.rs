@@ -128,7 +128,7 @@ fn waits_are_served_by_priority_and_then_by_age_before_anything_is_offered() {
         let who = claimant(&mut cluster, role);
         cluster.allocator.wait(who, request(priority), Policy::Pack, cluster.now_ms).unwrap()
     });
-    let mut placed = |cluster: &mut Cluster| {
+    let placed = |cluster: &mut Cluster| {
         cluster.end_last();
         assert_eq!(cluster.after(1_000), []);
         match cluster.events()[..] {

@@ -22,7 +22,7 @@ fn with_minimum(cluster: &mut Cluster, id: u32, role: RoleId, minimum: Vec<Quant
 /// Takes all of an agent but so much CPU, and all memory but so much.
 fn leave(cluster: &mut Cluster, framework: FrameworkId, taken: &Request) {
     let offer = cluster.offers_to(framework)[0];
-    assert!(cluster.accept(offer, &[taken.clone()], 0)[0].granted().is_some());
+    assert!(cluster.accept(offer, core::slice::from_ref(taken), 0)[0].granted().is_some());
 }
 
 #[test]

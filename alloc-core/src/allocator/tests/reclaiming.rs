@@ -142,8 +142,12 @@ fn a_role_is_disrupted_within_its_limits_only() {
         .allocator
         .add_role(RoleSpec { disruption: Disruption::NEVER, weight_milli: 100, ..RoleSpec::default() })
         .unwrap();
-    (0..12).for_each(|_| drop(placed(&mut cluster, first, &revocable(1, 0))));
-    (0..4).for_each(|_| drop(placed(&mut cluster, never, &revocable(1, 0))));
+    for _ in 0..12 {
+        let _claim = placed(&mut cluster, first, &revocable(1, 0));
+    }
+    for _ in 0..4 {
+        let _claim = placed(&mut cluster, never, &revocable(1, 0));
+    }
     let second = cluster.role();
     for _ in 0..4 {
         cluster.allocator.wait(claimant(second), revocable(1, 0), Policy::Pack, cluster.now_ms).unwrap();
@@ -187,7 +191,9 @@ fn above_its_share_a_role_places_by_its_credit_while_a_poorer_one_waits() {
     cluster.agents(10, 4, 8);
     let [greedy, poor] = [cluster.role(), cluster.role()];
     // 24 of 40 PUs: more than half. Nobody waits, so quota alone would limit it.
-    (0..24).for_each(|_| drop(placed(&mut cluster, greedy, &Request::exclusive(1, 0))));
+    for _ in 0..24 {
+        let _claim = placed(&mut cluster, greedy, &Request::exclusive(1, 0));
+    }
     // Five PUs fit nowhere.
     let wait = cluster.allocator.wait(claimant(poor), Request::exclusive(5, 0), Policy::Pack, cluster.now_ms).unwrap();
     cluster.after(100);

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 
 use super::super::*;
 use super::much;
-use crate::allocator::amounts::Amounts;
+use crate::amounts::Amounts;
 
 const SUBS: u32 = 4;
 const AGENTS: u32 = 3;

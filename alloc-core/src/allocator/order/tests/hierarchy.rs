@@ -133,5 +133,5 @@ fn a_role_that_lost_all_child_roles_goes_on_and_goes() {
     order.remove(eng);
     assert_eq!(order.pick(), None);
     assert!(order.used(order.root()).is_zero());
-    assert_eq!(order.nodes.len(), 6, "numbers are used again");
+    assert_eq!(order.branches.len(), 6, "numbers are used again");
 }

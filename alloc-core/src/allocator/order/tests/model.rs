@@ -1,4 +1,4 @@
-//! The share order as a slow tree of exact fractions, in which every role has a node for its own subscriptions.
+//! The share order as a slow tree of exact fractions, in which every role has a branch for its own subscriptions.
 
 use std::collections::BTreeMap;
 
@@ -7,14 +7,14 @@ use super::*;
 /// A child of a role: a role, or what one has beside its child roles; or a child of that.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Child {
-    Role(NodeId),
-    Own(NodeId),
-    Leaf(NodeId),
+    Role(BranchId),
+    Own(BranchId),
+    Leaf(BranchId),
 }
 
 #[derive(Clone, Debug)]
 pub(super) struct Known {
-    pub(super) parent: NodeId,
+    pub(super) parent: BranchId,
     pub(super) milli: u32,
     pub(super) is_role: bool,
     /// Of a subscription, or of a role itself without any.
@@ -28,42 +28,42 @@ pub(super) struct Known {
 
 #[derive(Clone, Debug)]
 pub(super) struct Model {
-    pub(super) known: BTreeMap<NodeId, Known>,
-    pub(super) root: NodeId,
+    pub(super) known: BTreeMap<BranchId, Known>,
+    pub(super) root: BranchId,
     pub(super) totals: Amounts,
     pub(super) excluded: [bool; 16],
     created: u64,
 }
 
 impl Model {
-    pub(super) fn new(root: NodeId) -> Self {
+    pub(super) fn new(root: BranchId) -> Self {
         let totals = Amounts::ZERO;
         let mut model = Self { known: BTreeMap::new(), root, totals, excluded: [false; 16], created: 0 };
         model.add(root, root, 1000, true);
         model
     }
 
-    pub(super) fn add(&mut self, node: NodeId, parent: NodeId, milli: u32, is_role: bool) {
+    pub(super) fn add(&mut self, branch: BranchId, parent: BranchId, milli: u32, is_role: bool) {
         self.created += 1;
         let (used, age) = (Amounts::ZERO, self.created);
         let known = Known { parent, milli, is_role, used, open: false, skipped: false, age, count: 0, own_count: 0 };
-        assert!(self.known.insert(node, known).is_none(), "a number of its own");
+        assert!(self.known.insert(branch, known).is_none(), "a number of its own");
     }
 
-    pub(super) fn below(&self, role: NodeId) -> Vec<NodeId> {
-        let below = self.known.iter().filter(|(node, known)| known.parent == role && **node != self.root);
-        below.map(|(node, _)| *node).collect()
+    pub(super) fn below(&self, role: BranchId) -> Vec<BranchId> {
+        let below = self.known.iter().filter(|(branch, known)| known.parent == role && **branch != self.root);
+        below.map(|(branch, _)| *branch).collect()
     }
 
     fn children(&self, of: Child) -> Vec<Child> {
         match of {
             Child::Leaf(_) => Vec::new(),
             Child::Role(role) => {
-                let roles = self.below(role).into_iter().filter(|node| self.known[node].is_role);
+                let roles = self.below(role).into_iter().filter(|branch| self.known[branch].is_role);
                 roles.map(Child::Role).chain([Child::Own(role)]).collect()
             }
             Child::Own(role) => {
-                let leaves = self.below(role).into_iter().filter(|node| !self.known[node].is_role);
+                let leaves = self.below(role).into_iter().filter(|branch| !self.known[branch].is_role);
                 leaves.map(Child::Leaf).collect()
             }
         }
@@ -72,7 +72,7 @@ impl Model {
     pub(super) fn used(&self, of: Child) -> Amounts {
         let mut sum = match of {
             Child::Role(_) => Amounts::ZERO,
-            Child::Own(node) | Child::Leaf(node) => self.known[&node].used,
+            Child::Own(branch) | Child::Leaf(branch) => self.known[&branch].used,
         };
         for child in self.children(of) {
             sum.add(&self.used(child));
@@ -80,19 +80,19 @@ impl Model {
         sum
     }
 
-    pub(super) fn open(&self, of: Child, leaves: &[NodeId]) -> bool {
+    pub(super) fn open(&self, of: Child, leaves: &[BranchId]) -> bool {
         match of {
             Child::Leaf(leaf) => leaves.contains(&leaf),
             _ => self.children(of).into_iter().any(|child| self.open(child, leaves)),
         }
     }
 
-    pub(super) fn open_leaves(&self) -> Vec<NodeId> {
+    pub(super) fn open_leaves(&self) -> Vec<BranchId> {
         let open = self.known.iter().filter(|(_, known)| !known.is_role && known.open && !known.skipped);
-        open.map(|(node, _)| *node).collect()
+        open.map(|(branch, _)| *branch).collect()
     }
 
-    pub(super) fn count(&mut self, leaf: NodeId) {
+    pub(super) fn count(&mut self, leaf: BranchId) {
         let mut at = leaf;
         self.known.get_mut(&self.known[&leaf].parent.clone()).unwrap().own_count += 1;
         while at != self.root {
@@ -104,7 +104,7 @@ impl Model {
 
     fn milli(&self, of: Child) -> u32 {
         match of {
-            Child::Role(node) | Child::Leaf(node) => self.known[&node].milli,
+            Child::Role(branch) | Child::Leaf(branch) => self.known[&branch].milli,
             Child::Own(_) => 1000,
         }
     }
@@ -124,15 +124,15 @@ impl Model {
 
     fn compare(&self, one: Child, other: Child) -> Ordering {
         let tie = |of| match of {
-            Child::Role(node) | Child::Leaf(node) => (self.known[&node].count, self.known[&node].age),
-            Child::Own(node) => (self.known[&node].own_count, self.known[&node].age),
+            Child::Role(branch) | Child::Leaf(branch) => (self.known[&branch].count, self.known[&branch].age),
+            Child::Own(branch) => (self.known[&branch].own_count, self.known[&branch].age),
         };
         let [(over, under), (other_over, other_under)] = [one, other].map(|of| self.fraction(of));
         (over * other_under).cmp(&(other_over * under)).then_with(|| tie(one).cmp(&tie(other)))
     }
 
     /// From the root to the neediest of these.
-    pub(super) fn pick(&self, leaves: &[NodeId]) -> Option<NodeId> {
+    pub(super) fn pick(&self, leaves: &[BranchId]) -> Option<BranchId> {
         let mut at = Child::Role(self.root);
         loop {
             if let Child::Leaf(leaf) = at {
@@ -144,7 +144,7 @@ impl Model {
     }
 
     /// From the leaf up: each with those it competes with.
-    pub(super) fn way(&self, leaf: NodeId) -> Vec<(Child, Vec<Child>)> {
+    pub(super) fn way(&self, leaf: BranchId) -> Vec<(Child, Vec<Child>)> {
         let (mut way, mut at) = (Vec::new(), Child::Leaf(leaf));
         while at != Child::Role(self.root) {
             let parent = match at {
@@ -166,7 +166,7 @@ impl Model {
     }
 
     /// In parts of 2^46.
-    pub(super) fn entitlement(&self, leaf: NodeId) -> u128 {
+    pub(super) fn entitlement(&self, leaf: BranchId) -> u128 {
         let mut parts = 1_u128 << 80;
         for (at, siblings) in self.way(leaf).into_iter().rev() {
             let active = |of: &Child| *of == at || self.wants(*of) || !self.used(*of).is_zero();

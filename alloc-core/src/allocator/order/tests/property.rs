@@ -24,9 +24,9 @@ impl World {
     }
 
     /// One of its kind, whatever the number.
-    fn nth(&self, at: usize, is_role: bool) -> Option<NodeId> {
+    fn nth(&self, at: usize, is_role: bool) -> Option<BranchId> {
         let of: Vec<_> = self.model.known.iter().filter(|(_, known)| known.is_role == is_role).collect();
-        of.get(at.checked_rem(of.len())?).map(|(node, _)| **node)
+        of.get(at.checked_rem(of.len())?).map(|(branch, _)| **branch)
     }
 
     fn milli(&self, by: u64) -> u32 {
@@ -52,9 +52,9 @@ impl World {
                 self.model.excluded[place] = one % 2 == 0;
             }
             7 => {
-                let (Some(node), milli) = (self.nth(at, one % 4 != 0), self.milli(other)) else { return };
-                self.order.set_weight(node, weight(milli));
-                self.model.known.get_mut(&node).unwrap().milli = milli;
+                let (Some(branch), milli) = (self.nth(at, one % 4 != 0), self.milli(other)) else { return };
+                self.order.set_weight(branch, weight(milli));
+                self.model.known.get_mut(&branch).unwrap().milli = milli;
             }
             8..12 => self.charge(at, one, other, what % 2 == 0),
             12..14 => self.refund(at, what == 13),
@@ -69,21 +69,21 @@ impl World {
     fn grow(&mut self, what: u8, at: usize, by: u64) {
         let (Some(role), milli) = (self.nth(at, true), self.milli(by)) else { return };
         if what == 0 {
-            let node = self.order.add_role(role, weight(milli));
-            self.model.add(node, role, milli, true);
+            let branch = self.order.add_role(role, weight(milli));
+            self.model.add(branch, role, milli, true);
         } else {
-            let node = self.order.add_subscription(role);
-            self.model.add(node, role, 1000, false);
-            self.order.set_open(node, !by.is_multiple_of(4));
-            self.model.known.get_mut(&node).unwrap().open = !by.is_multiple_of(4);
+            let branch = self.order.add_subscription(role);
+            self.model.add(branch, role, 1000, false);
+            self.order.set_open(branch, !by.is_multiple_of(4));
+            self.model.known.get_mut(&branch).unwrap().open = !by.is_multiple_of(4);
         }
     }
 
     fn remove(&mut self, at: usize, is_role: bool) {
-        let Some(node) = self.nth(at, is_role) else { return };
-        if node != self.model.root && self.model.below(node).is_empty() {
-            self.order.remove(node);
-            self.model.known.remove(&node);
+        let Some(branch) = self.nth(at, is_role) else { return };
+        if branch != self.model.root && self.model.below(branch).is_empty() {
+            self.order.remove(branch);
+            self.model.known.remove(&branch);
         }
     }
 
@@ -95,27 +95,27 @@ impl World {
     }
 
     fn charge(&mut self, at: usize, one: u64, other: u64, is_leaf: bool) {
-        let (Some(node), more) = (self.nth(at, !is_leaf), self.amounts(one, other)) else { return };
-        self.model.known.get_mut(&node).unwrap().used.add(&more);
+        let (Some(branch), more) = (self.nth(at, !is_leaf), self.amounts(one, other)) else { return };
+        self.model.known.get_mut(&branch).unwrap().used.add(&more);
         match (is_leaf, other % 3) {
-            (false, _) => self.order.charge_role(node, &more),
-            (true, 0) => self.order.charge(node, &more),
+            (false, _) => self.order.charge_role(branch, &more),
+            (true, 0) => self.order.charge(branch, &more),
             (true, 1) => {
-                self.order.award(node, &more);
-                self.model.count(node);
+                self.order.award(branch, &more);
+                self.model.count(branch);
             }
             (true, _) => {
-                self.order.count(node);
-                self.order.charge(node, &more);
-                self.model.count(node);
+                self.order.count(branch);
+                self.order.charge(branch, &more);
+                self.model.count(branch);
             }
         }
     }
 
     fn refund(&mut self, at: usize, is_leaf: bool) {
-        let Some(node) = self.nth(at, !is_leaf) else { return };
-        let less = core::mem::take(&mut self.model.known.get_mut(&node).unwrap().used);
-        if is_leaf { self.order.refund(node, &less) } else { self.order.refund_role(node, &less) }
+        let Some(branch) = self.nth(at, !is_leaf) else { return };
+        let less = core::mem::take(&mut self.model.known.get_mut(&branch).unwrap().used);
+        if is_leaf { self.order.refund(branch, &less) } else { self.order.refund_role(branch, &less) }
     }
 
     fn open(&mut self, at: usize, what: u8) {
@@ -139,14 +139,14 @@ impl World {
         open = (0..self.model.known.len()).step_by(3).filter_map(|at| self.nth(at, false)).collect();
         let among = self.order.pick_among(open.iter().copied());
         self.check_pick(among, &open);
-        for (node, known) in &self.model.known {
-            let child = if known.is_role { Child::Role(*node) } else { Child::Leaf(*node) };
-            assert_eq!(self.order.used(*node), self.model.used(child), "{child:?}");
+        for (branch, known) in &self.model.known {
+            let child = if known.is_role { Child::Role(*branch) } else { Child::Leaf(*branch) };
+            assert_eq!(self.order.used(*branch), self.model.used(child), "{child:?}");
         }
     }
 
     /// Exactly the least, or on each level less than four parts above it.
-    fn check_pick(&self, picked: Option<NodeId>, open: &[NodeId]) {
+    fn check_pick(&self, picked: Option<BranchId>, open: &[BranchId]) {
         if self.exact {
             assert_eq!(picked, self.model.pick(open));
             return;
@@ -164,9 +164,9 @@ impl World {
     }
 
     fn check_entitlements(&self) {
-        for (node, known) in &self.model.known {
+        for (branch, known) in &self.model.known {
             if !known.is_role {
-                let (told, exact) = (self.order.entitlement(*node).parts(), self.model.entitlement(*node));
+                let (told, exact) = (self.order.entitlement(*branch).parts(), self.model.entitlement(*branch));
                 // Rounded down on each level.
                 assert!(u128::from(told).abs_diff(exact) <= 100, "{told} for {exact}");
             }

@@ -11,7 +11,7 @@ const ROUNDS: usize = 51;
 struct Setting {
     name: &'static str,
     order: Order,
-    leaves: Vec<NodeId>,
+    leaves: Vec<BranchId>,
     random: u64,
     /// Whether all tasks are of one size, so that shares tie all the time.
     alike: bool,
@@ -77,9 +77,9 @@ impl Setting {
             samples[samples.len() / 2].as_nanos()
         };
         let [charge, pick, refund, cycle, among, skip, rekey] = self.samples.each_mut().map(median);
-        let nodes = self.order.nodes.len();
+        let branches = self.order.branches.len();
         println!(
-            "{:>20} {nodes:>6} nodes: charge {charge:>4}, refund {refund:>4}, pick {pick:>3}, pick + award + refund {cycle:>4}, \
+            "{:>20} {branches:>6} branches: charge {charge:>4}, refund {refund:>4}, pick {pick:>3}, pick + award + refund {cycle:>4}, \
              among {among:>3} per leaf, skip {skip:>3} ns; all anew {:>4} us",
             self.name,
             rekey / 1000
@@ -88,14 +88,14 @@ impl Setting {
 }
 
 /// One of 64 each.
-fn among(order: &Order, leaves: &[NodeId], tasks: &[(u64, Amounts)]) {
+fn among(order: &Order, leaves: &[BranchId], tasks: &[(u64, Amounts)]) {
     for few in tasks.chunks(64) {
         black_box(order.pick_among(few.iter().map(|(at, _)| leaves[usize::try_from(*at).unwrap()])));
     }
 }
 
 /// Any, and all back.
-fn skip(order: &mut Order, leaves: &[NodeId], tasks: &[(u64, Amounts)]) {
+fn skip(order: &mut Order, leaves: &[BranchId], tasks: &[(u64, Amounts)]) {
     for (at, _) in tasks {
         order.skip(leaves[usize::try_from(*at).unwrap()]);
     }

@@ -1,16 +1,16 @@
-//! Node: what the share order knows of a role, of what a role has beside its child roles, or of a subscription.
+//! Branch: what the share order knows of a role, of what a role has beside its child roles, or of a subscription.
 
-use crate::allocator::amounts::MAX_RESOURCES;
 use crate::allocator::order::share::{Inverse, Weight};
 use crate::allocator::order::tournament::Block;
+use crate::amounts::MAX_RESOURCES;
 
-/// A node of the order. Its number is used again after it was removed, in another generation: the first 8 bits.
+/// A branch of the order. Its number is used again after it was removed, in another generation: the first 8 bits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct NodeId(u32);
+pub(crate) struct BranchId(u32);
 
-impl NodeId {
+impl BranchId {
     const INDEX_BITS: u32 = 24;
-    /// How many nodes there can be.
+    /// How many branches there can be.
     pub(super) const MOST: u32 = 1 << Self::INDEX_BITS;
 
     pub(super) fn new(index: u32, generation: u8) -> Self {
@@ -24,10 +24,10 @@ impl NodeId {
 
 /// The root's number.
 pub(super) const ROOT: u32 = 0;
-/// No node.
+/// No branch.
 pub(super) const NONE: u32 = u32::MAX;
 
-/// What a node is.
+/// What a branch is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     /// Nothing: its number is free.
@@ -38,7 +38,7 @@ pub(super) enum Kind {
     Subscription,
 }
 
-/// How many resources' amounts are in a node itself: CPU, memory, and one more.
+/// How many resources' amounts are in a branch itself: CPU, memory, and one more.
 pub(super) const NEAR: usize = 3;
 /// The amounts of the other resources.
 pub(super) type Far = [u64; MAX_RESOURCES - NEAR];
@@ -46,7 +46,7 @@ pub(super) type Far = [u64; MAX_RESOURCES - NEAR];
 /// What a charge touches: one line of a cache.
 #[derive(Clone, Copy, Debug)]
 #[repr(align(64))]
-pub(super) struct Node {
+pub(super) struct Branch {
     /// The first amounts of what is used below it and by itself.
     pub(super) near: [u64; NEAR],
     pub(super) inverse: Inverse,
@@ -73,24 +73,24 @@ pub(super) struct Node {
 pub(super) struct Aside {
     /// The number of its creation.
     pub(super) age: u64,
-    /// How many allocations a role's own subscriptions had while there was no node for them.
+    /// How many allocations a role's own subscriptions had while there was no branch for them.
     pub(super) own_count: u64,
     /// The weights of its active children, in thousandths.
     pub(super) active_milli: u64,
     pub(super) children: u32,
     /// How many of its children want something.
     pub(super) wanting: u32,
-    /// The node for what a role has beside its child roles; `NONE` as long as it has one of both only.
+    /// The branch for what a role has beside its child roles; `NONE` as long as it has one of both only.
     pub(super) own: u32,
     /// How many child roles.
     pub(super) roles: u32,
-    /// How many nodes above it.
+    /// How many branches above it.
     pub(super) depth: u32,
     pub(super) weight: Weight,
     pub(super) generation: u8,
 }
 
-impl Node {
+impl Branch {
     pub(super) fn new(kind: Kind, parent: u32, weight: Weight, block: Block) -> Self {
         Self {
             near: [0; NEAR],
@@ -115,4 +115,4 @@ impl Aside {
     }
 }
 
-const _: () = assert!(size_of::<Node>() == 64);
+const _: () = assert!(size_of::<Branch>() == 64);
