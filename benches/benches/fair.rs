@@ -1,9 +1,10 @@
 //! What the share order costs: a role's tree of depth 3 (10 × 10 × 10), with 1,000 to 20,000 frameworks.
 //!
 //! No call of the public interface is an update of the order alone: an offer also closes an agent, a claim also changes the table, and
-//! either costs more than what is to be measured. So the order is timed where it is, by alloc-core's own test `order::tests::timing`, which this
-//! bench has built for release and run, and whose table it reads: an update is the dearer one of charging and refunding a subscription with
-//! all that is above it; a pick is the walk to the neediest. Medians of 51 rounds of 4,000 in which all sizes take turns, wall time.
+//! either costs more than what is to be measured. So the order is timed where it is, by alloc-core's own test `order::tests::timing`,
+//! which this bench has built for release and run, and whose table it reads: an update is the dearer one of charging and refunding a
+//! subscription with all that is above it; a pick is the walk to the neediest. Medians of 51 rounds of 4,000 in which all sizes take
+//! turns, wall time.
 //!
 //! Beside it, through the public interface, what an offer and a decline cost in the same tree, and whether the tree is fair: of a cycle's
 //! offers of equal agents each of the 10 top roles gets a tenth, and each of the 1,000 roles a thousandth.

@@ -1,8 +1,8 @@
 //! What guarantees and limits cost: Mesos' benchmark `LargeAndSmallQuota`, in its largest size.
 //!
-//! 3,000 agents of 2 CPUs, 2 GiB of memory and 2 GiB of disk. 2,500 roles are guaranteed and limited to half an agent, 500 to two
-//! agents, and each has one framework. So a cycle makes 2,500 offers of half an agent and 1,000 of a whole one, and 750 agents stay: nobody may have
-//! more. The next cycle makes none. Then all offers are declined. Mesos' times are wall times.
+//! 3,000 agents of 2 CPUs, 2 GiB of memory and 2 GiB of disk. 2,500 roles are guaranteed and limited to half an agent, 500 to two agents,
+//! and each has one framework. So a cycle makes 2,500 offers of half an agent and 1,000 of a whole one, and 750 agents stay: nobody may
+//! have more. The next cycle makes none. Then all offers are declined. Mesos' times are wall times.
 //!
 //! Times are a thread's own CPU time, medians of rounds.
 
