@@ -1,6 +1,7 @@
 //! What a full cycle costs: every agent has something to offer, and each is offered once.
 //!
-//! Offers are written as finished structs of the wire ([`sharing`](meros_benches::sharing)). Rows are those of Mesos' figures: all
+//! Offers are written as finished structs of the wire ([`sharing`](meros_benches::sharing)), 256 to a message: the memory of one that
+//! is over is used for the next, as a master's is once it is sent. Beside it, what it takes to keep all of them in one buffer. Rows are those of Mesos' figures: all
 //! frameworks in one role, and a role for each. Declining them again, one by one and without a filter, is counted apart. The first cycle
 //! is cold: all agents have changed, and what each shows is worked out and prepared in it. The cycle that finds nothing to offer is
 //! reported. Ids are numbers here: longer names of hosts lengthen the texts of the message, and nothing else.
@@ -27,6 +28,7 @@ struct Row {
 struct Took {
     cold: f64,
     cycle: f64,
+    kept: f64,
     decline: f64,
     /// Nanoseconds of a cycle that makes none.
     idle: f64,
@@ -34,6 +36,8 @@ struct Took {
 
 const SHORT: usize = 8;
 const LONG: usize = 38;
+/// Offers of a message.
+const MESSAGE: usize = 256;
 
 fn rows() -> Vec<Row> {
     let one_role = |row: &mesos::OneRole, name| {
@@ -70,7 +74,7 @@ fn cycle(
     let mut seen = vec![false; sharing.plan.agents as usize];
     let views = ids.iter().filter_map(|(_, id)| sharing.allocator.offer_view(*id));
     views.for_each(|view| seen[view.agent.id().index()] = true);
-    let right = made == seen.len() && ids.len() == made && seen.into_iter().all(|seen| seen);
+    let right = made == seen.len() && wire.offers() == made && ids.len() == made && seen.into_iter().all(|seen| seen);
     if right && wire.all_show(8, 2082, 3072, 16) {
         Ok(took)
     } else {
@@ -81,10 +85,17 @@ fn cycle(
 fn measure(row: Row, rounds: usize) -> Result<Took, String> {
     let (mut sharing, mut wire, mut ids) = (Sharing::new(row.plan)?, Wire::new(names(row)), Vec::new());
     let each = |ns: f64| ns / f64::from(row.plan.agents);
-    let [mut cycles, mut declines, mut idles] = [(); 3].map(|()| Rounds::default());
-    for round in 0..=rounds {
+    let [mut cycles, mut kept, mut declines, mut idles] = [(); 4].map(|()| Rounds::default());
+    for round in 0..=2 * rounds {
         let now_ms = round as u64 * 1000;
-        cycles.add(each(cycle(&mut sharing, &mut wire, &mut ids, now_ms)?));
+        // The first is kept, so that all of it is looked at.
+        wire.set_most(if round % 2 == 0 { usize::MAX } else { MESSAGE });
+        let took = each(cycle(&mut sharing, &mut wire, &mut ids, now_ms)?);
+        if round % 2 == 0 {
+            kept.add(took)
+        } else {
+            cycles.add(took)
+        };
         if round == 0 {
             sharing.allocator.validate()?;
         }
@@ -100,7 +111,8 @@ fn measure(row: Row, rounds: usize) -> Result<Took, String> {
     }
     black_box(wire.bytes());
     sharing.allocator.validate()?;
-    Ok(Took { cold: cycles.cold(), cycle: cycles.median(), decline: declines.median(), idle: idles.median() })
+    let (cold, cycle, kept) = (kept.cold(), cycles.median(), kept.median());
+    Ok(Took { cold, cycle, kept, decline: declines.median(), idle: idles.median() })
 }
 
 fn name(row: Row) -> String {
@@ -112,9 +124,10 @@ fn name(row: Row) -> String {
 
 fn print_row(row: Row, took: &Took) {
     println!(
-        "{:<34} │ {:>6.0} {:>6.0} │ {:>7.2} │ {:>8.1} {:>6.0}× │ {:>6.0} │ {:>8.1}",
+        "{:<34} │ {:>6.0} {:>6.0} {:>6.0} │ {:>7.2} │ {:>8.1} {:>6.0}× │ {:>6.0} │ {:>8.1}",
         name(row),
         took.cold,
+        took.kept,
         took.cycle,
         1000.0 / took.cycle,
         row.mesos / 1000.0,
@@ -150,8 +163,10 @@ fn main() {
     if !pin(0) {
         println!("the thread cannot be pinned: figures will be noisier");
     }
-    println!("                                   │ ns an offer   │ offers, │ Mesos,           │ ns a   │ idle");
-    println!("agents x frameworks                │   cold   warm │ M/CPU-s │ k/CPU-s    ratio │ decline│ cycle, µs");
+    println!("                                   │ ns an offer          │ offers, │ Mesos,           │ ns a   │ idle");
+    println!(
+        "agents x frameworks                │   cold   kept   warm │ M/CPU-s │ k/CPU-s    ratio │ decline│ cycle, µs"
+    );
     let (mut ok, mut all) = (true, Vec::new());
     for (_, row) in rows().into_iter().enumerate().filter(|(at, _)| only.is_none_or(|only| only == *at)) {
         match measure(row, rounds) {

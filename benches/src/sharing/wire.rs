@@ -66,6 +66,39 @@ struct Prepared {
     version: u64,
     head: Head,
     extras: Extras,
+    /// Where its parts are among all agents'.
+    numa_nodes: Place,
+    ranges: Place,
+}
+
+/// A part of a list.
+#[derive(Clone, Copy, Debug, Default)]
+struct Place {
+    start: u32,
+    len: u32,
+}
+
+impl Place {
+    fn of<T>(self, list: &[T]) -> &[T] {
+        &list[self.start as usize..(self.start + self.len) as usize]
+    }
+
+    /// Puts parts where those of before were, or at the end if they are more.
+    fn put<T>(self, list: &mut Vec<T>, parts: impl ExactSizeIterator<Item = T>) -> Self {
+        let (len, end) = (number(parts.len()), number(list.len()));
+        if len > self.len {
+            list.extend(parts);
+            return Self { start: end, len };
+        }
+        list[self.start as usize..].iter_mut().zip(parts).for_each(|(place, part)| *place = part);
+        Self { start: self.start, len }
+    }
+}
+
+/// What is prepared of all agents, in the order in which it was first.
+#[derive(Debug, Default)]
+struct Kept {
+    agents: Vec<Prepared>,
     numa_nodes: Vec<NumaNode>,
     ranges: Vec<Range>,
 }
@@ -81,35 +114,54 @@ pub struct Wire {
     texts: Vec<u8>,
     ends: Vec<u32>,
     names: Vec<Box<str>>,
-    prepared: Vec<Prepared>,
+    kept: Kept,
+    /// Offers of a message.
+    most: usize,
+    /// Offers of messages that are over.
+    sent: usize,
 }
 
 impl Wire {
-    /// For agents with these names.
+    /// For agents with these names, all offers in one message.
     #[must_use]
     pub fn new(names: Vec<Box<str>>) -> Self {
-        Self { prepared: vec![Prepared::default(); names.len()], names, ..Self::default() }
+        let kept = Kept { agents: vec![Prepared::default(); names.len()], ..Kept::default() };
+        Self { kept, names, most: usize::MAX, ..Self::default() }
+    }
+
+    /// At most so many offers to a message. One that has them is over, and the next is written where it was.
+    pub const fn set_most(&mut self, most: usize) {
+        self.most = most;
     }
 
     /// Appends an offer.
     #[inline]
     pub fn write(&mut self, view: &OfferView<'_>) {
-        let at = view.agent.id().index();
-        if self.prepared[at].version != view.version || view.version == 0 {
-            self.prepared[at] = Prepared::of(view);
+        if self.heads.len() == self.most {
+            self.next_message();
         }
-        let prepared = &self.prepared[at];
+        let at = view.agent.id().index();
+        if self.kept.agents[at].version != view.version || view.version == 0 {
+            self.kept.prepare(view);
+        }
+        let prepared = &self.kept.agents[at];
         self.texts.extend_from_slice(self.names[at].as_bytes());
         self.ends.push(number(self.texts.len()));
         let (offer, hostname, role) = (view.id.get(), number(self.ends.len()), u32::from(view.role.get()));
         self.heads.push(Head { offer, hostname, role, ..prepared.head });
         self.extras.push(prepared.extras);
-        self.numa_nodes.extend_from_slice(&prepared.numa_nodes);
-        self.ranges.extend_from_slice(&prepared.ranges);
+        self.numa_nodes.extend_from_slice(prepared.numa_nodes.of(&self.kept.numa_nodes));
+        self.ranges.extend_from_slice(prepared.ranges.of(&self.kept.ranges));
     }
 
     /// Forgets the offers; what was prepared stays.
     pub fn clear(&mut self) {
+        self.next_message();
+        self.sent = 0;
+    }
+
+    fn next_message(&mut self) {
+        self.sent += self.heads.len();
         self.heads.clear();
         self.extras.clear();
         self.numa_nodes.clear();
@@ -118,13 +170,13 @@ impl Wire {
         self.ends.clear();
     }
 
-    /// How many offers there are.
+    /// How many offers there are, with those of messages that are over.
     #[must_use]
     pub const fn offers(&self) -> usize {
-        self.heads.len()
+        self.sent + self.heads.len()
     }
 
-    /// Their bytes.
+    /// The bytes of this message.
     #[must_use]
     pub const fn bytes(&self) -> usize {
         let structs = size_of_val(self.heads.as_slice()) + size_of_val(self.extras.as_slice());
@@ -132,7 +184,7 @@ impl Wire {
         structs + parts + self.texts.len() + size_of_val(self.ends.as_slice())
     }
 
-    /// Whether each offer shows what is free of an agent as these clusters are filled: PUs, MiB of memory and of disk, ranges of ports.
+    /// Whether each offer of this message shows what is free of an agent as these clusters are filled: PUs, MiB of memory and of disk, ranges of ports.
     #[must_use]
     pub fn all_show(&self, pus: u32, mem_mib: u64, disk_mib: u64, ranges: u32) -> bool {
         self.heads.iter().zip(&self.extras).all(|(head, extras)| {
@@ -142,9 +194,9 @@ impl Wire {
     }
 }
 
-impl Prepared {
+impl Kept {
     #[cold]
-    fn of(view: &OfferView<'_>) -> Self {
+    fn prepare(&mut self, view: &OfferView<'_>) {
         let placement = view.placement();
         let pus = number(placement.pus.len());
         let part = |part: &meros_alloc_core::NumaNodeMemory| NumaNode {
@@ -169,7 +221,10 @@ impl Prepared {
         };
         let disk_bytes = placement.extras.disk_bytes;
         let extras = Extras { disk_bytes, ranges: number(ranges.len()), reserved_for: u32::MAX, ..Extras::default() };
-        Self { version: view.version, head, extras, numa_nodes, ranges }
+        let agent = &mut self.agents[view.agent.id().index()];
+        let numa_nodes = agent.numa_nodes.put(&mut self.numa_nodes, numa_nodes.into_iter());
+        let ranges = agent.ranges.put(&mut self.ranges, ranges.into_iter());
+        *agent = Prepared { version: view.version, head, extras, numa_nodes, ranges };
     }
 }
 
