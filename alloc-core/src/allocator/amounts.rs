@@ -9,6 +9,9 @@ pub(crate) const CPU_MILLI: usize = 0;
 /// The place of memory, in pages.
 pub(crate) const PAGES: usize = 1;
 
+/// Most clusters count no more than the first few: CPU, memory, disk, ports.
+const FIRST: usize = 4;
+
 /// How much of each resource.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Amounts(pub(crate) [u64; MAX_RESOURCES]);
@@ -27,23 +30,35 @@ impl Amounts {
         self.0 == [0; MAX_RESOURCES]
     }
 
+    /// The places in which there may be anything.
+    #[inline]
+    fn places(&self) -> usize {
+        let far = self.0[FIRST..].iter().fold(0, |any, amount| any | amount);
+        if far == 0 { FIRST } else { MAX_RESOURCES }
+    }
+
     /// Adds; a sum that would not fit stays at the largest number.
+    #[inline]
     pub(crate) fn add(&mut self, more: &Self) {
-        for (sum, more) in self.0.iter_mut().zip(more.0) {
-            *sum = sum.saturating_add(more);
+        let places = more.places();
+        for (sum, more) in self.0.iter_mut().zip(&more.0[..places]) {
+            *sum = sum.saturating_add(*more);
         }
     }
 
     /// Takes away, down to nothing.
+    #[inline]
     pub(crate) fn sub(&mut self, less: &Self) {
-        for (left, less) in self.0.iter_mut().zip(less.0) {
-            *left = left.saturating_sub(less);
+        let places = less.places();
+        for (left, less) in self.0.iter_mut().zip(&less.0[..places]) {
+            *left = left.saturating_sub(*less);
         }
     }
 
     /// Whether there is at least as much of everything as in `other`.
+    #[inline]
     pub(crate) fn covers(&self, other: &Self) -> bool {
-        self.0.iter().zip(other.0).all(|(own, other)| *own >= other)
+        self.0.iter().zip(&other.0[..other.places()]).all(|(own, other)| own >= other)
     }
 
     /// The greater of each.

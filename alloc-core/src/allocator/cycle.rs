@@ -45,8 +45,13 @@ impl Allocator {
         while batch.len() < BATCH && self.agents.count_available() > 0 {
             let Some(node) = self.order.pick() else { return };
             let sub = self.subscriptions.of_node(node);
-            let room = self.room_of(sub);
-            match self.next_agent(sub).and_then(|agent| self.offer_within(sub, agent, &room)) {
+            let chosen = if self.is_limited || self.is_guaranteed {
+                let room = self.room_of(sub);
+                self.next_agent(sub).and_then(|agent| self.offer_within(sub, agent, &room))
+            } else {
+                self.next_agent(sub).map(|agent| self.offer_whole(sub, agent))
+            };
+            match chosen {
                 Some(at) => batch.push(at),
                 None => self.order.skip(node),
             }

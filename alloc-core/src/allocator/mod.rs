@@ -125,6 +125,8 @@ pub struct Allocator {
     agents: Agents,
     /// Whether any role is guaranteed anything, and then what is needed for that.
     is_guaranteed: bool,
+    /// Whether any role is limited.
+    is_limited: bool,
     needs: Needs,
     filters: Filters,
     offers: Offers,
@@ -164,6 +166,7 @@ impl Allocator {
             subscriptions: Subscriptions::default(),
             agents: Agents::default(),
             is_guaranteed: false,
+            is_limited: false,
             needs: Needs::default(),
             filters: Filters::default(),
             offers: Offers::default(),

@@ -67,6 +67,7 @@ impl Allocator {
         if let Some(Some(role)) = self.roles.get_mut(role.index()) {
             role.limit.0[place] = limit.map_or(u64::MAX, |limit| limit / resource.unit());
         }
+        self.is_limited = self.roles.iter().flatten().any(|role| role.limit != UNBOUNDED);
         self.charge_offers_below(role);
         self.waits.try_all = true;
         Ok(())
