@@ -311,6 +311,14 @@ impl Table {
         self.known(agent).map(|(shard, cell)| shard.words(self.shape_at(cell.shape), cell.line))
     }
 
+    /// Asks for an agent's words ahead of time; `line` is its first.
+    #[inline]
+    pub(crate) fn prefetch_words(&self, agent: AgentId, line: u32) {
+        if let Some((shard, _)) = self.locate(agent) {
+            self.shard(shard).prefetch_words(line);
+        }
+    }
+
     /// Whether an agent takes new claims; `None` when it is not there.
     #[must_use]
     pub fn state(&self, agent: AgentId) -> Option<AgentState> {

@@ -15,7 +15,7 @@ use crate::allocator::shown::{self, Content};
 use crate::ids::AgentId;
 use crate::ledger::ChargePlaces;
 use crate::shard::{AgentState, Cell};
-use crate::sync::{Ordering, Word64};
+use crate::sync::{self, Ordering, WORDS_PER_LINE, Word64};
 use crate::table::Table;
 
 /// An agent's place: the number of its id.
@@ -24,37 +24,38 @@ pub(crate) type AgentAt = u32;
 /// Nobody's offer.
 pub(crate) const NO_OFFER: u32 = u32::MAX;
 
-/// What is known of an agent.
+/// What is known of an agent. What an offer looks at comes first, so that few lines of a cache are fetched for it.
 #[derive(Clone, Debug)]
+#[repr(C)]
 pub(crate) struct Entry {
+    /// Counts the copies that differed from the one before.
+    pub(crate) version: u64,
+    /// Until then what comes back is gathered.
+    pub(crate) window_until_ms: u64,
+    /// Where its copy begins.
+    words: usize,
+    len: u32,
+    /// The offer of all of it, by place; else [`NO_OFFER`].
+    pub(crate) whole: u32,
+    cell: Cell,
     /// Whether it is known at all, and then whether it may be offered.
     pub(crate) is_known: bool,
     pub(crate) is_open: bool,
     is_dirty: bool,
-    /// The offer of all of it, by place; else [`NO_OFFER`].
-    pub(crate) whole: u32,
+    pub(crate) is_gathering: bool,
+    pub(crate) content: Content,
     /// Offers of parts of it.
     pub(crate) partial: u32,
-    /// Counts the copies that differed from the one before.
-    pub(crate) version: u64,
-    cell: Cell,
-    /// Where its copy begins.
-    words: usize,
-    len: usize,
-    pub(crate) content: Content,
     /// PUs of whole cores in what it shows.
     pub(crate) exclusive_pus: u32,
-    /// What it has when it is empty.
-    pub(crate) total: Amounts,
-    /// Until then what comes back is gathered.
-    pub(crate) window_until_ms: u64,
-    pub(crate) is_gathering: bool,
 }
 
 /// All agents.
 #[derive(Debug, Default)]
 pub(crate) struct Agents {
     entries: Vec<Entry>,
+    /// What each has when it is empty.
+    totals: Vec<Amounts>,
     words: Vec<u64>,
     /// Stretches of `words` that agents left behind, by length.
     left: std::collections::BTreeMap<usize, Vec<usize>>,
@@ -123,6 +124,7 @@ impl Agents {
         let cell = table.cell_of(agent)?;
         if self.entries.len() <= at {
             self.entries.resize(at + 1, Entry::default());
+            self.totals.resize(at + 1, Amounts::ZERO);
             self.available.grow(at + 1);
         }
         self.remove(agent.get());
@@ -133,11 +135,11 @@ impl Agents {
             is_open: cell.state == Some(AgentState::Active),
             cell,
             words,
-            len,
+            len: u32::try_from(len).ok()?,
             version: self.entries[at].version,
-            total: shown::total(table.charge_places(cell.shape)),
             ..Entry::default()
         };
+        self.totals[at] = shown::total(table.charge_places(cell.shape));
         self.mark(agent.get());
         Some(())
     }
@@ -156,7 +158,7 @@ impl Agents {
         self.put_available(at, false);
         if let Some(entry) = self.entries.get_mut(at as usize).filter(|entry| entry.is_known) {
             entry.is_known = false;
-            self.left.entry(entry.len).or_default().push(entry.words);
+            self.left.entry(entry.len as usize).or_default().push(entry.words);
         }
     }
 
@@ -191,7 +193,7 @@ impl Agents {
         let agent = AgentId::new(at);
         let entry = &mut self.entries[at as usize];
         let Some(words) = table.words_of(agent) else { return false };
-        let copy = &mut self.words[entry.words..entry.words + entry.len];
+        let copy = &mut self.words[entry.copy()];
         let differs = copy_words(words, copy);
         if differs || entry.version == 0 {
             let was_available = self.available.has(at);
@@ -214,18 +216,27 @@ impl Agents {
     /// Whether the words are still as they were copied.
     #[inline]
     pub(crate) fn is_current(&self, table: &Table, at: AgentAt) -> bool {
-        let entry = &self.entries[at as usize];
-        let copy = &self.words[entry.words..entry.words + entry.len];
+        let copy = &self.words[self.entries[at as usize].copy()];
         table.words_of(AgentId::new(at)).is_some_and(|words| {
-            // Acquire: pairs with the Release of every change of a word: what is shown was given back before.
-            words.iter().zip(copy).all(|(word, copy)| word.load(Ordering::Acquire) == *copy)
+            // Nearly always all are the same, and there are few. Acquire: pairs with the Release of every change of a word: what is
+            // shown was given back before.
+            words.iter().zip(copy).fold(0, |differing, (word, copy)| differing | (word.load(Ordering::Acquire) ^ *copy))
+                == 0
         })
+    }
+
+    /// Asks for an agent's words and their copy ahead of time.
+    #[inline]
+    pub(crate) fn prefetch(&self, table: &Table, at: AgentAt) {
+        let entry = &self.entries[at as usize];
+        table.prefetch_words(AgentId::new(at), entry.cell.line);
+        self.words[entry.copy()].iter().step_by(WORDS_PER_LINE).for_each(sync::prefetch);
     }
 
     /// The copy, as an agent to be asked.
     pub(crate) fn snapshot<'a>(&'a self, table: &'a Table, at: AgentAt) -> Option<AgentSnapshot<'a>> {
         let entry = self.get(at)?;
-        let words = &self.words[entry.words..entry.words + entry.len];
+        let words = &self.words[entry.copy()];
         AgentSnapshot::new(AgentId::new(at), active(entry.cell), table.shape_at(entry.cell.shape), words, false)
     }
 
@@ -240,8 +251,21 @@ impl Agents {
         table.charge_places(self.entries[at as usize].cell.shape)
     }
 
+    /// What an agent has when it is empty.
+    pub(crate) fn total(&self, at: AgentAt) -> Amounts {
+        self.totals[at as usize]
+    }
+
     pub(crate) fn incarnation(&self, at: AgentAt) -> u32 {
         self.entries[at as usize].cell.incarnation
+    }
+}
+
+impl Entry {
+    /// Where its copy is.
+    #[inline]
+    const fn copy(&self) -> core::ops::Range<usize> {
+        self.words..self.words + self.len as usize
     }
 }
 
@@ -275,7 +299,6 @@ impl Default for Entry {
             len: 0,
             content: Content::default(),
             exclusive_pus: 0,
-            total: Amounts::ZERO,
             window_until_ms: 0,
             is_gathering: false,
         }

@@ -49,7 +49,11 @@ impl Allocator {
                 let room = self.room_of(sub);
                 self.next_agent(sub).and_then(|agent| self.offer_within(sub, agent, &room))
             } else {
-                self.next_agent(sub).map(|agent| self.offer_whole(sub, agent))
+                self.next_agent(sub).map(|agent| {
+                    // They are compared with each other when the batch is closed.
+                    self.agents.prefetch(self.local.table(), agent);
+                    self.offer_whole(sub, agent)
+                })
             };
             match chosen {
                 Some(at) => batch.push(at),
@@ -121,17 +125,24 @@ impl Allocator {
         let agent =
             |at: &OfferAt| self.offers.get(*at).map_or(AgentId::new(u32::MAX), |offer| AgentId::new(offer.agent));
         let mut closed = self.table().close_for_offers(batch.iter().filter(whole).map(agent));
-        let mut made = 0;
-        for &at in batch {
+        // All words before all offers: they are waited for together.
+        let (mut were_closed, mut current) = (0_u64, 0_u64);
+        for (bit, &at) in batch.iter().enumerate() {
             let Some(offer) = self.offers.get(at) else { continue };
-            let agent = offer.agent;
+            let mut is_current = true;
             if matches!(offer.held, Held::Whole) {
-                let is_closed = closed & 1 == 1;
+                were_closed |= (closed & 1) << bit;
+                is_current = closed & 1 == 1 && self.agents.is_current(self.local.table(), offer.agent);
                 closed >>= 1;
-                if !is_closed || !self.agents.is_current(self.local.table(), agent) {
-                    self.give_up(at, agent, is_closed);
-                    continue;
-                }
+            }
+            current |= u64::from(is_current) << bit;
+        }
+        let mut made = 0;
+        for (bit, &at) in batch.iter().enumerate() {
+            let Some(agent) = self.offers.get(at).map(|offer| offer.agent) else { continue };
+            if current >> bit & 1 == 0 {
+                self.give_up(at, agent, were_closed >> bit & 1 == 1);
+                continue;
             }
             made += 1;
             if let Some(view) = self.view(at) {

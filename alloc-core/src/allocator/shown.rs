@@ -22,6 +22,7 @@ use crate::{MILLI_PER_PU, hold};
 
 /// What an agent, or an offer, has to give.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[repr(C)]
 pub(crate) struct Content {
     pub(crate) amounts: Amounts,
     /// Its ranges and sets, a bit for each number and item that is there.

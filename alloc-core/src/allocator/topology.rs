@@ -39,7 +39,7 @@ impl Allocator {
             self.forget(agent);
         }
         self.agents.add(self.local.table(), agent).ok_or(AllocatorError::NoSuchAgent(agent))?;
-        let total = self.agents.entry(agent.get()).total;
+        let total = self.agents.total(agent.get());
         self.totals.add(&total);
         self.tell_totals();
         self.select_agent(agent.get());
@@ -59,8 +59,10 @@ impl Allocator {
     /// What is offered of an agent is over, what was claimed is refunded, and it is not known any more.
     fn forget(&mut self, agent: AgentId) {
         let at = agent.get();
-        let Some(entry) = self.agents.get(at) else { return };
-        let total = entry.total;
+        if self.agents.get(at).is_none() {
+            return;
+        }
+        let total = self.agents.total(at);
         self.withdraw(at);
         self.totals.sub(&total);
         self.tell_totals();
