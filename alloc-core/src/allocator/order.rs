@@ -177,8 +177,7 @@ impl Order {
     #[inline]
     fn enter(&mut self, at: u32, key: u64) -> u64 {
         let Node { parent, seat, .. } = self.nodes[at as usize];
-        let before = |one, other| tie(&self.nodes, &self.asides, one, other).is_lt();
-        let (least, neediest) = self.tournaments.play(self.nodes[parent as usize].block, seat, key, before);
+        let (least, neediest) = self.tournaments.play(self.nodes[parent as usize].block, seat, key);
         self.node(parent).neediest = if least == CLOSED { NONE } else { neediest };
         least
     }
@@ -213,8 +212,7 @@ impl Order {
 
     /// Plays all matches among somebody's children.
     fn play_all(&mut self, at: u32) {
-        let before = |one, other| tie(&self.nodes, &self.asides, one, other).is_lt();
-        let (least, neediest) = self.tournaments.play_all(self.nodes[at as usize].block, before);
+        let (least, neediest) = self.tournaments.play_all(self.nodes[at as usize].block);
         self.node(at).neediest = if least == CLOSED { NONE } else { neediest };
     }
 }

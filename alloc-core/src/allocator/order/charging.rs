@@ -2,7 +2,7 @@
 
 use crate::allocator::amounts::Amounts;
 use crate::allocator::order::Order;
-use crate::allocator::order::node::{Kind, NEAR, NodeId, ROOT};
+use crate::allocator::order::node::{Kind, NEAR, Node, NodeId, ROOT};
 
 impl Order {
     /// A subscription uses so much more.
@@ -55,7 +55,9 @@ impl Order {
     #[inline]
     fn climb(&mut self, from: u32, by: &Amounts, change: impl Fn(u64, u64) -> u64, allocations: u64) {
         let (near, far) = by.0.split_at(NEAR);
-        let is_far = far.iter().any(|amount| *amount != 0);
+        // Mostly there is one more, or none.
+        let any = |amounts: &[u64]| amounts.iter().fold(0, |any, amount| any | amount) != 0;
+        let places = if any(&far[1..]) { far.len() } else { usize::from(far[0] != 0) };
         let mut at = from;
         loop {
             let node = self.node(at);
@@ -63,14 +65,15 @@ impl Order {
             for (used, by) in node.near.iter_mut().zip(near) {
                 *used = change(*used, *by);
             }
-            let parent = node.parent;
-            if is_far {
-                for (used, by) in self.far[at as usize].iter_mut().zip(far) {
-                    *used = change(*used, *by);
-                }
+            let Node { parent, seat, count, .. } = *node;
+            for (used, by) in self.far[at as usize].iter_mut().zip(&far[..places]) {
+                *used = change(*used, *by);
             }
             if at == ROOT {
                 return;
+            }
+            if allocations != 0 {
+                self.tournaments.set_count(self.nodes[parent as usize].block, seat, count);
             }
             self.follow_active(at);
             self.rekey(at);

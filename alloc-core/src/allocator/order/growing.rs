@@ -3,7 +3,7 @@
 use crate::allocator::order::Order;
 use crate::allocator::order::node::{Aside, Far, Kind, NONE, Node, NodeId, ROOT};
 use crate::allocator::order::share::Weight;
-use crate::allocator::order::tournament::Block;
+use crate::allocator::order::tournament::{Block, Tie};
 
 impl Order {
     pub(crate) fn add_role(&mut self, parent: NodeId, weight: Weight) -> NodeId {
@@ -140,7 +140,8 @@ impl Order {
             self.node(parent).block = block;
             self.play_all(parent);
         }
-        self.tournaments.sit(block, seat, at);
+        let tie = Tie { count: self.nodes[at as usize].count, age: self.asides[at as usize].age };
+        self.tournaments.sit(block, seat, at, tie);
         self.node(at).seat = seat;
         self.aside(parent).children += 1;
     }
@@ -150,9 +151,9 @@ impl Order {
         let Node { parent, seat, .. } = self.nodes[at as usize];
         let (block, children) = (self.nodes[parent as usize].block, self.asides[parent as usize].children);
         let last = self.tournaments.child(block, children - 1);
-        let key = self.tournaments.key(block, children - 1);
+        let (key, tie) = (self.tournaments.key(block, children - 1), self.tournaments.tie(block, children - 1));
         self.enter(last, super::CLOSED);
-        self.tournaments.sit(block, seat, last);
+        self.tournaments.sit(block, seat, last, tie);
         self.node(last).seat = seat;
         self.enter(last, key);
         self.aside(parent).children -= 1;

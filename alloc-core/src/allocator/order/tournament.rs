@@ -2,6 +2,7 @@
 //!
 //! Every parent has a block of seats, a power of two, for its children. A block is seats' keys in one array, and in another, twice as
 //! long, who won each match (a seat's number; 1 is the final, match m is between the winners of 2m and 2m + 1) and then who sits where.
+//! What breaks ties between keys lies in a third array, by seats as well: it is not read before there is one.
 //! A change of one key plays the matches on its way up again; whom it meets on that way does not depend on how its matches end, so
 //! the processor loads them all at once. Blocks that are left are used again.
 
@@ -11,6 +12,13 @@ use crate::allocator::order::share::Share;
 
 /// The key of who takes no part, and of an empty seat.
 pub(super) const CLOSED: u64 = Share::MOST.parts() + 1;
+
+/// Who of those with one key goes first: who had fewer allocations, or else the older.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Tie {
+    pub(super) count: u64,
+    pub(super) age: u64,
+}
 
 /// A parent's seats.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,6 +41,7 @@ impl Block {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Tournaments {
     keys: Vec<u64>,
+    ties: Vec<Tie>,
     players: Vec<u32>,
     /// Blocks that are left, by class.
     spare: Vec<Vec<u32>>,
@@ -54,6 +63,7 @@ impl Tournaments {
         let start = u32::try_from(self.keys.len()).unwrap_or(u32::MAX);
         let end = start.checked_add(1 << class).expect("fewer seats than a u32 counts");
         self.keys.resize(end as usize, CLOSED);
+        self.ties.resize(end as usize, Tie::default());
         self.players.resize(2 * end as usize, 0);
         Block { start, class }
     }
@@ -72,19 +82,19 @@ impl Tournaments {
     pub(super) fn grown(&mut self, block: Block) -> Block {
         let grown = self.take(block.class + 1);
         for seat in 0..block.seats() {
-            self.sit(grown, seat, self.child(block, seat));
+            self.sit(grown, seat, self.child(block, seat), self.tie(block, seat));
             self.set_key(grown, seat, self.key(block, seat));
         }
         self.leave(block);
         grown
     }
 
-    /// Keys, winners of matches, and who sits where.
+    /// Keys and ties, winners of matches, and who sits where.
     #[inline]
-    fn parts(&mut self, block: Block) -> (&mut [u64], &mut [u32], &[u32]) {
+    fn parts(&mut self, block: Block) -> (&mut [u64], &[Tie], &mut [u32], &[u32]) {
         let (start, seats) = (block.start as usize, block.seats() as usize);
         let (matches, sitting) = self.players[2 * start..2 * (start + seats)].split_at_mut(seats);
-        (&mut self.keys[start..start + seats], matches, sitting)
+        (&mut self.keys[start..start + seats], &self.ties[start..start + seats], matches, sitting)
     }
 
     #[inline]
@@ -103,29 +113,33 @@ impl Tournaments {
         self.players[(2 * block.start + block.seats() + seat) as usize]
     }
 
-    pub(super) fn sit(&mut self, block: Block, seat: u32, child: u32) {
+    pub(super) fn sit(&mut self, block: Block, seat: u32, child: u32, tie: Tie) {
         self.players[(2 * block.start + block.seats() + seat) as usize] = child;
+        self.ties[(block.start + seat) as usize] = tie;
     }
 
-    /// A new key for who sits there; the winner's key, and who that is. `before` breaks ties.
+    pub(super) fn tie(&self, block: Block, seat: u32) -> Tie {
+        self.ties[(block.start + seat) as usize]
+    }
+
+    /// How many allocations who sits there had. Without a match.
     #[inline]
-    pub(super) fn play(&mut self, block: Block, seat: u32, key: u64, before: impl Fn(u32, u32) -> bool) -> (u64, u32) {
-        let (keys, matches, sitting) = self.parts(block);
+    pub(super) fn set_count(&mut self, block: Block, seat: u32, count: u64) {
+        self.ties[(block.start + seat) as usize].count = count;
+    }
+
+    /// A new key for who sits there; the winner's key, and who that is.
+    #[inline]
+    pub(super) fn play(&mut self, block: Block, seat: u32, key: u64) -> (u64, u32) {
+        let (keys, ties, matches, sitting) = self.parts(block);
         keys[seat as usize] = key;
-        let mut tied = false;
-        let (mut least, mut winner) = climb(keys, matches, seat, |_, _, least, other| {
-            tied |= (other == least) & (least != CLOSED);
-            other < least
-        });
-        if tied {
-            (least, winner) = climb_tied(keys, matches, sitting, seat, before);
-        }
+        let (least, winner) = climb(keys, ties, matches, seat);
         (least, sitting[winner as usize])
     }
 
     /// Plays all matches; the winner's key, and who that is.
-    pub(super) fn play_all(&mut self, block: Block, before: impl Fn(u32, u32) -> bool) -> (u64, u32) {
-        let (keys, matches, sitting) = self.parts(block);
+    pub(super) fn play_all(&mut self, block: Block) -> (u64, u32) {
+        let (keys, ties, matches, sitting) = self.parts(block);
         let seats = keys.len();
         for at in (1..seats).rev() {
             let [one, other] = match (2 * at).checked_sub(seats) {
@@ -134,7 +148,7 @@ impl Tournaments {
             };
             let [key, other_key] = [one, other].map(|seat| keys[seat as usize]);
             let tied = key == other_key && key != CLOSED;
-            let yields = other_key < key || (tied && before(sitting[other as usize], sitting[one as usize]));
+            let yields = other_key < key || (tied && ties[other as usize] < ties[one as usize]);
             matches[at] = select_unpredictable(yields, other, one);
         }
         let winner = matches[1] as usize;
@@ -142,20 +156,18 @@ impl Tournaments {
     }
 }
 
-/// Plays somebody's matches up to the final; the least key and whose seat that is. `yields` tells whether the winner so far loses against
-/// a rival, of both seats and keys. A branch on it would be mispredicted all the time.
+/// Plays somebody's matches up to the final; the least key and whose seat that is. A branch on who wins would be mispredicted all the
+/// time; whether keys tie at all is alike from one change to the next.
 #[inline]
-fn climb(
-    keys: &[u64],
-    matches: &mut [u32],
-    seat: u32,
-    mut yields: impl FnMut(u32, u32, u64, u64) -> bool,
-) -> (u64, u32) {
+fn climb(keys: &[u64], ties: &[Tie], matches: &mut [u32], seat: u32) -> (u64, u32) {
     let (mut winner, mut least, mut rival) = (seat, keys[seat as usize], seat ^ 1);
     let mut at = keys.len() + seat as usize;
     loop {
         let other = keys[rival as usize];
-        let yields = yields(winner, rival, least, other);
+        if other == least && least != CLOSED {
+            return climb_tied(keys, ties, matches, (at, winner, rival));
+        }
+        let yields = other < least;
         winner = select_unpredictable(yields, rival, winner);
         least = select_unpredictable(yields, other, least);
         at /= 2;
@@ -167,17 +179,24 @@ fn climb(
     }
 }
 
-/// The same where keys were found equal.
-#[cold]
-fn climb_tied(
-    keys: &[u64],
-    matches: &mut [u32],
-    sitting: &[u32],
-    seat: u32,
-    before: impl Fn(u32, u32) -> bool,
-) -> (u64, u32) {
-    climb(keys, matches, seat, |winner, rival, least, other| {
-        other < least
-            || (other == least && least != CLOSED && before(sitting[rival as usize], sitting[winner as usize]))
-    })
+/// The same from a match on of which both keys are equal.
+#[inline(never)]
+fn climb_tied(keys: &[u64], ties: &[Tie], matches: &mut [u32], from: (usize, u32, u32)) -> (u64, u32) {
+    let (mut at, mut winner, mut rival) = from;
+    let (mut least, mut tie) = (keys[winner as usize], ties[winner as usize]);
+    loop {
+        let (other, other_tie) = (keys[rival as usize], ties[rival as usize]);
+        let fewer = (other_tie.count < tie.count) | ((other_tie.count == tie.count) & (other_tie.age < tie.age));
+        let yields = (other < least) | ((other == least) & fewer);
+        winner = select_unpredictable(yields, rival, winner);
+        least = select_unpredictable(yields, other, least);
+        tie.count = select_unpredictable(yields, other_tie.count, tie.count);
+        tie.age = select_unpredictable(yields, other_tie.age, tie.age);
+        at /= 2;
+        matches[at] = winner;
+        if at == 1 {
+            return (least, winner);
+        }
+        rival = matches[at ^ 1];
+    }
 }
