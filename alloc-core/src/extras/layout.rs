@@ -155,6 +155,7 @@ pub(crate) struct ExtraLayout {
     words: Vec<(ExtraWord, u64)>,
     /// Where the devices' words begin among them.
     first_device: usize,
+    first_bits: usize,
     kinds: Vec<u32>,
     devices: Vec<DeviceSpec>,
     places: Vec<DevicePlace>,
@@ -171,6 +172,7 @@ impl ExtraLayout {
         let mut layout = Self {
             words: Vec::new(),
             first_device: 0,
+            first_bits: 0,
             kinds: spec.numa_nodes.iter().map(|numa_node| numa_node.kind).collect(),
             places: vec![DevicePlace::default(); spec.devices.len()],
             device_words: Vec::new(),
@@ -186,6 +188,7 @@ impl ExtraLayout {
         let words = huge_words(spec)?.into_iter().chain(devices).chain(counters(spec)?).chain(bits);
         layout.words = words.filter(|(_, all)| *all > 0).collect();
         layout.first_device = layout.words.partition_point(|(word, _)| *word < ExtraWord::Devices(0));
+        layout.first_bits = layout.words.partition_point(|(word, _)| *word < ExtraWord::Bits(0));
         Ok(layout)
     }
 
@@ -226,6 +229,13 @@ impl ExtraLayout {
         if let ExtraWord::Devices(word) = word {
             let word = usize::from(word);
             return (word < self.device_words.len()).then_some(self.first_device + word);
+        }
+        if let ExtraWord::Bits(bits) = word {
+            // Mostly they follow each other without a gap.
+            let at = self.first_bits + usize::from(bits);
+            if self.words.get(at).is_some_and(|(found, _)| *found == word) {
+                return Some(at);
+            }
         }
         self.words.binary_search_by_key(&word, |(word, _)| *word).ok()
     }
