@@ -253,9 +253,13 @@ impl Allocator {
         let at = offer.agent;
         self.look(at);
         if let Some(until_ms) = self.refused_until(refuse_ms) {
+            let rest;
             let refused = match offer.held {
-                Held::Whole => self.agents.entry(at).content.clone(),
-                Held::Part(part) => self.rest_of(*part, accepted),
+                Held::Whole => &self.agents.entry(at).content,
+                Held::Part(part) => {
+                    rest = self.rest_of(*part, accepted);
+                    &rest
+                }
             };
             self.filters.refuse(offer.sub, at, &refused.as_shown(), self.now_ms, until_ms);
         }

@@ -49,7 +49,9 @@ impl Sink for Parts {
 
 /// All that can be held of an agent, in canonical order.
 pub(crate) fn parts(snapshot: &AgentSnapshot<'_>) -> Vec<Part> {
-    let mut parts = Parts::default();
+    let shape = snapshot.shape();
+    let cpus = shape.layout.leaves.len() + shape.layout.pools.len();
+    let mut parts = Parts(Vec::with_capacity(cpus + shape.pages().len() + shape.extras.words().len()));
     match hold::plan(HoldLimit::ALL, snapshot, &mut parts) {
         Ok(()) => parts.0,
         Err(_) => Vec::new(),
@@ -70,12 +72,16 @@ pub(crate) fn of_parts(places: ChargePlaces<'_>, parts: &[Part]) -> Content {
 
 /// The bits of all ranges and sets, each word at its place.
 fn bits(shape: &Shape, parts: &[Part]) -> Box<[u64]> {
-    let words = shape.extras.words().iter().filter(|(word, _)| matches!(word, ExtraWord::Bits(_)));
-    let amount = |word: ExtraWord| {
-        let found = parts.iter().find(|part| matches!(part, Part::Extra { word: of, .. } if *of == word));
-        if let Some(Part::Extra { amount, .. }) = found { *amount } else { 0 }
-    };
-    words.map(|(word, _)| amount(*word)).collect()
+    let first = shape.extras.first_bits();
+    let mut bits = vec![0; shape.extras.words().len() - first].into_boxed_slice();
+    for &part in parts {
+        if let Part::Extra { word: word @ ExtraWord::Bits(_), amount } = part
+            && let Some(at) = shape.extras.position(word)
+        {
+            bits[at - first] = amount;
+        }
+    }
+    bits
 }
 
 /// What an agent has when it is empty.

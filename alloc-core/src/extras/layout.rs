@@ -240,6 +240,11 @@ impl ExtraLayout {
         self.words.binary_search_by_key(&word, |(word, _)| *word).ok()
     }
 
+    /// Where the words of ranges and sets begin: they are the last.
+    pub(crate) const fn first_bits(&self) -> usize {
+        self.first_bits
+    }
+
     /// What a word has in all.
     pub(crate) fn all(&self, word: ExtraWord) -> u64 {
         self.position(word).map_or(0, |at| self.words[at].1)
