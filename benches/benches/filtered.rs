@@ -50,9 +50,13 @@ struct Took {
 fn measure(agents: u32, frameworks: u32) -> Result<Took, String> {
     let mut sharing = Sharing::new(Plan { agents, frameworks, roles: 1 })?;
     let mut ids = Vec::new();
+    let mut now_ms = 0;
     // What offers take for themselves is there before.
-    decline_cycle(&mut sharing, &mut ids, 0, 0)?;
-    let (before, mut filters, mut now_ms) = (resident()?, 0, 0);
+    for _ in 0..8 {
+        now_ms += 10;
+        decline_cycle(&mut sharing, &mut ids, 0, now_ms)?;
+    }
+    let (before, mut filters) = (resident()?, 0);
     let start = thread_cpu_ns();
     while let declined @ 1.. = {
         now_ms += 10;

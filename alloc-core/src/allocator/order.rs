@@ -182,9 +182,18 @@ impl Order {
         least
     }
 
-    /// Enters the key of a node that takes part, unless all are to be made anew.
+    /// Enters the key of a node that takes part, unless all are to be made anew. Who has no sibling is first whatever his key is: it is
+    /// entered when one comes.
     #[inline]
     fn rekey(&mut self, at: u32) {
+        let parent = self.nodes[at as usize].parent;
+        if self.asides[parent as usize].children > 1 {
+            self.rekey_beside(at);
+        }
+    }
+
+    #[inline]
+    fn rekey_beside(&mut self, at: u32) {
         if !self.stale && self.key(at) != CLOSED {
             self.enter(at, self.share_at(at).parts());
         }

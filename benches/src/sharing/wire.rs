@@ -208,7 +208,7 @@ impl Kept {
         };
         let numa_nodes: Vec<NumaNode> = placement.memory.iter().map(part).collect();
         let named = placement.extras.ranges.iter();
-        let spans = named.flat_map(|of| of.spans.iter().map(move |span| (u32::from(of.name.get()), span)));
+        let spans = named.flat_map(|of| of.spans.iter().map(move |span| (of.name.get(), span)));
         let ranges: Vec<Range> =
             spans.map(|(name, span)| Range { begin: span.first, end: span.last, name, spare: 0 }).collect();
         let head = Head {

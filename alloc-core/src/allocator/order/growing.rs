@@ -140,6 +140,9 @@ impl Order {
             self.node(parent).block = block;
             self.play_all(parent);
         }
+        if seat == 1 {
+            self.rekey_beside(self.tournaments.child(block, 0));
+        }
         let tie = Tie { count: self.nodes[at as usize].count, age: self.asides[at as usize].age };
         self.tournaments.sit(block, seat, at, tie);
         self.node(at).seat = seat;
