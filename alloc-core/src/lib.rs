@@ -177,7 +177,7 @@ pub use agent_snapshot::{AgentSnapshot, DomainFree, LeafFree, Unplanned};
 #[cfg(not(loom))]
 pub use allocator::{
     Accepted, Allocator, AllocatorError, Claimant, CpuKind, Event, InvalidOffers, OfferView, Operation, RoleSpec,
-    Rules, Subscription,
+    Rules, Subscription, WaitId,
 };
 pub use attributes::{AttributeValue, Attributes, AttributesError, NumberSpan};
 pub use claim::Holder;

@@ -271,7 +271,7 @@ impl Allocator {
             }
         }
         if let Some(wait) = pledged {
-            self.serve_pledged(wait, offer.agent);
+            self.owe(wait, offer.agent);
         }
         Some(offer)
     }

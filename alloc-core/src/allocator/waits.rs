@@ -59,6 +59,8 @@ pub(crate) struct Waits {
     list: BTreeMap<Rank, Wait>,
     ranks: BTreeMap<WaitId, Rank>,
     next: u64,
+    /// What pledged offers held is free for whom and where: before anything else in the next cycle.
+    due: Vec<(WaitId, AgentAt)>,
     /// Whether all are to be tried everywhere: more than agents changed.
     pub(crate) try_all: bool,
 }
@@ -179,11 +181,18 @@ impl Allocator {
         true
     }
 
-    /// What was pledged to a wait is free on an agent.
-    pub(crate) fn serve_pledged(&mut self, wait: WaitId, agent: AgentAt) {
-        if let Some(pledged) = self.waits.get(wait).cloned() {
-            self.look(agent);
-            self.try_on(wait, &pledged, &[agent]);
+    /// What was pledged to a wait is free on an agent. It is placed in the next cycle, for answers do not place.
+    pub(crate) fn owe(&mut self, wait: WaitId, agent: AgentAt) {
+        self.waits.due.push((wait, agent));
+    }
+
+    /// Places what waits where an offer was given back for it.
+    pub(crate) fn serve_pledged(&mut self) {
+        for (wait, agent) in core::mem::take(&mut self.waits.due) {
+            if let Some(pledged) = self.waits.get(wait).cloned() {
+                self.look(agent);
+                self.try_on(wait, &pledged, &[agent]);
+            }
         }
     }
 

@@ -2,7 +2,7 @@
 
 use super::{Cluster, GIB};
 use crate::allocator::{Claimant, Event, Rules};
-use crate::{AgentId, FrameworkId, Outcome, Owner, Placed, Policy, Request, RoleId, Standing};
+use crate::{AgentId, AgentState, FrameworkId, Outcome, Owner, Placed, Policy, Request, RoleId, Standing};
 
 const A0: AgentId = AgentId::new(0);
 
@@ -112,6 +112,27 @@ fn a_request_that_waits_takes_an_old_offer_in_which_it_fits() {
     let [Event::Placed { wait: placed, grant }] = events[..] else { panic!("{events:?}") };
     assert_eq!((placed, grant.claim.agent()), (wait, AgentId::new(1)));
     assert_eq!(cluster.allocator.waiting(), 0);
+}
+
+#[test]
+fn an_answer_places_nothing_and_an_agent_that_closes_first_gets_nothing() {
+    let mut cluster = Cluster::new();
+    cluster.agent(4, 8);
+    let role = cluster.role();
+    let holder = cluster.framework(1, role);
+    cluster.cycle();
+    let who = claimant(&mut cluster, role);
+    cluster.allocator.wait(who, Request::exclusive(4, GIB), Policy::Pack, cluster.now_ms).unwrap();
+    cluster.after(2_000);
+    assert_eq!(rescinds(&mut cluster), [holder]);
+    let offer = cluster.offers_to(holder)[0];
+    cluster.decline(offer, 60_000);
+    assert_eq!((cluster.events(), cluster.allocator.waiting()), (vec![], 1));
+    cluster.allocator.set_agent_state(A0, AgentState::Inactive).unwrap();
+    assert_eq!((cluster.after(1), cluster.events()), (vec![], vec![]));
+    cluster.allocator.set_agent_state(A0, AgentState::Active).unwrap();
+    cluster.after(1);
+    assert!(matches!(cluster.events()[..], [Event::Placed { .. }]));
 }
 
 #[test]
