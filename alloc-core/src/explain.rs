@@ -93,7 +93,9 @@ pub(crate) fn explain<'a>(
 /// Why an agent could not grant a request at this moment, if it could not; most are asked for one plan only.
 fn refuses(site: &Site<'_>, (ledger, role): (&Ledger, RoleId), request: &Request) -> Option<Reason> {
     if let Some(reason) = site.closed() {
-        return Some(reason);
+        // An offer ends; what its agent is too small for does not fit then either.
+        let larger = || why::of_agent(site.machine, request).filter(Reason::is_permanent);
+        return (reason == Reason::Offered).then(larger).flatten().or(Some(reason));
     }
     let mut sum = Sum::default();
     if plan(request, &View { machine: site.machine, what_if: WhatIf::AsIs }, &mut sum).is_err() {
