@@ -77,7 +77,12 @@ impl Allocator {
         released
     }
 
-    /// Claims that are counted.
+    /// The claims that are counted, in no order.
+    pub fn claims(&self) -> impl Iterator<Item = ClaimId> + '_ {
+        self.claims.0.keys().copied()
+    }
+
+    /// How many claims are counted.
     #[must_use]
     pub fn claims_counted(&self) -> usize {
         self.claims.len()

@@ -16,6 +16,7 @@ impl Allocator {
     /// Offers what is available to whoever is neediest, until nobody wants what is left; tells each offer. How many there were.
     pub fn offer(&mut self, now_ms: u64, mut each: impl FnMut(&OfferView<'_>)) -> usize {
         self.tick(now_ms);
+        self.try_waits_again();
         self.serve_pledged();
         self.look_at_changes();
         let mut batch = core::mem::take(&mut self.batch);

@@ -172,7 +172,8 @@ impl Allocator {
         self.order.set_open(subscriber.node, open);
     }
 
-    /// Takes a framework out of a role: its offers there are over, its claims stay as they are and count for the role.
+    /// Takes a framework out of a role: its offers there are over, its claims and what waits for it stay as they are and count for
+    /// the role.
     ///
     /// # Errors
     /// [`AllocatorError::NoSuchFramework`]; [`AllocatorError::NotSubscribed`].
@@ -197,6 +198,7 @@ impl Allocator {
             self.order.charge_role(role, &used);
         }
         self.claims.disown(at, subscriber.role);
+        self.waits.disown(subscriber.framework, subscriber.role);
         self.order.remove(subscriber.node);
         self.count_child(subscriber.role, -1);
     }

@@ -39,7 +39,7 @@ mod ways;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use crate::ids::{FrameworkId, OfferId, RoleId};
+use crate::ids::{AgentId, FrameworkId, OfferId, RoleId};
 use crate::local::{Caller, DesksFull, Local};
 use crate::outcome::Grant;
 use crate::shard::Door;
@@ -88,6 +88,12 @@ pub enum Event {
         wait: WaitId,
         /// Its claim.
         grant: Grant,
+    },
+    /// Pools of an agent gained or lost cores by what the allocator did on its own, as when an offer ended: read
+    /// [`Table::pool_orders`](crate::Table::pool_orders). Of calls that answer with a grant, the grant says it.
+    PoolsChanged {
+        /// Which.
+        agent: AgentId,
     },
 }
 

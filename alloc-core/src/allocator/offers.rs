@@ -10,6 +10,7 @@ use crate::claim::Holder;
 use crate::claim_exact::ClaimedExact;
 use crate::exact;
 use crate::ids::{AgentId, ClaimId, FrameworkId, OfferId, Owner, RoleId};
+use crate::outcome::Released;
 use crate::part::Part;
 use crate::placement::Placement;
 use crate::{PAGE_BYTES, Quantities};
@@ -178,6 +179,21 @@ impl Allocator {
         self.offers.len()
     }
 
+    /// How many of them are out to a framework.
+    #[must_use]
+    pub fn offers_of(&self, framework: FrameworkId) -> usize {
+        let subs = self.frameworks.get(&framework).map_or(&[][..], |known| &known.subscribers);
+        subs.iter().filter_map(|at| self.subscriptions.get(*at)).map(|sub| sub.out as usize).sum()
+    }
+
+    /// The claims that hold what is offered of a part of an agent, in no order: the allocator's own.
+    pub fn offer_claims(&self) -> impl Iterator<Item = ClaimId> + '_ {
+        self.offers.iter().filter_map(|offer| match &offer.held {
+            Held::Part(part) => Some(part.claim),
+            Held::Whole => None,
+        })
+    }
+
     pub(crate) fn content<'a>(&'a self, offer: &'a Offer) -> &'a Content {
         match &offer.held {
             Held::Whole => &self.agents.entry(offer.agent).content,
@@ -222,17 +238,24 @@ impl Allocator {
     }
 
     /// Makes a claim of parts of an agent.
-    fn hold_part(&self, sub: SubAt, agent: AgentAt, parts: &[Part], closed: bool) -> Option<HeldPart> {
+    fn hold_part(&mut self, sub: SubAt, agent: AgentAt, parts: &[Part], closed: bool) -> Option<HeldPart> {
         let (table, role) = (self.local.table(), self.subscriptions.get(sub)?.role);
         let shape = self.agents.shape(table, agent);
         let placement = exact::placement(shape, parts.iter().copied());
         let caller = if closed { self.offer_door() } else { self.local.caller() };
         let holder = Holder { owner: OFFERER, role };
         let choice = (self.agents.incarnation(agent), &placement);
-        let ClaimedExact::Granted(grant) = caller.claim_exact(AgentId::new(agent), holder, choice) else { return None };
+        let (claim, changed) = match caller.claim_exact(AgentId::new(agent), holder, choice) {
+            ClaimedExact::Granted(grant) => (Some(grant.claim), grant.pools_changed),
+            ClaimedExact::Contended(was) => (None, was.pools_changed),
+            _ => (None, false),
+        };
+        self.tell_pools(AgentId::new(agent), changed);
+        let (table, claim) = (self.local.table(), claim?);
+        let shape = self.agents.shape(table, agent);
         let len = table.words_of(AgentId::new(agent))?.len();
         let words = shown::words(shape, len, parts);
-        Some(HeldPart { claim: grant.claim, content: shown::of_parts(table, shape, parts), words })
+        Some(HeldPart { claim, content: shown::of_parts(table, shape, parts), words })
     }
 
     /// Makes an offer of all of an agent a claim of what it shows, and opens the agent for what came back meanwhile. False when the
@@ -266,7 +289,9 @@ impl Allocator {
             }
             Held::Part(part) => {
                 self.agents.entry_mut(offer.agent).partial -= 1;
-                let _released = self.local.release(part.claim, OFFERER);
+                let released = self.local.release(part.claim, OFFERER);
+                let changed = matches!(released, Released::Released { pools_changed: true, .. });
+                self.tell_pools(AgentId::new(offer.agent), changed);
                 self.agents.mark(offer.agent);
             }
         }

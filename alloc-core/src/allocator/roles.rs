@@ -3,7 +3,7 @@
 use crate::allocator::error::AllocatorError;
 use crate::allocator::order::{NodeId, Weight};
 use crate::allocator::{Allocator, Event};
-use crate::ids::RoleId;
+use crate::ids::{AgentId, RoleId};
 use crate::ledger::Limit;
 
 /// Which CPU a role's frameworks are offered.
@@ -100,5 +100,11 @@ impl Allocator {
 
     pub(crate) fn tell(&mut self, event: Event) {
         self.events.push(event);
+    }
+
+    pub(crate) fn tell_pools(&mut self, agent: AgentId, changed: bool) {
+        if changed {
+            self.tell(Event::PoolsChanged { agent });
+        }
     }
 }

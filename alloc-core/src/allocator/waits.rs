@@ -11,7 +11,7 @@ use crate::allocator::error::AllocatorError;
 use crate::allocator::offers::OfferAt;
 use crate::allocator::ways::Claimant;
 use crate::allocator::{Allocator, Event};
-use crate::ids::{AgentId, RoleId};
+use crate::ids::{AgentId, FrameworkId, RoleId};
 use crate::outcome::Outcome;
 use crate::place::Placed;
 use crate::request::{Policy, Request};
@@ -63,6 +63,8 @@ pub(crate) struct Waits {
     due: Vec<(WaitId, AgentAt)>,
     /// Whether all are to be tried everywhere: more than agents changed.
     pub(crate) try_all: bool,
+    /// The same, from the next cycle on.
+    try_again: bool,
 }
 
 impl Waits {
@@ -86,6 +88,12 @@ impl Waits {
         if let Some(wait) = self.get_mut(wait) {
             wait.is_pledged = pledged;
         }
+    }
+
+    /// Whose subscription is over waits for its role.
+    pub(crate) fn disown(&mut self, framework: FrameworkId, role: RoleId) {
+        let is_its = |claimant: &Claimant| claimant.framework == Some(framework) && claimant.role == role;
+        self.list.values_mut().filter(|wait| is_its(&wait.claimant)).for_each(|wait| wait.claimant.framework = None);
     }
 
     pub(crate) fn any_unpledged(&self) -> bool {
@@ -157,16 +165,27 @@ impl Allocator {
     fn try_anywhere(&mut self, id: WaitId, wait: &Wait) -> bool {
         match self.place(wait.claimant, &wait.request, wait.policy) {
             Ok(Placed::Granted(grant)) => self.end_wait(id, Outcome::Granted(grant)),
-            _ => false,
+            Ok(Placed::Contended { pools_changed }) => {
+                if let Some(agent) = pools_changed {
+                    self.tell_pools(agent, true);
+                }
+                // Not a no: it is asked again in the next cycle.
+                self.waits.try_again = true;
+                false
+            }
+            Ok(Placed::Refused(_)) | Err(_) => false,
         }
     }
 
     /// Tries a request on these agents.
     fn try_on(&mut self, id: WaitId, wait: &Wait, agents: &[AgentAt]) -> bool {
         for &at in agents {
-            if let Ok(outcome) = self.claim(AgentId::new(at), wait.claimant, &wait.request)
-                && self.end_wait(id, outcome)
-            {
+            let Ok(outcome) = self.claim(AgentId::new(at), wait.claimant, &wait.request) else { return false };
+            if let Outcome::Contended(was) = outcome {
+                self.tell_pools(AgentId::new(at), was.pools_changed);
+                self.waits.try_again = true;
+            }
+            if self.end_wait(id, outcome) {
                 self.look(at);
                 return true;
             }
@@ -179,6 +198,11 @@ impl Allocator {
         self.waits.remove(wait);
         self.tell(Event::Placed { wait, grant });
         true
+    }
+
+    /// Waits that others were in the way of are tried again, everywhere.
+    pub(crate) fn try_waits_again(&mut self) {
+        self.waits.try_all |= core::mem::take(&mut self.waits.try_again);
     }
 
     /// What was pledged to a wait is free on an agent. It is placed in the next cycle, for answers do not place.

@@ -136,6 +136,33 @@ fn an_answer_places_nothing_and_an_agent_that_closes_first_gets_nothing() {
 }
 
 #[test]
+fn what_waits_for_a_framework_that_left_its_role_waits_for_the_role() {
+    let mut cluster = Cluster::new();
+    let role = cluster.role();
+    let framework = cluster.framework(1, role);
+    let who = Claimant { framework: Some(framework), ..claimant(&mut cluster, role) };
+    let wait = cluster.allocator.wait(who, Request::exclusive(1, 0), Policy::Pack, cluster.now_ms).unwrap();
+    cluster.allocator.unsubscribe(framework, role).unwrap();
+    cluster.agent(1, 1);
+    cluster.cycle();
+    let events = cluster.events();
+    let [Event::Placed { wait: placed, grant }] = events[..] else { panic!("{events:?}") };
+    assert_eq!(placed, wait);
+    assert_eq!(cluster.allocator.claims().collect::<Vec<_>>(), [grant.claim]);
+}
+
+#[test]
+fn what_is_larger_than_an_agent_that_is_offered_will_never_fit_there() {
+    let mut cluster = Cluster::new();
+    cluster.agent(2, 8);
+    let role = cluster.role();
+    cluster.framework(1, role);
+    cluster.cycle();
+    let why = |pus| cluster.allocator.table().explain(role, &Request::exclusive(pus, 0));
+    assert!(why(3).never_fits() && !why(2).never_fits());
+}
+
+#[test]
 fn waits_are_served_by_priority_and_then_by_age_before_anything_is_offered() {
     let mut cluster = Cluster::new();
     cluster.agent(2, 8);

@@ -147,3 +147,26 @@ fn a_role_of_exclusive_cores_is_not_offered_a_pool_alone() {
     assert_eq!(cluster.after(1000), [(one, A0)]);
     let _ = A1;
 }
+
+#[test]
+fn a_pool_that_an_ended_offer_held_together_is_told() {
+    let mut cluster = Cluster::new();
+    let agent = cluster.agent(2, 8);
+    let role = cluster.role();
+    let framework = cluster.framework(1, role);
+    cluster.cycle();
+    let offer = cluster.offers_to(framework)[0];
+    cluster.accept(offer, &[Request::shared(300, 0), Request::exclusive(1, 0)], 0);
+    assert_eq!(cluster.after(1000), [(framework, agent)], "what is left in the pool");
+    // A core comes back: the offer keeps what it shows as a claim of its own, on which the pool's core stays.
+    cluster.end_last();
+    cluster.after(1000);
+    assert_eq!(cluster.allocator.offers_of(framework), 2);
+    assert_eq!(cluster.allocator.offer_claims().count(), 1);
+    cluster.end_last();
+    cluster.after(1000);
+    assert_eq!(cluster.events(), []);
+    cluster.decline_all(60_000);
+    assert_eq!(cluster.events(), [Event::PoolsChanged { agent }]);
+    assert!(cluster.allocator.table().pool_orders(agent).iter().all(|order| order.pus.is_empty()));
+}
