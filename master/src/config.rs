@@ -25,8 +25,14 @@ pub struct Policy {
     pub unreachable_after_ms: u64,
     /// After so long unmet demand may take what an offer holds.
     pub min_hold_ms: u64,
-    /// An unanswered offer is taken back after so long.
-    pub offer_timeout_ms: u64,
+    /// For so long after a RESCIND went out an ACCEPT still wins.
+    pub rescind_grace_ms: u64,
+    /// An unanswered offer is taken back after so long; `None`: only when somebody else needs it.
+    pub offer_timeout_ms: Option<u64>,
+    /// What comes back to an agent within so long of the first is offered together; the first at once.
+    pub offer_window_ms: u64,
+    /// A filter of an answer that names none.
+    pub refuse_ms: u64,
     /// What `refuse_ms` may be at most: a filter is forgotten then.
     pub refuse_ms_max: u64,
     /// Ended pods are listed until so many newer ones have ended.
@@ -43,7 +49,10 @@ impl Default for Policy {
             heartbeat_ms: 5_000,
             unreachable_after_ms: 15_000,
             min_hold_ms: 2_000,
-            offer_timeout_ms: 60_000,
+            rescind_grace_ms: 1_000,
+            offer_timeout_ms: Some(60_000),
+            offer_window_ms: 5,
+            refuse_ms: 5_000,
             refuse_ms_max: 365 * 24 * 3_600_000,
             ended_pods_max: 1_000,
             agents_max: 1_024,

@@ -133,9 +133,45 @@ pub(crate) fn owner(framework: wire::FrameworkId) -> alloc_core::Owner {
     alloc_core::Owner::new(u64::from(framework.0))
 }
 
-/// A framework as the holder of offers, told apart from the same framework's pods.
-pub(crate) fn offer_owner(framework: wire::FrameworkId) -> alloc_core::Owner {
-    alloc_core::Owner::new(1 << 63 | u64::from(framework.0))
+pub(crate) const fn framework(framework: alloc_core::FrameworkId) -> wire::FrameworkId {
+    wire::FrameworkId(framework.get())
+}
+
+pub(crate) const fn core_framework(framework: wire::FrameworkId) -> alloc_core::FrameworkId {
+    alloc_core::FrameworkId::new(framework.0)
+}
+
+pub(crate) const fn offer_id(offer: alloc_core::OfferId) -> wire::OfferId {
+    wire::OfferId(offer.get())
+}
+
+pub(crate) fn core_offers(offers: &[wire::OfferId]) -> Vec<alloc_core::OfferId> {
+    offers.iter().map(|offer| alloc_core::OfferId::new(offer.0)).collect()
+}
+
+/// A pod's launch from offers.
+pub(crate) fn launch(framework: wire::FrameworkId, spec: &wire::PodSpec) -> alloc_core::Operation {
+    alloc_core::Operation::Launch { owner: owner(framework), request: request(spec) }
+}
+
+/// The standing that the core gives to the middle of all priorities, 0.
+const ORDINARY: u8 = 64;
+/// Priorities nearer to 0 than this have a standing each.
+const EXACT: i32 = 32;
+
+/// A priority as a claim's standing, which has 128 steps: -32 to 31 are a step each around the middle, 64; beyond, each step
+/// is twice as far out. So no order is turned round, small numbers are all told apart, and of large ones those that differ twofold.
+pub(crate) fn standing(priority: i32) -> alloc_core::Standing {
+    // How often the distance has doubled beyond the exact ones: at most 26.
+    let doublings = |distance: u32| u8::try_from(distance.ilog2() - EXACT.ilog2()).unwrap_or(u8::MAX);
+    let exact = |priority: i8| ORDINARY.saturating_add_signed(priority);
+    let step = match i8::try_from(priority) {
+        Ok(near) if (-EXACT..EXACT).contains(&priority) => exact(near),
+        _ if priority > 0 => exact(31) + 1 + doublings(priority.unsigned_abs()),
+        _ => exact(-32) - 1 - doublings(priority.unsigned_abs()),
+    };
+    // 5 to 121: never too high.
+    alloc_core::Standing::new(step).unwrap_or_default()
 }
 
 pub(crate) fn claim_tag(claim: alloc_core::ClaimId) -> ClaimTag {
@@ -164,7 +200,7 @@ pub(crate) fn request(spec: &wire::PodSpec) -> alloc_core::Request {
     } else {
         alloc_core::MemoryLocality::Preferred
     };
-    request.with_locality(locality(&spec.wish)).with_memory(memory)
+    request.with_locality(locality(&spec.wish)).with_memory(memory).with_standing(standing(spec.priority))
 }
 
 const fn locality(wish: &wire::PlacementWish) -> alloc_core::Locality {
@@ -285,5 +321,19 @@ pub(crate) fn offer(held: &alloc_core::Placement, map: &AgentMap) -> wire::Offer
             .map(|(numa_node, entry)| wire::OfferNumaNode { numa_node, ..entry })
             .collect(),
         ..wire::Offer::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::standing;
+
+    #[test]
+    fn priorities_keep_their_order() {
+        let rising = [i32::MIN, -1_000, -33, -32, -1, 0, 1, 31, 32, 1_000, 2_000, 1_000_000, 2_000_000_000];
+        let steps = rising.map(|priority| standing(priority).priority());
+        assert!(steps.is_sorted_by(|lower, higher| lower < higher), "{steps:?}");
+        assert_eq!((steps[0], steps[5], steps[12]), (5, 64, 121));
+        assert_eq!(standing(i32::MAX), standing(2_000_000_000));
     }
 }

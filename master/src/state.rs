@@ -2,11 +2,11 @@
 //!
 //! Maps are ordered, so that two runs of one seed do the same things in the same order.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 
-use meros_wire::message::{AgentId, FrameworkId, Machine, OfferId, Placement, PodId, PodSpec, StatusUpdate, Uuid};
+use meros_wire::message::{AgentId, FrameworkId, Machine, Placement, PodId, PodSpec, StatusUpdate, Uuid};
 
-use crate::allocation::{Allocation, ClaimId};
+use crate::allocation::{Allocation, ClaimId, WaitId};
 use crate::config::Policy;
 use crate::convert::AgentMap;
 use crate::error::MasterError;
@@ -31,19 +31,15 @@ pub struct State {
     /// Frameworks that were removed, oldest first: they do not come back under their number.
     pub(crate) removed: VecDeque<FrameworkId>,
     pub(crate) pods: BTreeMap<PodId, Pod>,
-    /// Waiting pods: higher priority first, then the older request.
-    pub(crate) waiting: BTreeSet<(i64, u64, PodId)>,
+    /// Waiting pods, the older request first.
+    pub(crate) waiting: BTreeMap<WaitId, PodId>,
     /// Ended pods, oldest end first.
     pub(crate) ended: VecDeque<PodId>,
-    pub(crate) offers: BTreeMap<OfferId, Offered>,
-    pub(crate) next_offer: u64,
     pub(crate) next_request: u64,
     pub(crate) next_stream: u64,
     /// Log streams under way, both ends.
     pub(crate) relays: BTreeMap<(PeerId, StreamKey), (PeerId, StreamKey)>,
-    /// When the last settling was.
-    pub(crate) settled_ms: u64,
-    /// Something changed that the next [`settle`](State::settle) must look at.
+    /// Something changed that waiting pods may have another reason to wait for.
     pub(crate) dirty: bool,
     /// Something changed that watchers should see.
     pub(crate) changed: bool,
@@ -94,9 +90,6 @@ pub(crate) struct Framework {
     pub(crate) failover_timeout_ms: u64,
     /// When its pods are ended for want of it.
     pub(crate) remove_at_ms: Option<u64>,
-    pub(crate) suppressed: bool,
-    /// Agents not to be offered until then.
-    pub(crate) filters: BTreeMap<AgentId, u64>,
 }
 
 /// One pod, from the ask until it is forgotten.
@@ -109,6 +102,8 @@ pub(crate) struct Pod {
     /// One for the whole life of the request.
     pub(crate) launch_key: Uuid,
     pub(crate) status: StatusUpdate,
+    /// Where it stands among the waiting.
+    pub(crate) wait: Option<WaitId>,
     pub(crate) bound: Option<Bound>,
     pub(crate) kill: Option<KillWish>,
     /// Updates that the framework has not acknowledged, oldest first.
@@ -131,23 +126,13 @@ pub(crate) struct KillWish {
     pub(crate) grace_ms: Option<u32>,
 }
 
-/// One offer that is out.
-#[derive(Clone, Debug)]
-pub(crate) struct Offered {
-    pub(crate) framework: FrameworkId,
-    pub(crate) agent: AgentId,
-    pub(crate) claim: ClaimId,
-    pub(crate) role: String,
-    pub(crate) since_ms: u64,
-}
-
 impl State {
     /// An empty cluster led in `term`. The seed feeds ids only.
     ///
     /// # Errors
     /// When the policy asks for a table of words that cannot be.
     pub fn new(cluster: Uuid, term: u64, policy: Policy, seed: u64) -> Result<Self, MasterError> {
-        let allocation = Allocation::new(policy.agents_max).map_err(MasterError::table)?;
+        let allocation = Allocation::new(&policy).map_err(MasterError::table)?;
         let operator = Framework {
             name: "operator".to_owned(),
             principal: String::new(),
@@ -155,8 +140,6 @@ impl State {
             peer: None,
             failover_timeout_ms: u64::MAX,
             remove_at_ms: None,
-            suppressed: true,
-            filters: BTreeMap::new(),
         };
         Ok(Self {
             cluster,
@@ -170,21 +153,18 @@ impl State {
             frameworks: BTreeMap::from([(OPERATOR, operator)]),
             removed: VecDeque::new(),
             pods: BTreeMap::new(),
-            waiting: BTreeSet::new(),
+            waiting: BTreeMap::new(),
             ended: VecDeque::new(),
-            offers: BTreeMap::new(),
-            next_offer: 1,
             next_request: 1,
             next_stream: 1,
             relays: BTreeMap::new(),
-            settled_ms: 0,
             dirty: false,
             changed: false,
         })
     }
 
-    /// Recomputes every fast figure from slow truth: the core's, that each claim belongs to one pod or one offer, and that
-    /// every live pod has a claim or waits for one.
+    /// Recomputes every fast figure from slow truth: the allocator's, that each claim belongs to one pod, and that every live pod
+    /// has a claim or waits for one.
     ///
     /// # Errors
     /// The first figure that differs, for people.
@@ -198,19 +178,19 @@ impl State {
             ));
         }
         let bound = self.pods.values().filter_map(|pod| pod.bound.as_ref().map(|bound| bound.claim));
-        let offered = self.offers.values().map(|offered| offered.claim);
-        let mut claims: Vec<ClaimId> = bound.chain(offered).collect();
+        let mut claims: Vec<ClaimId> = bound.collect();
         claims.sort_unstable();
         let known: Vec<ClaimId> = self.allocation.claims();
         if claims == known {
             return Ok(());
         }
-        Err(format!("pods and offers hold {claims:?}, and the table says {known:?}"))
+        Err(format!("pods hold {claims:?}, and the allocator counts {known:?}"))
     }
 
     /// Whether a pod has a claim or stands among the waiting, as every live pod does.
     pub(crate) fn is_placed_or_waits(&self, pod: &Pod) -> bool {
-        pod.bound.is_some() != self.waiting.contains(&pod.waiting_key())
+        let waits = pod.wait.is_some_and(|wait| self.waiting.get(&wait) == Some(&pod.spec.pod));
+        pod.bound.is_some() != waits
     }
 
     /// A pod's latest status; `None`: never asked for, or forgotten.
@@ -243,8 +223,8 @@ impl Pod {
         !self.status.state.is_terminal()
     }
 
-    /// Where it stands among the waiting.
-    pub(crate) fn waiting_key(&self) -> (i64, u64, PodId) {
-        (-i64::from(self.spec.priority), self.request, self.spec.pod)
+    /// True while it is only written down: an ACCEPT that names it is being dealt with.
+    pub(crate) const fn is_new(&self) -> bool {
+        self.is_live() && self.bound.is_none() && self.wait.is_none()
     }
 }

@@ -11,7 +11,7 @@ use crate::allocation::{PoolOrder, Shape};
 use crate::convert::{self, AgentMap};
 use crate::effect::Effect;
 use crate::event::{Now, PeerId};
-use crate::reactor::{launch, offers, peers, pods, refuse, send, status};
+use crate::reactor::{launch, peers, pods, refuse, send, status};
 use crate::state::{Agent, Session, State};
 
 pub(super) fn on_message(
@@ -55,7 +55,7 @@ fn on_register(state: &mut State, peer: PeerId, register: Register, now: Now, ef
             match state.allocation.add_agent(shape) {
                 Ok(agent) => admit(state, convert::agent(agent), &register, map),
                 Err(error) => {
-                    refuse(state, peer, table_full(&error.to_string()), effects);
+                    refuse(state, peer, table_full(&error), effects);
                     return peers::close(state, peer, "the table of agents is full", effects);
                 }
             }
@@ -122,10 +122,11 @@ fn is_same_machine(state: &State, agent: AgentId, register: &Register) -> bool {
 /// A known agent on a new connection: the newest connection wins.
 fn returned(state: &mut State, agent: AgentId, effects: &mut Vec<Effect>) -> AgentId {
     hang_up(state, agent, effects);
-    offers::agent_gone(state, agent, effects);
     if let Some(known) = state.agents.get_mut(&agent) {
         known.unreachable_at_ms = None;
     }
+    // What it reports may not be what its offers show.
+    state.allocation.set_active(convert::core_agent(agent), false);
     state.allocation.set_active(convert::core_agent(agent), true);
     agent
 }
@@ -155,7 +156,6 @@ fn hang_up(state: &mut State, agent: AgentId, effects: &mut Vec<Effect>) {
 /// The machine changed: to the core it is a new agent, and what ran on the old one is lost unless it is reported again.
 fn retire(state: &mut State, old: AgentId, register: &Register, now: Now, effects: &mut Vec<Effect>) {
     hang_up(state, old, effects);
-    offers::agent_gone(state, old, effects);
     let reported: BTreeSet<PodId> = register.pods.iter().map(|pod| pod.spec.pod).collect();
     for pod in pods_on(state, old) {
         pods::unbind(state, pod, effects);
@@ -259,22 +259,12 @@ pub(super) fn tell_pools(state: &mut State, agent: AgentId, effects: &mut Vec<Ef
     }
 }
 
-/// The same for every agent that hears.
-pub(super) fn tell_all_pools(state: &mut State, effects: &mut Vec<Effect>) {
-    let hearing: Vec<AgentId> =
-        state.agents.iter().filter(|(_, agent)| agent.peer.is_some()).map(|(id, _)| *id).collect();
-    for agent in hearing {
-        tell_pools(state, agent, effects);
-    }
-}
-
 pub(super) fn disconnected(
     state: &mut State,
     agent: AgentId,
     peer: PeerId,
     reason: &str,
     now: Now,
-    effects: &mut Vec<Effect>,
 ) {
     let unreachable_at_ms = now.mono_ms + state.policy.unreachable_after_ms;
     let Some(known) = state.agents.get_mut(&agent).filter(|known| known.peer == Some(peer)) else { return };
@@ -282,7 +272,6 @@ pub(super) fn disconnected(
     known.peer = None;
     known.unreachable_at_ms = Some(unreachable_at_ms);
     state.allocation.set_active(convert::core_agent(agent), false);
-    offers::agent_gone(state, agent, effects);
     state.dirty = true;
     state.changed = true;
 }

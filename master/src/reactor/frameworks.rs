@@ -1,9 +1,8 @@
 //! Subscription, suppress and revive, removal.
 
-use std::collections::BTreeMap;
-
 use meros_wire::message::{FrameworkId, Kill, Message, Place, Reconcile, Refusal, RefusalCode, Subscribe, Subscribed};
 
+use crate::convert;
 use crate::effect::Effect;
 use crate::event::{Now, PeerId};
 use crate::reactor::{offers, peers, pods, refuse, send, status};
@@ -61,8 +60,9 @@ fn on_subscribe(state: &mut State, peer: PeerId, subscribe: Subscribe, effects: 
         return peers::close(state, peer, &reason, effects);
     }
     let framework = subscribe.framework.unwrap_or_else(|| next_framework(state));
-    hang_up(state, framework, effects);
-    let filters = BTreeMap::new();
+    let before = hang_up(state, framework, effects);
+    let core = convert::core_framework(framework);
+    state.allocation.subscribe(core, &before, &subscribe.roles, subscribe.suppressed);
     let record = Framework {
         name: subscribe.name,
         principal,
@@ -70,8 +70,6 @@ fn on_subscribe(state: &mut State, peer: PeerId, subscribe: Subscribe, effects: 
         peer: Some(peer),
         failover_timeout_ms: subscribe.failover_timeout_ms,
         remove_at_ms: None,
-        suppressed: subscribe.suppressed,
-        filters,
     };
     tracing::info!(%framework, name = record.name, "subscribed");
     state.frameworks.insert(framework, record);
@@ -130,34 +128,50 @@ fn next_framework(state: &State) -> FrameworkId {
     FrameworkId(last.max(removed) + 1)
 }
 
-/// The newest connection of a framework wins; offers of the older one go back.
-fn hang_up(state: &mut State, framework: FrameworkId, effects: &mut Vec<Effect>) {
-    let old = state.frameworks.get_mut(&framework).and_then(|known| known.peer.take());
-    offers::framework_gone(state, framework, effects);
+/// The newest connection of a framework wins; offers of the older one go back. The roles that it had; none when it is new.
+fn hang_up(state: &mut State, framework: FrameworkId, effects: &mut Vec<Effect>) -> Vec<String> {
+    let Some(known) = state.frameworks.get_mut(&framework) else { return Vec::new() };
+    let (old, roles) = (known.peer.take(), known.roles.clone());
+    state.allocation.deactivate(convert::core_framework(framework));
     if let Some(old) = old {
         peers::close(state, old, "the framework subscribed again", effects);
     }
+    roles
 }
 
-/// A framework known only from its pods, after a change of leader: it has time to come back.
-pub(super) fn recover(state: &mut State, framework: FrameworkId, role: &str, now: Now) {
-    state.frameworks.entry(framework).or_insert_with(|| Framework {
+/// A framework known only from its pods, after a change of leader: it has time to come back. True when it is known by this only.
+pub(super) fn recover(state: &mut State, framework: FrameworkId, role: &str, now: Now) -> bool {
+    if !state.allocation.admits_role(role) {
+        return false;
+    }
+    let is_new = !state.frameworks.contains_key(&framework);
+    let known = state.frameworks.entry(framework).or_insert_with(|| Framework {
         name: "recovered".to_owned(),
         principal: String::new(),
-        roles: vec![role.to_owned()],
+        roles: Vec::new(),
         peer: None,
         failover_timeout_ms: RECOVERED_FAILOVER_MS,
         remove_at_ms: Some(now.mono_ms + RECOVERED_FAILOVER_MS),
-        suppressed: true,
-        filters: BTreeMap::new(),
     });
+    // Whoever it is has said its roles itself, or never will under this leader.
+    let is_recovered = framework != OPERATOR && known.principal.is_empty();
+    if is_recovered && !known.roles.iter().any(|known| known == role) {
+        let before = known.roles.clone();
+        known.roles.push(role.to_owned());
+        let core = convert::core_framework(framework);
+        state.allocation.subscribe(core, &before, &known.roles, true);
+        state.allocation.deactivate(core);
+    }
+    is_new
 }
 
 fn set_suppressed(state: &mut State, framework: FrameworkId, suppressed: bool) {
-    if let Some(known) = state.frameworks.get_mut(&framework) {
-        known.suppressed = suppressed;
-        known.filters.clear();
-        state.dirty = true;
+    let Some(known) = state.frameworks.get(&framework) else { return };
+    let core = convert::core_framework(framework);
+    if suppressed {
+        state.allocation.suppress(core, &known.roles);
+    } else {
+        state.allocation.revive(core, &known.roles);
     }
 }
 
@@ -218,18 +232,12 @@ fn on_reconcile(state: &State, framework: FrameworkId, reconcile: &Reconcile, no
     }
 }
 
-pub(super) fn disconnected(
-    state: &mut State,
-    framework: FrameworkId,
-    peer: PeerId,
-    now: Now,
-    effects: &mut Vec<Effect>,
-) {
+pub(super) fn disconnected(state: &mut State, framework: FrameworkId, peer: PeerId, now: Now) {
     let Some(known) = state.frameworks.get_mut(&framework).filter(|known| known.peer == Some(peer)) else { return };
     known.peer = None;
     known.remove_at_ms = now.mono_ms.checked_add(known.failover_timeout_ms);
     tracing::info!(%framework, "framework disconnected");
-    offers::framework_gone(state, framework, effects);
+    state.allocation.deactivate(convert::core_framework(framework));
     state.changed = true;
 }
 
@@ -245,11 +253,18 @@ pub(super) fn expire(state: &mut State, now: Now, effects: &mut Vec<Effect>) {
         tracing::info!(%framework, "framework removed");
         pods::kill_all_of(state, framework, now, effects);
         status::acknowledge_all_of(state, framework, effects);
-        state.frameworks.remove(&framework);
+        forget(state, framework);
         if state.removed.len() == REMOVED_MAX {
             state.removed.pop_front();
         }
         state.removed.push_back(framework);
         state.changed = true;
+    }
+}
+
+/// A framework is not known any more; what its pods still hold counts for their roles.
+pub(super) fn forget(state: &mut State, framework: FrameworkId) {
+    if state.frameworks.remove(&framework).is_some() {
+        state.allocation.remove_framework(convert::core_framework(framework));
     }
 }

@@ -58,7 +58,7 @@ impl State {
     pub fn next_deadline_ms(&self) -> Option<u64> {
         let agents = self.agents.values().filter_map(|agent| agent.unreachable_at_ms);
         let frameworks = self.frameworks.values().filter_map(|framework| framework.remove_at_ms);
-        agents.chain(frameworks).chain(offers::next_deadline_ms(self)).min()
+        agents.chain(frameworks).chain(self.allocation.next_deadline_ms()).min()
     }
 
     /// An envelope of this leader; the caller adds what the message is about.
@@ -87,7 +87,6 @@ fn on_message(
 fn on_tick(state: &mut State, now: Now, effects: &mut Vec<Effect>) {
     agents::expire(state, now, effects);
     frameworks::expire(state, now, effects);
-    offers::expire(state, now, effects);
 }
 
 /// Sends one message in a plain envelope.

@@ -97,7 +97,7 @@ fn agents(state: &State) -> Vec<AgentView> {
 }
 
 fn frameworks(state: &State) -> Vec<FrameworkView> {
-    let offers = |id| state.offers.values().filter(|offered| offered.framework == id).count();
+    let offers = |id| state.allocation.offers_of(convert::core_framework(id));
     let views = state.frameworks.iter().map(|(id, framework)| FrameworkView {
         framework: *id,
         name: framework.name.clone(),

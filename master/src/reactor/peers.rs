@@ -21,8 +21,8 @@ pub(super) fn closed(state: &mut State, peer: PeerId, reason: &str, now: Now, ef
     tracing::debug!(?peer, principal = gone.principal, reason, "closed");
     logs::peer_gone(state, peer, effects);
     match gone.session {
-        Session::Agent(agent) => agents::disconnected(state, agent, peer, reason, now, effects),
-        Session::Framework(framework) => frameworks::disconnected(state, framework, peer, now, effects),
+        Session::Agent(agent) => agents::disconnected(state, agent, peer, reason, now),
+        Session::Framework(framework) => frameworks::disconnected(state, framework, peer, now),
         Session::New | Session::Operator(_) => {}
     }
 }

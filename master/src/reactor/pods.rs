@@ -7,7 +7,7 @@ use meros_wire::message::{
     StatusUpdate, TaskState,
 };
 
-use crate::allocation::ClaimId;
+use crate::allocation::{ClaimId, CorePlacement, For};
 use crate::convert;
 use crate::effect::Effect;
 use crate::event::Now;
@@ -30,8 +30,10 @@ pub(super) fn submit(
         return Ok(());
     }
     let id = enter(state, framework, spec)?;
-    let Some(pod) = state.pods.get(&id) else { return Ok(()) };
-    state.waiting.insert(pod.waiting_key());
+    if !wait(state, id, now) {
+        state.pods.remove(&id);
+        return Err(no_role());
+    }
     let why = "asked for, and not yet looked at".to_owned();
     status::from_master(state, id, TaskState::Waiting, StatusReason::None, why, now, effects);
     Ok(())
@@ -57,7 +59,7 @@ pub(super) fn is_known(
 pub(super) fn enter(state: &mut State, framework: FrameworkId, spec: PodSpec) -> Result<PodId, Refusal> {
     validate::pod(&spec)?;
     if !state.allocation.admits_role(&spec.role) {
-        return Err(busy("role", "the cluster has as many roles as it can count: use one that exists".to_owned()));
+        return Err(no_role());
     }
     let live = state.pods.len() - state.ended.len();
     if live >= state.policy.live_pods_max {
@@ -68,6 +70,7 @@ pub(super) fn enter(state: &mut State, framework: FrameworkId, spec: PodSpec) ->
         request: state.next_request,
         launch_key: state.ids.next_uuid(),
         status: StatusUpdate { pod: spec.pod, ..StatusUpdate::default() },
+        wait: None,
         bound: None,
         kill: None,
         updates: VecDeque::new(),
@@ -81,6 +84,38 @@ pub(super) fn enter(state: &mut State, framework: FrameworkId, spec: PodSpec) ->
     Ok(id)
 }
 
+fn no_role() -> Refusal {
+    busy("role", "the cluster has as many roles as it can count: use one that exists".to_owned())
+}
+
+/// Puts a pod among the waiting. False when its role cannot be.
+fn wait(state: &mut State, id: PodId, now: Now) -> bool {
+    let Some(pod) = state.pods.get(&id) else { return false };
+    let (role, request) = (pod.spec.role.clone(), convert::request(&pod.spec));
+    let of = claims_for(state, pod.framework, &role);
+    let Some(wait) = state.allocation.wait(of, request, now.mono_ms) else { return false };
+    state.waiting.insert(wait, id);
+    if let Some(pod) = state.pods.get_mut(&id) {
+        pod.wait = Some(wait);
+    }
+    true
+}
+
+/// Takes a pod out of the waiting, if it is there.
+fn stop_waiting(state: &mut State, id: PodId) {
+    if let Some(wait) = state.pods.get_mut(&id).and_then(|pod| pod.wait.take()) {
+        state.waiting.remove(&wait);
+        state.allocation.stop_waiting(wait);
+    }
+}
+
+/// For whom a pod of a framework claims: for the framework where it is in the role, else for the role alone, as operators do.
+fn claims_for<'a>(state: &State, framework: FrameworkId, role: &'a str) -> For<'a> {
+    let is_in = frameworks::works_for(state, framework, role);
+    let counts_for = is_in.then(|| convert::core_framework(framework));
+    For { owner: convert::owner(framework), role, framework: counts_for }
+}
+
 fn busy(field: &str, message: String) -> Refusal {
     Refusal { code: RefusalCode::Busy, field: field.to_owned(), message, ..Refusal::default() }
 }
@@ -89,9 +124,7 @@ fn busy(field: &str, message: String) -> Refusal {
 pub(super) fn bind(state: &mut State, id: PodId, agent: AgentId, claim: ClaimId, now: Now, effects: &mut Vec<Effect>) {
     let Some(placement) = placement_of(state, agent, claim) else { return };
     let Some(pod) = state.pods.get_mut(&id) else { return };
-    let key = pod.waiting_key();
     pod.bound = Some(Bound { agent, claim, placement });
-    state.waiting.remove(&key);
     agents::tell_pools(state, agent, effects);
     status::from_master(state, id, TaskState::Staging, StatusReason::None, String::new(), now, effects);
     launch::send(state, id, effects);
@@ -131,9 +164,8 @@ pub(super) fn end(
 
 /// Bookkeeping after a pod's terminal status.
 pub(super) fn ended(state: &mut State, id: PodId) {
-    if let Some(pod) = state.pods.get(&id) {
-        let key = pod.waiting_key();
-        state.waiting.remove(&key);
+    stop_waiting(state, id);
+    if state.pods.contains_key(&id) {
         state.ended.push_back(id);
     }
     state.changed = true;
@@ -197,23 +229,38 @@ fn restore(state: &mut State, agent: AgentId, reported: &RunningPod, now: Now, e
     let Some(known) = state.agents.get(&agent) else { return false };
     let strict = reported.spec.wish.memory_local_required;
     let Some(held) = convert::core_placement(&reported.placement, strict, &known.map) else { return false };
-    let owner = convert::owner(framework);
-    let core_agent = convert::core_agent(agent);
-    let Some(grant) = state.allocation.restore(core_agent, owner, &reported.spec.role, &held) else { return false };
-    if !state.pods.contains_key(&id) {
-        frameworks::recover(state, framework, &reported.spec.role, now);
-        if enter(state, framework, reported.spec.clone()).is_err() {
-            state.allocation.release(grant.claim, owner);
-            return false;
+    let role = &reported.spec.role;
+    let is_new = !state.pods.contains_key(&id) && frameworks::recover(state, framework, role, now);
+    let of = claims_for(state, framework, role);
+    let Some(claim) = restore_claim(state, agent, of, reported, &held) else {
+        if is_new {
+            frameworks::forget(state, framework);
         }
-    }
+        return false;
+    };
+    stop_waiting(state, id);
     let Some(pod) = state.pods.get_mut(&id) else { return false };
-    let key = pod.waiting_key();
-    pod.bound = Some(Bound { agent, claim: grant.claim, placement: reported.placement.clone() });
+    pod.bound = Some(Bound { agent, claim, placement: reported.placement.clone() });
     pod.status.source = StatusSource::Agent;
-    state.waiting.remove(&key);
     status::reachable_again(state, id, reported.state, now, effects);
     true
+}
+
+/// The claim of a pod that runs already, and its record where it has none.
+fn restore_claim(
+    state: &mut State,
+    agent: AgentId,
+    of: For<'_>,
+    reported: &RunningPod,
+    held: &CorePlacement,
+) -> Option<ClaimId> {
+    let claim = state.allocation.restore(convert::core_agent(agent), of, held)?.claim;
+    let is_known = state.pods.contains_key(&reported.spec.pod);
+    if !is_known && enter(state, FrameworkId(reported.framework), reported.spec.clone()).is_err() {
+        state.allocation.release(claim, of.owner);
+        return None;
+    }
+    Some(claim)
 }
 
 /// Ends every pod of a framework.

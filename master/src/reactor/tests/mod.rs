@@ -13,7 +13,7 @@ use std::collections::VecDeque;
 
 use meros_wire::message::{
     AcknowledgeStatus, AgentId, Command, Cpus, Envelope, Exit, FrameworkId, Launch, Listing, Machine, MachineCore,
-    MachineNumaNode, MemberResources, MemberSpec, Message, Offer, Place, Placement, PodId, PodSpec, PoolConfirmed,
+    MachineNumaNode, MemberResources, MemberSpec, Message, Offer, OfferId, Place, Placement, PodId, PodSpec, PoolConfirmed,
     PoolOrder, Query, Register, ReportStatus, StatusSource, StatusUpdate, Subscribe, TaskState, Uuid,
 };
 
@@ -26,7 +26,7 @@ use crate::state::State;
 pub(super) struct Scenario {
     pub(super) state: State,
     now_ms: u64,
-    sent: VecDeque<(PeerId, Envelope, Message)>,
+    pub(super) sent: VecDeque<(PeerId, Envelope, Message)>,
     streams: VecDeque<Effect>,
     closed: Vec<(PeerId, String)>,
     next_peer: u64,
@@ -173,6 +173,13 @@ impl Scenario {
         match self.expect(peer) {
             Message::Offers(mut offers) if offers.len() == 1 => offers.remove(0),
             other => panic!("expected one offer, got {other:?}"),
+        }
+    }
+
+    pub(super) fn expect_rescind(&mut self, peer: PeerId, offers: &[OfferId]) {
+        match self.expect(peer) {
+            Message::Rescind(rescind) => assert_eq!(rescind.offers, offers),
+            other => panic!("expected Rescind, got {other:?}"),
         }
     }
 

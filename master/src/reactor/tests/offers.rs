@@ -92,7 +92,7 @@ fn another_frameworks_offer_is_not_ones_own() {
     let stolen = c.pod(exclusive(1));
     accept(&mut c, second, offer, vec![stolen]);
     c.expect_update(second, TaskState::Dropped);
-    assert_eq!(c.state.offers.len(), 1, "the first framework still holds it");
+    assert_eq!(c.state.allocation.offers_out(), 1, "the first framework still holds it");
 }
 
 #[test]
@@ -136,12 +136,13 @@ fn a_waiting_pod_takes_what_an_idle_framework_holds() {
     c.wait_ms(1_000);
     assert_eq!(c.status_of(pod.pod).state, TaskState::Waiting, "the hold has its minimum");
     c.wait_ms(1_000);
-    match c.expect(framework) {
-        Message::Rescind(rescind) => assert_eq!(rescind.offers, [offer]),
-        other => panic!("{other:?}"),
-    }
+    c.expect_rescind(framework, &[offer]);
+    c.wait_ms(999);
+    assert_eq!(c.status_of(pod.pod).state, TaskState::Waiting, "an answer in the grace wins");
+    c.wait_ms(1);
     assert_eq!(c.expect_launch(agent).1.spec.pod, pod.pod);
-    assert_eq!(c.expect_offer(framework).exclusive_pus, 1, "what is left is offered again");
+    c.wait_ms(2_000);
+    assert_eq!(c.expect_offer(framework).exclusive_pus, 1, "what is left is offered again, after a while");
 }
 
 #[test]
@@ -152,17 +153,101 @@ fn an_unanswered_offer_lapses() {
     c.expect_offer(framework);
     c.wait_ms(60_000);
     assert!(matches!(c.expect(framework), Message::Rescind(_)));
-    assert!(c.state.offers.is_empty(), "not offered again at once");
-    c.wait_ms(60_000);
+    assert_eq!(c.state.allocation.offers_out(), 1, "an answer in the grace is one");
+    c.wait_ms(1_000);
+    assert_eq!(c.state.allocation.offers_out(), 0, "not offered again at once");
+    c.wait_ms(2_000);
     c.expect_offer(framework);
 }
 
 #[test]
-fn offers_of_a_lost_agent_are_rescinded() {
+fn an_accept_in_the_grace_of_a_rescind_wins_and_a_later_one_does_not() {
+    for (waited_ms, state) in [(999, TaskState::Staging), (1_000, TaskState::Dropped)] {
+        let mut c = Scenario::new();
+        let (agent, _) = c.agent(1, 2);
+        let (slow, _) = c.framework("slow");
+        let offer = c.expect_offer(slow).offer;
+        let (other, _) = c.framework("other");
+        c.wait_ms(2_000);
+        c.expect_rescind(slow, &[offer]);
+        c.wait_ms(waited_ms);
+        let pod = c.pod(exclusive(2));
+        if state == TaskState::Staging {
+            accept(&mut c, slow, offer, vec![pod]);
+            c.expect_update(slow, state);
+            c.expect_launch(agent);
+        } else {
+            assert_eq!(c.expect_offer(other).exclusive_pus, 2);
+            accept(&mut c, slow, offer, vec![pod]);
+            assert_eq!(c.expect_update(slow, state).reason, StatusReason::InvalidOffers);
+        }
+    }
+}
+
+#[test]
+fn a_framework_is_offered_what_each_of_its_roles_is_due() {
+    let mut c = Scenario::new();
+    for name in 1..=4 {
+        c.agent(name, 2);
+    }
+    let roles: Vec<String> = ["ads", "eng/backend"].map(str::to_owned).into();
+    let peer = c.open(Role::Framework);
+    c.message(peer, Message::Subscribe(Subscribe { roles: roles.clone(), ..subscribe("both") }));
+    let framework = c.expect_subscribed(peer);
+    let Message::Offers(offers) = c.expect(peer) else { panic!("no offers") };
+    let count = |role: &String| offers.iter().filter(|offer| offer.role == *role).count();
+    assert_eq!([count(&roles[0]), count(&roles[1])], [2, 2], "all in one message");
+    c.message(peer, Message::Suppress);
+    // No role of its own is named: it is the offers'.
+    let backend = offers.iter().find(|offer| offer.role == roles[1]).unwrap();
+    let pod = PodSpec { role: String::new(), ..c.pod(exclusive(1)) };
+    accept(&mut c, peer, backend.offer, vec![pod.clone()]);
+    c.expect_update(peer, TaskState::Staging);
+    assert!(matches!(c.sent.pop_front(), Some((_, _, Message::Launch(launch))) if launch.spec.role == roles[1]));
+    // Both are left alone, and both come back.
+    let left = offers.iter().filter(|offer| offer.offer != backend.offer).map(|offer| offer.offer).collect();
+    c.message(peer, Message::Decline(Decline { offers: left, refuse_ms: 60_000 }));
+    c.wait_ms(10_000);
+    c.expect_silence();
+    c.message(peer, Message::Revive);
+    let Message::Offers(offers) = c.expect(peer) else { panic!("no offers") };
+    assert_eq!(offers.len(), 4);
+    // It leaves one of the two: what it has there stays.
+    c.close(peer);
+    let back = c.open(Role::Framework);
+    let ads = vec![roles[0].clone()];
+    c.message(back, Message::Subscribe(Subscribe { framework: Some(framework), roles: ads, ..subscribe("both") }));
+    c.expect_subscribed(back);
+    let Message::Offers(offers) = c.expect(back) else { panic!("no offers") };
+    assert!(offers.len() == 4 && offers.iter().all(|offer| offer.role == roles[0]), "{offers:?}");
+    assert_eq!(c.status_of(pod.pod).state, TaskState::Staging);
+}
+
+#[test]
+fn offers_of_a_lost_agent_are_rescinded_and_its_return_is_offered() {
     let mut c = Scenario::new();
     let (agent, _) = c.agent(1, 2);
     let (framework, _) = c.framework("first");
-    c.expect_offer(framework);
+    let offer = c.expect_offer(framework).offer;
     c.close(agent);
-    assert!(matches!(c.expect(framework), Message::Rescind(_)));
+    c.expect_rescind(framework, &[offer]);
+    let pod = c.pod(exclusive(1));
+    accept(&mut c, framework, offer, vec![pod]);
+    c.expect_update(framework, TaskState::Dropped);
+    let back = c.open(Role::Agent);
+    c.message(back, Message::Register(register(1, machine(2))));
+    c.expect_registered(back);
+    assert_ne!(c.expect_offer(framework).offer, offer);
+}
+
+#[test]
+fn a_pod_that_an_accept_names_twice_starts_once() {
+    let mut c = Scenario::new();
+    let (agent, _) = c.agent(1, 2);
+    let (framework, _) = c.framework("first");
+    let offer = c.expect_offer(framework).offer;
+    let pod = c.pod(exclusive(1));
+    accept(&mut c, framework, offer, vec![pod.clone(), pod]);
+    c.expect_update(framework, TaskState::Staging);
+    c.expect_launch(agent);
 }

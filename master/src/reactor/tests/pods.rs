@@ -70,13 +70,18 @@ fn higher_priority_waits_less() {
     let first = c.pod(exclusive(1));
     c.place(operator, &first);
     let (_, launch) = c.expect_launch(agent);
-    let (ordinary, mut urgent) = (c.pod(exclusive(1)), c.pod(exclusive(1)));
-    urgent.priority = 5;
+    let (mut idle, ordinary, mut urgent) = (c.pod(exclusive(1)), c.pod(exclusive(1)), c.pod(exclusive(1)));
+    (idle.priority, urgent.priority) = (-5, 5);
+    c.place(operator, &idle);
     c.place(operator, &ordinary);
     c.place(operator, &urgent);
     let update = c.report(agent, &launch, TaskState::Finished);
     c.expect_acknowledged(agent, update);
-    assert_eq!(c.expect_launch(agent).1.spec.pod, urgent.pod);
+    let (_, launch) = c.expect_launch(agent);
+    assert_eq!(launch.spec.pod, urgent.pod);
+    let update = c.report(agent, &launch, TaskState::Finished);
+    c.expect_acknowledged(agent, update);
+    assert_eq!(c.expect_launch(agent).1.spec.pod, ordinary.pod);
 }
 
 #[test]
