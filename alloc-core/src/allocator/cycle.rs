@@ -19,6 +19,7 @@ impl Allocator {
         self.try_waits_again();
         self.serve_pledged();
         self.look_at_changes();
+        self.see_held_back();
         let mut batch = core::mem::take(&mut self.batch);
         let mut made = 0;
         loop {
@@ -105,7 +106,12 @@ impl Allocator {
     /// Whether an agent can be offered, as it is now.
     pub(crate) fn see_available(&mut self, at: AgentAt) {
         let Some(entry) = self.agents.get(at) else { return };
-        let ready = entry.is_open && entry.whole == NO_OFFER && !entry.is_gathering;
+        // Who waits for more than the parts that come and go one by one gets to see them together.
+        let held_back = entry.partial > 0 && !self.waits.is_empty();
+        if held_back {
+            self.waits.held_back.push(at);
+        }
+        let ready = entry.is_open && entry.whole == NO_OFFER && !entry.is_gathering && !held_back;
         let enough = ready && is_enough(&self.rules.minimum, &entry.content.amounts);
         self.agents.put_available(at, enough);
     }

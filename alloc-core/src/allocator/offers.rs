@@ -286,6 +286,10 @@ impl Allocator {
             Held::Whole => {
                 self.agents.entry_mut(offer.agent).whole = NO_OFFER;
                 self.table().open_after_offer(AgentId::new(offer.agent));
+                // Its words are as they were, and yet it is news for who waits.
+                if !self.waits.is_empty() {
+                    self.agents.mark(offer.agent);
+                }
             }
             Held::Part(part) => {
                 self.agents.entry_mut(offer.agent).partial -= 1;

@@ -61,6 +61,8 @@ pub(crate) struct Waits {
     next: u64,
     /// What pledged offers held is free for whom and where: before anything else in the next cycle.
     due: Vec<(WaitId, AgentAt)>,
+    /// Agents of which parts are out, and the rest is not offered as long as somebody waits.
+    pub(crate) held_back: Vec<AgentAt>,
     /// Whether all are to be tried everywhere: more than agents changed.
     pub(crate) try_all: bool,
     /// The same, from the next cycle on.
@@ -203,6 +205,18 @@ impl Allocator {
     /// Waits that others were in the way of are tried again, everywhere.
     pub(crate) fn try_waits_again(&mut self) {
         self.waits.try_all |= core::mem::take(&mut self.waits.try_again);
+    }
+
+    /// Nobody waits any more: what was held back is offered.
+    pub(crate) fn see_held_back(&mut self) {
+        if self.waits.is_empty() {
+            for at in core::mem::take(&mut self.waits.held_back) {
+                self.see_available(at);
+            }
+        } else {
+            self.waits.held_back.sort_unstable();
+            self.waits.held_back.dedup();
+        }
     }
 
     /// What was pledged to a wait is free on an agent. It is placed in the next cycle, for answers do not place.

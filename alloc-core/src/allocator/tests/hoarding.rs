@@ -163,6 +163,22 @@ fn what_is_larger_than_an_agent_that_is_offered_will_never_fit_there() {
 }
 
 #[test]
+fn what_waits_comes_before_the_next_offer_of_an_agent_that_was_declined() {
+    let mut cluster = Cluster::new();
+    cluster.agent(2, 8);
+    let role = cluster.role();
+    let holder = cluster.framework(1, role);
+    cluster.cycle();
+    let who = claimant(&mut cluster, role);
+    cluster.allocator.wait(who, Request::exclusive(2, GIB), Policy::Pack, cluster.now_ms).unwrap();
+    assert_eq!(cluster.after(1_000), [], "it is offered");
+    let offer = cluster.offers_to(holder)[0];
+    cluster.decline(offer, 0);
+    assert_eq!(cluster.after(10), []);
+    assert!(matches!(cluster.events()[..], [Event::Placed { .. }]));
+}
+
+#[test]
 fn waits_are_served_by_priority_and_then_by_age_before_anything_is_offered() {
     let mut cluster = Cluster::new();
     cluster.agent(2, 8);
