@@ -10,6 +10,9 @@ use super::world::World;
 /// The first that does not hold.
 pub fn always(world: &World) -> Result<(), String> {
     world.master.state.validate().map_err(|what| format!("master: {what}"))?;
+    if let Some(broken) = &world.master.monitor.broken {
+        return Err(format!("offers: {broken}"));
+    }
     for (at, agent) in world.agents.iter().enumerate() {
         if let Some(state) = &agent.state {
             state.validate().map_err(|what| format!("agent {at}: {what}"))?;

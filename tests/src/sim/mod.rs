@@ -11,11 +11,15 @@
 //! | `machine` | processes that start, end and are pinned |
 //! | `parties` | each daemon at its end of a wire |
 //! | `wants` | what frameworks and the operator want |
+//! | `manners` | how frameworks deal with offers, in a mixture |
+//! | `monitor` | what the master promises of offers |
 //! | `world` | the timeline |
 //! | `check` | what must hold at every step, and at the end |
 
 pub mod check;
 pub mod machine;
+pub mod manners;
+pub mod monitor;
 pub mod network;
 pub mod parties;
 pub mod plan;

@@ -14,6 +14,7 @@ use meros_wire::message::{Envelope, Message, Refusal, Uuid};
 use meros_wire::{Channel, CloseCode, Event as WireEvent, Identity, Limits, Link, Peer, SendError};
 
 use super::machine::{Answer, Machine};
+use super::monitor::Monitor;
 use super::network::WireId;
 
 /// The master and its ends of all wires.
@@ -23,6 +24,8 @@ pub struct MasterParty {
     pub state: meros_master::State,
     /// By peer.
     pub links: BTreeMap<PeerId, PeerLink>,
+    /// Watches what it promises.
+    pub monitor: Monitor,
 }
 
 impl MasterParty {
@@ -40,8 +43,11 @@ impl MasterParty {
         let mut effects = Vec::new();
         while let Some(event) = self.links.get_mut(&peer).and_then(PeerLink::next_event) {
             let over = matches!(event, MasterEvent::Closed { .. });
+            let promised = self.monitor.hears(&event, now.mono_ms);
             self.state.handle(event, now, &mut effects);
+            self.monitor.judge(&promised, &effects);
             self.state.settle(now, &mut effects);
+            self.monitor.says(&effects, now.mono_ms);
             touched.extend(self.apply(&mut effects));
             if over {
                 break;
@@ -55,6 +61,7 @@ impl MasterParty {
         let mut effects = Vec::new();
         self.state.handle(MasterEvent::Tick, now, &mut effects);
         self.state.settle(now, &mut effects);
+        self.monitor.says(&effects, now.mono_ms);
         self.apply(&mut effects)
     }
 

@@ -2,6 +2,8 @@
 
 use meros_sdk::IdSource;
 
+use super::manners::Manner;
+
 /// The parameters of one run.
 #[derive(Clone, Debug)]
 pub struct Plan {
@@ -25,6 +27,10 @@ pub struct Plan {
     pub down_ms_max: u64,
     /// A pod runs up to so long.
     pub run_ms_max: u64,
+    /// How each framework deals with offers; none: all as the first.
+    pub manners: Vec<Manner>,
+    /// A framework is replaced by another about every so often; 0: never.
+    pub restart_every_ms: u64,
     /// Faults happen until then.
     pub faults_until_ms: u64,
     /// By then everything has come to rest.
@@ -50,8 +56,28 @@ impl Plan {
             crash_every_ms,
             down_ms_max: 1 + dice.up_to(30_000),
             run_ms_max: 1 + dice.up_to(20_000),
+            manners: Vec::new(),
+            restart_every_ms: 0,
             faults_until_ms: 90_000,
             end_ms: 600_000,
         }
+    }
+
+    /// The same with a mixture of frameworks: one that is a pleasure to serve, and some that are not.
+    #[must_use]
+    pub fn mixed(seed: u64) -> Self {
+        let mut dice = IdSource::new(!seed);
+        let mut manners = vec![Manner::Plain];
+        for _ in 0..2 + dice.up_to(3) {
+            manners.push(Manner::ODD[usize::try_from(dice.up_to(5)).unwrap_or(0)]);
+        }
+        let restart_every_ms = if dice.up_to(1) == 0 { 0 } else { 15_000 };
+        Self { frameworks: manners.len() as u64, manners, restart_every_ms, ..Self::of(seed) }
+    }
+
+    /// How a framework deals with offers.
+    #[must_use]
+    pub fn manner(&self, at: usize) -> Manner {
+        self.manners.get(at).copied().unwrap_or_default()
     }
 }

@@ -7,6 +7,7 @@ use meros_sdk::framework::Notice;
 use meros_sdk::operator;
 use meros_wire::message::{Command, Cpus, MemberResources, MemberSpec, Offer, PodId, PodSpec, TaskState};
 
+use super::manners::Manner;
 use super::parties::ClientParty;
 use super::plan::Plan;
 use super::world::World;
@@ -21,6 +22,8 @@ pub struct Wants {
     to_start: Vec<u64>,
     /// Pods the operator has still to ask for.
     to_ask: u64,
+    /// Of which framework each pod is.
+    whose: BTreeMap<PodId, usize>,
     /// Pods of frameworks, with the last state that each framework was told.
     pub told: BTreeMap<PodId, Option<TaskState>>,
     /// Pods of the operator.
@@ -32,8 +35,10 @@ impl Wants {
     #[must_use]
     pub fn new(plan: &Plan) -> Self {
         let frameworks = usize::try_from(plan.frameworks).unwrap_or(0);
+        let pods = |at| if plan.manner(at) == Manner::Silent { 0 } else { plan.pods_each };
         Self {
-            to_start: vec![plan.pods_each; frameworks],
+            to_start: (0..frameworks).map(pods).collect(),
+            whose: BTreeMap::new(),
             to_ask: plan.pods_each,
             told: BTreeMap::new(),
             asked: BTreeSet::new(),
@@ -44,6 +49,31 @@ impl Wants {
     #[must_use]
     pub fn is_over(&self) -> bool {
         self.to_ask == 0 && self.to_start.iter().all(|left| *left == 0)
+    }
+
+    /// Whether a framework still wants to start a pod.
+    #[must_use]
+    pub fn has_to_start(&self, at: usize) -> bool {
+        self.left_to_start(at) > 0
+    }
+
+    /// How many it still wants to start.
+    #[must_use]
+    pub fn left_to_start(&self, at: usize) -> u64 {
+        self.to_start.get(at).copied().unwrap_or(0)
+    }
+
+    /// A framework asked for a pod to be started.
+    pub fn starts(&mut self, at: usize, pod: PodId) {
+        self.to_start[at] = self.to_start[at].saturating_sub(1);
+        self.told.insert(pod, None);
+        self.whose.insert(pod, at);
+    }
+
+    /// Nobody will be told of a framework's pods any more.
+    pub fn forget(&mut self, at: usize) {
+        let whose = &self.whose;
+        self.told.retain(|pod, _| whose.get(pod) != Some(&at));
     }
 
     /// The operator asks for one more pod, or ends one. Returns when to come again.
@@ -73,7 +103,7 @@ impl Wants {
             match notice {
                 Notice::Offers(offers) => {
                     for offer in offers {
-                        Self::answer(world, at, &offer);
+                        world.answer_oddly(at, &offer);
                     }
                 }
                 Notice::Status(status) => {
@@ -85,7 +115,8 @@ impl Wants {
         }
     }
 
-    fn answer(world: &mut World, at: usize, offer: &Offer) {
+    /// Takes a part of an offer, or declines it.
+    pub(super) fn answer(world: &mut World, at: usize, offer: &Offer) {
         let mut effects = Vec::new();
         let session = &mut world.frameworks[at].session;
         let refuse_ms = world.dice.up_to(3_000);
@@ -94,8 +125,7 @@ impl Wants {
             let id = session.new_pod_id();
             let spec = pod(id, &offer.role, offer.exclusive_pus.max(1), world.plan.run_ms_max, &mut world.dice);
             session.accept(&[offer.offer], vec![spec], refuse_ms, &mut effects).map(|()| {
-                world.wants.to_start[at] -= 1;
-                world.wants.told.insert(id, None);
+                world.wants.starts(at, id);
             })
         } else {
             session.decline(&[offer.offer], 1 + refuse_ms, &mut effects)
@@ -110,8 +140,17 @@ impl Wants {
     }
 }
 
+/// A pod that takes one core.
+pub(super) fn exclusive_pod(id: PodId, role: &str, run_ms_max: u64, dice: &mut IdSource) -> PodSpec {
+    let mut spec = pod(id, role, 1, run_ms_max, dice);
+    for member in &mut spec.members {
+        member.resources = MemberResources { cpus: Cpus::Exclusive { pus: 1 }, mem_bytes: 1 << 20 };
+    }
+    spec
+}
+
 /// A pod of any size, sometimes larger than it can be, sometimes deaf to signals.
-fn pod(id: PodId, role: &str, pus_max: u32, run_ms_max: u64, dice: &mut IdSource) -> PodSpec {
+pub(super) fn pod(id: PodId, role: &str, pus_max: u32, run_ms_max: u64, dice: &mut IdSource) -> PodSpec {
     let pus = 1 + u32::try_from(dice.up_to(u64::from(pus_max) - 1)).unwrap_or(0);
     let cpus = if dice.up_to(1) == 0 {
         Cpus::Exclusive { pus }

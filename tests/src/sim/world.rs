@@ -9,13 +9,15 @@ use meros_master::Policy;
 use meros_master::event::{Now as MasterNow, PeerId};
 use meros_sdk::IdSource;
 use meros_sdk::event::{Event as ClientEvent, Now as ClientNow, Reactor as _};
-use meros_sdk::framework::{self, Options};
+use meros_sdk::framework;
 use meros_sdk::operator;
 use meros_wire::Link as _;
-use meros_wire::message::{Machine as WireMachine, MachineCore, MachineNumaNode, Subscribe, Uuid};
+use meros_wire::message::{Machine as WireMachine, MachineCore, MachineNumaNode, Offer, Uuid};
 
 use super::check;
 use super::machine::{Machine, Work};
+use super::manners::{Manner, client};
+use super::monitor::Monitor;
 use super::network::{Arrival, End, Network, WireId, drain};
 use super::parties::{AgentParty, ClientParty, MasterParty, Wishes};
 use super::plan::Plan;
@@ -50,6 +52,10 @@ pub struct Outcome {
     pub breaks: u64,
     /// Agents killed.
     pub crashes: u64,
+    /// The longest that a framework that wanted offers had none while others did.
+    pub hungriest_ms: u64,
+    /// Offers that were answered after they were rescinded, and in time.
+    pub in_grace: u64,
 }
 
 /// Who is meant.
@@ -65,12 +71,16 @@ pub enum Party {
 
 /// One entry of the timeline.
 #[derive(Debug)]
-enum Happening {
+pub(super) enum Happening {
     Arrives(WireId, End, Arrival),
     Machine { agent: usize, life: u64, work: Work },
     BreakWire,
     KillAgent,
     StartAgent(usize),
+    RestartFramework,
+    Answer(usize, Box<Offer>),
+    Revive(usize),
+    PlaceMore(usize),
     Ask,
 }
 
@@ -89,7 +99,7 @@ pub struct World {
     pub(super) frameworks: Vec<ClientParty<framework::Session>>,
     pub(super) operator: ClientParty<operator::Session>,
     pub(super) wants: Wants,
-    cluster: Uuid,
+    pub(super) cluster: Uuid,
     outcome: Outcome,
 }
 
@@ -117,7 +127,7 @@ impl World {
             Err(error) => panic!("the policy of the simulator is impossible: {error}"),
         };
         let agents = (0..plan.agents).map(|at| agent(&plan, at, cluster, &mut dice)).collect();
-        let frameworks = (0..plan.frameworks).map(|at| client(at, cluster, &mut dice)).collect();
+        let frameworks = (0..usize::try_from(plan.frameworks).unwrap_or(0)).map(|at| client(&plan, at, cluster, &mut dice)).collect();
         let operator = ClientParty::new(operator::Session::new(cluster, dice.next_u64()), cluster);
         Self {
             wants: Wants::new(&plan),
@@ -128,7 +138,7 @@ impl World {
             next_entry: 0,
             network: Network::default(),
             clients: BTreeMap::new(),
-            master: MasterParty { state, links: BTreeMap::new() },
+            master: MasterParty { state, links: BTreeMap::new(), monitor: Monitor::new(&policy) },
             agents,
             frameworks,
             operator,
@@ -152,6 +162,12 @@ impl World {
         self.enter(1, Happening::Ask);
         self.next_fault(self.plan.break_every_ms, || Happening::BreakWire);
         self.next_fault(self.plan.crash_every_ms, || Happening::KillAgent);
+        if self.plan.restart_every_ms > 0 {
+            self.next_fault(self.plan.restart_every_ms, || Happening::RestartFramework);
+        }
+        for at in (0..self.frameworks.len()).filter(|at| self.plan.manner(*at) == Manner::Placer).collect::<Vec<_>>() {
+            self.enter(1, Happening::PlaceMore(at));
+        }
     }
 
     fn go(&mut self) -> Result<Outcome, Failure> {
@@ -162,13 +178,16 @@ impl World {
                 return Err(Failure::Liveness("the cluster does not come to rest".to_owned()));
             }
             self.step();
+            let wanting = self.wanting();
+            self.master.monitor.passes(self.now_ms, &wanting);
             check::always(self).map_err(Failure::Correctness)?;
             if self.now_ms > self.plan.faults_until_ms && check::at_rest(self).is_ok() {
                 break;
             }
         }
         check::at_rest(self).map_err(Failure::Liveness)?;
-        Ok(self.outcome)
+        let Monitor { hungriest_ms, in_grace, .. } = self.master.monitor;
+        Ok(Outcome { hungriest_ms, in_grace, ..self.outcome })
     }
 
     /// The earliest of all deadlines and entries.
@@ -221,6 +240,19 @@ impl World {
             }
             Happening::KillAgent => self.kill_agent(),
             Happening::StartAgent(at) => self.start_agent(at),
+            Happening::RestartFramework => self.restart_framework(),
+            Happening::Answer(at, offer) => {
+                Wants::answer(self, at, &offer);
+                self.flush(Party::Framework(at));
+            }
+            Happening::Revive(at) => {
+                self.revive(at);
+                self.flush(Party::Framework(at));
+            }
+            Happening::PlaceMore(at) => {
+                self.place_more(at);
+                self.flush(Party::Framework(at));
+            }
             Happening::Ask => {
                 if let Some(again_ms) = Wants::ask(self) {
                     self.enter(self.now_ms + again_ms, Happening::Ask);
@@ -230,19 +262,19 @@ impl World {
         }
     }
 
-    fn enter(&mut self, at_ms: u64, happening: Happening) {
+    pub(super) fn enter(&mut self, at_ms: u64, happening: Happening) {
         self.next_entry += 1;
         self.timeline.insert((at_ms, self.next_entry), happening);
     }
 
-    fn next_fault(&mut self, every_ms: u64, fault: impl FnOnce() -> Happening) {
+    pub(super) fn next_fault(&mut self, every_ms: u64, fault: impl FnOnce() -> Happening) {
         let at_ms = self.now_ms + 1 + self.dice.up_to(2 * every_ms);
         if every_ms > 0 && at_ms < self.plan.faults_until_ms {
             self.enter(at_ms, fault());
         }
     }
 
-    fn connect(&mut self, party: Party) {
+    pub(super) fn connect(&mut self, party: Party) {
         let wire = self.network.connect();
         self.clients.insert(wire, party);
         self.master.accept(wire, self.cluster, self.now_ms);
@@ -256,7 +288,7 @@ impl World {
     }
 
     /// Both ends see the end of the wire, each after a while.
-    fn cut(&mut self, wire: WireId) {
+    pub(super) fn cut(&mut self, wire: WireId) {
         if !self.network.cut(wire) {
             return;
         }
@@ -516,15 +548,4 @@ fn agent(plan: &Plan, at: u64, cluster: Uuid, dice: &mut IdSource) -> AgentParty
     };
     let identity = AgentIdentity { cluster, agent_uuid: dice.next_uuid(), incarnation: 1, machine };
     AgentParty { identity, state: None, machine: Machine::default(), end: None, life: 0, refused: None }
-}
-
-fn client(at: u64, cluster: Uuid, dice: &mut IdSource) -> ClientParty<framework::Session> {
-    let subscribe = Subscribe {
-        name: format!("framework-{at}"),
-        roles: vec![format!("role-{at}")],
-        failover_timeout_ms: 3_600_000,
-        ..Subscribe::default()
-    };
-    let options = Options { subscribe, ..Options::default() };
-    ClientParty::new(framework::Session::new(cluster, options, dice.next_u64()), cluster)
 }
