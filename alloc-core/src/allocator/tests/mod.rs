@@ -2,9 +2,13 @@
 
 mod agents;
 mod answers;
+mod filters;
 mod hoarding;
 mod minimum;
 mod offering;
+mod selecting;
+mod sharing;
+mod suppressing;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
