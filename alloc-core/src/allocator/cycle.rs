@@ -11,6 +11,9 @@ use crate::{PAGE_BYTES, Quantities};
 
 /// How many agents are closed at a time.
 const BATCH: usize = 64;
+/// How often in a cycle agents are looked at again on which others were faster. After that they are left to the next cycle: who
+/// claims and releases without a pause would keep a cycle going for ever.
+const LOOKS_MOST: u32 = 256;
 
 impl Allocator {
     /// Offers what is available to whoever is neediest, until nobody wants what is left; tells each offer. How many there were.
@@ -18,13 +21,13 @@ impl Allocator {
         self.tick(now_ms);
         self.look_at_changes();
         let mut batch = core::mem::take(&mut self.batch);
-        let mut made = 0;
+        let (mut made, mut looks) = (0, LOOKS_MOST);
         loop {
             self.choose(&mut batch);
             if batch.is_empty() {
                 break;
             }
-            made += self.close(&batch, &mut each);
+            made += self.close(&batch, &mut looks, &mut each);
             batch.clear();
         }
         self.batch = batch;
@@ -46,7 +49,7 @@ impl Allocator {
     }
 
     /// Closes the agents of chosen offers and tells those that are as they were known to be; the others are looked at again.
-    fn close(&mut self, batch: &[OfferAt], each: &mut impl FnMut(&OfferView<'_>)) -> usize {
+    fn close(&mut self, batch: &[OfferAt], looks: &mut u32, each: &mut impl FnMut(&OfferView<'_>)) -> usize {
         let agent =
             |at: &OfferAt| self.offers.get(*at).map_or(AgentId::new(u32::MAX), |offer| AgentId::new(offer.agent));
         let closed = self.table().close_for_offers(batch.iter().map(agent));
@@ -63,8 +66,11 @@ impl Allocator {
                 self.end_offer(at);
                 // One that somebody closed is told of by who opens it again.
                 self.agents.put_available(agent, false);
-                if is_closed {
+                if is_closed && *looks > 0 {
+                    *looks -= 1;
                     self.look(agent);
+                } else if is_closed {
+                    self.agents.mark(agent);
                 }
             }
         }

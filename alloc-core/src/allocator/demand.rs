@@ -60,7 +60,7 @@ impl Allocator {
 
     /// Asks old offers back for unmet demand.
     pub(crate) fn take_over(&mut self) {
-        if self.demand.again_ms > self.now_ms || self.offers.len() == 0 {
+        if self.demand.again_ms > self.now_ms || self.offers.len() == 0 || !self.is_anything_wanted() {
             return;
         }
         let all_old = self.old_offers();
@@ -85,11 +85,16 @@ impl Allocator {
 
     /// When offers are to be looked at for somebody; `None` while nobody wants any.
     pub(crate) fn take_over_at(&self) -> Option<u64> {
-        if !self.waits.any_unpledged() && self.hungry().next().is_none() {
+        if !self.is_anything_wanted() {
             return None;
         }
         let oldest = self.oldest()?;
         Some((oldest + self.rules.min_hold_ms).max(self.demand.again_ms))
+    }
+
+    /// Whether there is unmet demand. Without, nobody pauses: who wants something next is served at once.
+    fn is_anything_wanted(&self) -> bool {
+        self.waits.any_unpledged() || self.hungry().next().is_some()
     }
 
     /// The offers that somebody may take, oldest first.

@@ -2,10 +2,16 @@
 
 mod agents;
 mod answers;
+mod deadline;
+mod determinism;
 mod filters;
 mod hoarding;
 mod minimum;
 mod offering;
+mod outside;
+mod play;
+mod property;
+mod property_starving;
 mod selecting;
 mod sharing;
 mod suppressing;

@@ -2,9 +2,7 @@
 
 use super::Cluster;
 use crate::allocator::Subscription;
-use crate::{
-    AgentId, AttributeValue, Attributes, Condition, Constraint, FrameworkId, NameId, RoleId, Selection, Test,
-};
+use crate::{AgentId, AttributeValue, Attributes, Condition, Constraint, FrameworkId, NameId, RoleId, Selection, Test};
 
 const A0: AgentId = AgentId::new(0);
 const A1: AgentId = AgentId::new(1);
